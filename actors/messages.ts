@@ -12,6 +12,7 @@ import type { Manifest } from "../src/contract/manifest.ts";
 import type { Answer } from "../src/contract/query.ts";
 import type { DocumentInfo, PlacedRecord } from "../src/contract/record.ts";
 import type { AskRequest } from "../src/contract/service.ts";
+import type { SparseVector } from "../src/contract/sparse.ts";
 import type { Span } from "../src/contract/tracing.ts";
 import type { EmbedInput } from "../src/embedding/port.ts";
 import type { Heads } from "../src/heads/heads.ts";
@@ -21,8 +22,8 @@ import type { StoredManifest } from "../src/log/port.ts";
 import type { Asks } from "../src/runtime/reply.ts";
 import type { Admitted } from "./directory/bytes.ts";
 
-/** To an embedder: vectors for all inputs, in their order. */
-export interface EmbedRequest extends Asks<readonly Float32Array[]> {
+/** To an embedder: vectors for all inputs, in their order. Dense ones unless it says. */
+export interface EmbedRequest<Vector = Float32Array> extends Asks<readonly Vector[]> {
   readonly type: "embed";
   /** For fairness between tenants; texts of one request may end up in several batches. */
   readonly tenant: TenantId;
@@ -32,7 +33,7 @@ export interface EmbedRequest extends Asks<readonly Float32Array[]> {
   readonly span?: Span | undefined;
 }
 
-export type EmbedderMessage = EmbedRequest;
+export type EmbedderMessage<Vector = Float32Array> = EmbedRequest<Vector>;
 
 /** To a tenant writer: its operations in log order. */
 export interface OperationMessage {
@@ -160,6 +161,8 @@ export interface SearchRequest extends Asks<SearchOutcome> {
   /** Of the reader; undefined: it sees everything. */
   readonly access: Access | undefined;
   readonly wanted?: Wanted | undefined;
+  /** Of the question; undefined where candidates are not scored by theirs. */
+  readonly sparse?: SparseVector | undefined;
 }
 
 export interface DocumentView {

@@ -105,7 +105,7 @@ function refusedOf(refused: readonly Position[]): Pick<WriteResult, "refused"> {
 /** The objects that a record makes in cold. */
 export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly ColdObject[] {
   const { tenant, documentId, version, body } = record;
-  return body.chunks.map(({ text, heading, range, vector }, chunk) => ({
+  return body.chunks.map(({ text, heading, range, vector, sparse }, chunk) => ({
     id: objectId({ tenant, documentId, version, chunk }),
     documentId,
     version,
@@ -117,6 +117,7 @@ export function objectsOfRecord(record: UpsertRecord & PlacedRecord): readonly C
     info: body.info,
     // As the hot shard holds it: what moves between the shards keeps its score.
     vector: onGrid(vector),
+    ...(sparse === undefined ? {} : { sparse }),
   }));
 }
 

@@ -2,10 +2,9 @@
 
 import { noSpan, type Span } from "../../src/contract/tracing.ts";
 import { batchShape } from "../../src/embedding/batching.ts";
-import type { Lane } from "../../src/embedding/port.ts";
 import type { PendingText } from "./request.ts";
 
-export function batchSpan(batch: readonly PendingText[], lane: Lane): Span {
+export function batchSpan<Vector>(batch: readonly PendingText<Vector>[], lane: string): Span {
   const traced = new Set<Span>();
   for (const { request } of batch) if (request.span.traceId !== undefined) traced.add(request.span);
   const [first, ...others] = traced;

@@ -36,16 +36,18 @@ import { joinedBy, limitsIn, noCompany } from "../../src/embedding/company.ts";
 import { learn, serviceMs, unmeasured } from "../../src/embedding/cost-model.ts";
 import { failsAlone, isLost, isUnexplained } from "../../src/embedding/failures.ts";
 import { noTurns } from "../../src/embedding/fair-queue.ts";
-import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
+import type { EmbedInput, Encoder, Lane } from "../../src/embedding/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { EmbedderMessage } from "../messages.ts";
 import { batchSpan } from "./batch-span.ts";
 import { PendingRequest, type PendingText } from "./request.ts";
 
-export interface EmbedderOptions {
-  readonly embedder: Embedder;
+export interface EmbedderOptions<Vector = Float32Array> {
+  readonly embedder: Encoder<Vector>;
   readonly lane: Lane;
+  /** What metrics call the lane; by default as it is called. */
+  readonly laneName?: string | undefined;
   readonly batch: BatchLimits;
   /** Batches handed to the backend before the first comes back: two keep it busy without a gap. */
   readonly batchesInFlightMax: number;
@@ -74,17 +76,18 @@ interface Tried {
 
 const fresh: Tried = { repetition: 0, controls: 0 };
 
-export function embedderActor(
-  options: EmbedderOptions,
-): (context: ActorContext<EmbedderMessage>) => Behaviour<EmbedderMessage> {
+export function embedderActor<Vector = Float32Array>(
+  options: EmbedderOptions<Vector>,
+): (context: ActorContext<EmbedderMessage<Vector>>) => Behaviour<EmbedderMessage<Vector>> {
   return (context) => new EmbedderBehaviour(options, context);
 }
 
-class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
-  readonly #options: EmbedderOptions;
-  readonly #context: ActorContext<EmbedderMessage>;
-  #queue: PendingText[] = [];
-  readonly #pending = new Set<PendingRequest>();
+class EmbedderBehaviour<Vector> implements Behaviour<EmbedderMessage<Vector>> {
+  readonly #options: EmbedderOptions<Vector>;
+  readonly #context: ActorContext<EmbedderMessage<Vector>>;
+  readonly #laneName: string;
+  #queue: PendingText<Vector>[] = [];
+  readonly #pending = new Set<PendingRequest<Vector>>();
   #turns = noTurns;
   #costs = unmeasured;
   #company = noCompany;
@@ -94,12 +97,13 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   #previousReplyAtMs: number | undefined;
   #roomFreed: (() => void) | undefined;
 
-  constructor(options: EmbedderOptions, context: ActorContext<EmbedderMessage>) {
+  constructor(options: EmbedderOptions<Vector>, context: ActorContext<EmbedderMessage<Vector>>) {
     this.#options = options;
+    this.#laneName = options.laneName ?? options.lane;
     this.#context = context;
   }
 
-  async receive(message: EmbedderMessage): Promise<void> {
+  async receive(message: EmbedderMessage<Vector>): Promise<void> {
     const { weightOf, textsMax } = this.#options;
     if (message.signal.aborted) return message.reply.reject(new FreshetError("cancelled"));
     if (message.inputs.length === 0) return message.reply.resolve([]);
@@ -130,9 +134,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
       });
       this.#queue = rest;
       this.#turns = turns;
-      this.#options.metrics.set("queue_depth", rest.length, {
-        queue: `embed-${this.#options.lane}`,
-      });
+      this.#options.metrics.set("queue_depth", rest.length, { queue: `embed-${this.#laneName}` });
       if (batch.length === 0) continue;
       this.#inFlight += 1;
       this.#context.task(async () => {
@@ -158,24 +160,22 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     return limitsIn(this.#company, this.#options.batch, { ...this.#options, nowMs });
   }
 
-  async #embed(batch: readonly PendingText[], tried: Tried): Promise<void> {
+  async #embed(batch: readonly PendingText<Vector>[], tried: Tried): Promise<void> {
     const { signal } = this.#context;
     if (signal.aborted) return; // `stop` fails what is left
     try {
       const vectors = await this.#send(batch);
-      batch.forEach(({ request, index }, at) =>
-        request.deliver(index, vectors[at] as Float32Array),
-      );
+      batch.forEach(({ request, index }, at) => request.deliver(index, vectors[at] as Vector));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = toFreshetError(thrown);
-      this.#options.metrics.count("embed_failures_total", { lane: this.#options.lane });
+      this.#options.metrics.count("embed_failures_total", { lane: this.#laneName });
       await this.#afterFailure(batch, error, tried);
     }
   }
 
   async #afterFailure(
-    batch: readonly PendingText[],
+    batch: readonly PendingText<Vector>[],
     error: FreshetError,
     tried: Tried,
   ): Promise<void> {
@@ -191,7 +191,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     }
   }
 
-  async #oneByOne(batch: readonly PendingText[]): Promise<void> {
+  async #oneByOne(batch: readonly PendingText<Vector>[]): Promise<void> {
     this.#refused += 1;
     this.#pump();
     for (const text of batch) if (!text.cancelled) await this.#embed([text], fresh);
@@ -199,7 +199,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
   }
 
   async #again(
-    batch: readonly PendingText[],
+    batch: readonly PendingText<Vector>[],
     error: FreshetError,
     { repetition, controls }: Tried,
   ): Promise<void> {
@@ -226,11 +226,11 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     }
   }
 
-  async #send(batch: readonly PendingText[]): Promise<readonly Float32Array[]> {
+  async #send(batch: readonly PendingText<Vector>[]): Promise<readonly Vector[]> {
     const { clock, signal } = this.#context;
     const { lane, embedder } = this.#options;
     const sentAtMs = clock.monotonicMs();
-    const span = batchSpan(batch, lane);
+    const span = batchSpan(batch, this.#laneName);
     try {
       const inputs = batch.map(({ input }) => input);
       const vectors = await embedder.embed(inputs, { lane, signal });
@@ -249,8 +249,9 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     }
   }
 
-  #measure(batch: readonly PendingText[], sentAtMs: number): void {
-    const { metrics, lane } = this.#options;
+  #measure(batch: readonly PendingText<Vector>[], sentAtMs: number): void {
+    const { metrics } = this.#options;
+    const lane = this.#laneName;
     const repliedAtMs = this.#context.clock.monotonicMs();
     const shape = batchShape(batch);
     const times = { sentAtMs, repliedAtMs, previousReplyAtMs: this.#previousReplyAtMs };
@@ -260,7 +261,7 @@ class EmbedderBehaviour implements Behaviour<EmbedderMessage> {
     metrics.observe("embed_batch_padded_tokens", shape.rows * shape.columns, { lane });
   }
 
-  #stillWanted({ request }: PendingText, error: FreshetError): boolean {
+  #stillWanted({ request }: PendingText<Vector>, error: FreshetError): boolean {
     if (request.settled) return false;
     const waitedMs = this.#context.clock.monotonicMs() - request.sinceMs;
     if (waitedMs < this.#options.requestMs) return true;

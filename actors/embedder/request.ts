@@ -7,34 +7,34 @@ import type { EmbedInput } from "../../src/embedding/port.ts";
 import type { EmbedRequest } from "../messages.ts";
 
 /** One text of a request; cancelled once the request is answered, one way or the other. */
-export interface PendingText extends QueuedText {
+export interface PendingText<Vector = unknown> extends QueuedText {
   readonly input: EmbedInput;
   readonly index: number;
-  readonly request: PendingRequest;
+  readonly request: PendingRequest<Vector>;
 }
 
 /** Answers its caller once: with all vectors, the first error, or `cancelled` when it leaves. */
-export class PendingRequest {
+export class PendingRequest<Vector> {
   readonly sinceMs: number;
   readonly span: Span;
-  readonly #message: EmbedRequest;
-  readonly #vectors: Float32Array[];
-  readonly #onSettled: (request: PendingRequest) => void;
+  readonly #message: EmbedRequest<Vector>;
+  readonly #vectors: Vector[];
+  readonly #onSettled: (request: PendingRequest<Vector>) => void;
   #left: number;
   #settled = false;
 
   /** @param onSettled called once, right before the answer */
   constructor(
-    message: EmbedRequest,
+    message: EmbedRequest<Vector>,
     sinceMs: number,
-    onSettled: (request: PendingRequest) => void,
+    onSettled: (request: PendingRequest<Vector>) => void,
   ) {
     this.#message = message;
     this.sinceMs = sinceMs;
     this.span = message.span ?? noSpan;
     this.#onSettled = onSettled;
     this.#left = message.inputs.length;
-    this.#vectors = new Array<Float32Array>(this.#left);
+    this.#vectors = new Array<Vector>(this.#left);
     message.signal.addEventListener("abort", this.#callerGone, { once: true });
   }
 
@@ -43,7 +43,7 @@ export class PendingRequest {
   }
 
   /** Its texts for the queue, in their order. */
-  texts(weight: number): PendingText[] {
+  texts(weight: number): PendingText<Vector>[] {
     const { tenant, inputs } = this.#message;
     return inputs.map((input, index) => {
       const request = this;
@@ -63,7 +63,7 @@ export class PendingRequest {
   }
 
   /** The vector of one of its texts; each comes once. */
-  deliver(index: number, vector: Float32Array): void {
+  deliver(index: number, vector: Vector): void {
     this.#vectors[index] = vector;
     this.#left -= 1;
     if (this.#left === 0) this.#settle(() => this.#message.reply.resolve(this.#vectors));

@@ -9,12 +9,18 @@ import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { EmbedderMessage } from "../messages.ts";
 
-export type SharedLane = Pick<Mailbox<EmbedderMessage>, "put" | "tryPut">;
+export type SharedLane<Vector = Float32Array> = Pick<
+  Mailbox<EmbedderMessage<Vector>>,
+  "put" | "tryPut"
+>;
 
 /** A request for more than half of the shares counts as half: it must find room beside others. */
-export function inShares(embedder: Mailbox<EmbedderMessage>, shares: FairShares): SharedLane {
+export function inShares<Vector = Float32Array>(
+  embedder: Mailbox<EmbedderMessage<Vector>>,
+  shares: FairShares,
+): SharedLane<Vector> {
   const shared = {
-    async put(message: EmbedderMessage, signal = message.signal): Promise<boolean> {
+    async put(message: EmbedderMessage<Vector>, signal = message.signal): Promise<boolean> {
       const amount = Math.max(1, Math.min(message.inputs.length, shares.total / 2));
       const share = await shares.take(message.tenant, { amount, signal });
       if (share === undefined || share === "refused") return false;

@@ -34,6 +34,7 @@ import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { Quotas } from "../../src/contract/quota.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, spanned } from "../../src/contract/tracing.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
@@ -141,6 +142,8 @@ interface Query {
   readonly text: string;
   readonly filter: Filter | undefined;
   readonly vector: Float32Array;
+  readonly sparse?: SparseVector | undefined;
+  readonly lacksSparse?: true | undefined;
 }
 
 /** One question from beginning to end, read top to bottom. */
@@ -186,10 +189,10 @@ class QuestionRun {
     const mayKeep = mayShare(question);
     const embedding = span.child("embed");
     const asked = { tenant, text, access, signal, span: embedding };
-    const vector = await this.#stages.time("embed", () =>
+    const made = await this.#stages.time("embed", () =>
       spanned(embedding, () => vectors.of(asked, { mayKeep })),
     );
-    const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, vector });
+    const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, ...made });
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage, visible);
@@ -332,7 +335,9 @@ class QuestionRun {
     const { tenant, question, access } = this.#request;
     const { query, found, coverage, hidden, signal } = at;
     const { hot, cold, visible, revision } = found;
-    const asked = { tenant, text: query.text, question, access, found, hidden, signal };
+    const { text, sparse, lacksSparse } = query;
+    const vectors = { sparse, lacksSparse };
+    const asked = { tenant, text, question, access, found, hidden, ...vectors, signal };
     const ranking = new QuestionRanking({ ...this.#options, clock: this.#clock }, asked);
     const ranked = await this.#stages.time("fuse", () =>
       spanned(this.#stages.span.child("fuse"), () => ranking.run()),

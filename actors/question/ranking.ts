@@ -19,6 +19,7 @@ import { limits } from "../../src/contract/limits.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Coverage, Question, Source } from "../../src/contract/query.ts";
 import type { Explanation, Relevance } from "../../src/contract/ranking.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import { type Context, contextsOf, neighboursOf } from "../../src/retrieval/context.ts";
 import { type Diverse, diversify } from "../../src/retrieval/diversity.ts";
 import { explanationOf } from "../../src/retrieval/explain.ts";
@@ -56,13 +57,17 @@ export interface RankingAsked {
   readonly access: Access | undefined;
   readonly found: Pick<Found, "hot" | "cold">;
   readonly hidden: Hidden;
+  /** Of the question. */
+  readonly sparse?: SparseVector | undefined;
+  /** It should have one. */
+  readonly lacksSparse?: true | undefined;
   readonly signal: AbortSignal;
 }
 
 export interface Ranked {
   readonly sources: readonly Source[];
   readonly relevance: Relevance;
-  readonly coverage: Pick<Coverage, "rerank" | "context">;
+  readonly coverage: Pick<Coverage, "rerank" | "context" | "sparse">;
   readonly explain?: Omit<Explanation, "prompt"> | undefined;
 }
 
@@ -106,11 +111,31 @@ export class QuestionRanking {
       sources,
       relevance: { score: relevanceOf(relevance), threshold: relevanceThreshold, ...relevance },
       coverage: {
+        ...this.#sparseCoverage(ranking),
         ...(reranked.coverage && { rerank: reranked.coverage }),
         ...(contexts.coverage && { context: contexts.coverage }),
       },
       ...(question.explain === true && { explain: explanationOf(explained) }),
     };
+  }
+
+  /**
+   * Where passages that differ are preferred the signal plays no part: it lowers the score of all
+   * that it says nothing of, and among those what one shard's list of words had room for, and not
+   * another's, would be picked because it differs (F2).
+   */
+  get #sparse(): SparseVector | undefined {
+    return this.#asked.question.diversity === undefined ? this.#asked.sparse : undefined;
+  }
+
+  #sparseCoverage({ counts }: Ranking): Pick<Coverage, "sparse"> {
+    const { question, lacksSparse } = this.#asked;
+    const sparse = this.#sparse;
+    const isFused = (question.rank_by ?? "hybrid") === "hybrid";
+    if (!isFused || question.diversity !== undefined) return {};
+    if (lacksSparse) return { sparse: "unavailable" };
+    if (sparse === undefined) return {};
+    return { sparse: counts.withoutSparse === 0 ? "complete" : "partial" };
   }
 
   get #reranking(): Reranking | undefined {
@@ -130,7 +155,7 @@ export class QuestionRanking {
       ...{ question: text, hot: found.hot, cold: found.cold, limit },
       perList: own.candidatesPerShard,
       recency: question.recency && { recency: question.recency, nowMs: clock.nowMs() },
-      rankBy: question.rank_by,
+      ...{ rankBy: question.rank_by, sparse: this.#sparse },
       minCosine: question.min_cosine,
     });
     metrics.observe("fusion_seconds", (clock.monotonicMs() - begun) / 1000);
@@ -186,6 +211,7 @@ export class QuestionRanking {
       ...sourceOf(candidate, score, this.#asked.access),
       cosine: signals.cosine,
       bm25: signals.bm25,
+      ...(signals.sparse === undefined ? {} : { sparse: signals.sparse }),
       ...(more.rerank === undefined ? {} : { rerank: more.rerank }),
       ...(duplicates === undefined ? {} : { duplicates }),
       ...(more.context === undefined ? {} : { context: more.context }),

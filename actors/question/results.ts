@@ -48,7 +48,7 @@ export interface Retrieved {
   readonly expiresAtMs: number;
   readonly relevance: Relevance;
   /** What the ranking covered; absent parts were not asked for. */
-  readonly also: Pick<Coverage, "rerank" | "context">;
+  readonly also: Pick<Coverage, "rerank" | "context" | "sparse">;
   /** Only where the question asks for it, and then nothing is kept. */
   readonly explain?: Omit<Explanation, "prompt"> | undefined;
 }
@@ -162,8 +162,9 @@ export class SearchResults {
 }
 
 /** QR2 */
-function coversAll({ coverage, also: { rerank, context } }: Retrieved): boolean {
-  const isRanked = rerank === undefined || rerank === "complete";
+function coversAll({ coverage, also: { rerank, context, sparse } }: Retrieved): boolean {
+  const hasReranked = rerank === undefined || rerank === "complete";
+  const isRanked = hasReranked && sparse !== "unavailable";
   return isWhole(coverage) && isRanked && context !== "partial";
 }
 

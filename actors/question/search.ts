@@ -29,7 +29,8 @@ export interface SearchOptions {
 }
 
 /** What is searched for, and until when. */
-export interface Searched extends Pick<ColdQuery, "tenant" | "vector" | "text" | "filter"> {
+export interface Searched
+  extends Pick<ColdQuery, "tenant" | "vector" | "text" | "filter" | "sparse"> {
   readonly entry: TenantEntry;
   /** Of the reader: both shards apply it inside. Undefined: it sees everything. */
   readonly access: Access | undefined;
@@ -136,7 +137,7 @@ export class QuestionSearch {
     { watermark }: Snapshot,
     { hits: coldHits, coverage }: ColdResult,
   ): Promise<SearchOutcome> {
-    const { entry, vector, text, filter, access, wanted, signal } = this.#searched;
+    const { entry, vector, text, filter, access, wanted, sparse, signal } = this.#searched;
     const limit = this.#options.limits.candidatesPerShard;
     return askView<SearchOutcome>(entry, signal, (reply) => ({
       type: "search",
@@ -149,6 +150,7 @@ export class QuestionSearch {
       filter,
       access,
       wanted,
+      sparse,
       reply,
     }));
   }
@@ -164,13 +166,13 @@ export class QuestionSearch {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     if (snapshot.isResident) return { hits: [], coverage: "resident" };
     const { cold, limits, metrics } = this.#options;
-    const { tenant, vector, text, filter, access, wanted, signal } = this.#searched;
+    const { tenant, vector, text, filter, access, wanted, sparse, signal } = this.#searched;
     const span = this.#stages.span.child("search cold", inCold);
     const budget = new Deadline(this.#clock, limits.coldSearchMs, signal);
     const begun = this.#clock.monotonicMs();
     try {
       const { traceparent } = span;
-      const found = { tenant, vector, text, filter, access, wanted };
+      const found = { tenant, vector, text, filter, access, wanted, sparse };
       const query = { ...found, ...asked, signal: budget.signal, traceparent };
       const [hits, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),

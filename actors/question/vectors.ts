@@ -6,16 +6,19 @@
  *   QV1  a vector is a function of model and text, so a kept one is as good as a new one;
  *   QV2  equal texts that are embedded at the moment are embedded once; a caller that leaves does
  *        not end it for the others;
- *   QV3  only redacted text is kept (I10).
+ *   QV3  only redacted text is kept (I10);
+ *   QV4  a sparse vector that is not to be had costs its signal, never the question, and nothing is
+ *        kept then: the next question asks again (I12).
  */
 
 import type { Access } from "../../src/contract/access.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
+import { type SparseVector, sparseUnion } from "../../src/contract/sparse.ts";
 import type { Span } from "../../src/contract/tracing.ts";
 import { meanDirection } from "../../src/contract/vector.ts";
-import type { EmbeddingModel } from "../../src/embedding/port.ts";
+import type { EmbeddingModel, EmbedInput } from "../../src/embedding/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
@@ -25,8 +28,21 @@ import { piecesOf } from "../../src/text/pieces.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { EmbedderMessage } from "../messages.ts";
 
+/** What a question is searched by, beside its words. */
+export interface QuestionVector {
+  readonly vector: Float32Array;
+  /** Undefined where that signal is off, or was not to be had. */
+  readonly sparse?: SparseVector | undefined;
+  /** The signal is on. */
+  readonly lacksSparse?: true | undefined;
+}
+
+type To<Vector> = Pick<Mailbox<EmbedderMessage<Vector>>, "tryPut">;
+
 export interface QuestionVectorsOptions {
-  readonly embedder: Pick<Mailbox<EmbedderMessage>, "tryPut">;
+  readonly embedder: To<Float32Array>;
+  /** Undefined where that signal is off. */
+  readonly sparse?: To<SparseVector> | undefined;
   readonly tokenizer: Tokenizer;
   readonly model: Pick<EmbeddingModel, "fingerprint" | "maxTokens">;
   readonly kept: ByteCacheOptions;
@@ -47,8 +63,8 @@ interface Asked {
 
 export class QuestionVectors {
   readonly #options: QuestionVectorsOptions;
-  readonly #kept: ByteCache<Float32Array>;
-  readonly #underWay = new SharedWorks<Float32Array>();
+  readonly #kept: ByteCache<QuestionVector>;
+  readonly #underWay = new SharedWorks<QuestionVector>();
 
   constructor(options: QuestionVectorsOptions) {
     this.#options = options;
@@ -56,7 +72,7 @@ export class QuestionVectors {
   }
 
   /** @throws FreshetError overloaded, cancelled, internal, and what the embedder fails with */
-  async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<Float32Array> {
+  async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<QuestionVector> {
     const { tenant, text, access, signal } = asked;
     if (!mayKeep || !this.#options.isOn) {
       this.#count("off");
@@ -68,12 +84,16 @@ export class QuestionVectors {
       this.#count("hit");
       return known;
     }
-    const begin = async (both: AbortSignal): Promise<Float32Array> => {
+    const begin = async (both: AbortSignal): Promise<QuestionVector> => {
+      const made = await this.#embed({ ...asked, signal: both });
+      const { sparse } = made;
       // A copy: it may be a part of its batch's buffer.
-      const vector = (await this.#embed({ ...asked, signal: both })).slice();
-      this.#kept.set(tenant, key, { value: vector, bytes: vector.byteLength });
+      const value = { ...made, vector: made.vector.slice() };
+      if (made.lacksSparse) return value; // QV4
+      const bytes = value.vector.byteLength + (sparse?.byteLength ?? 0);
+      this.#kept.set(tenant, key, { value, bytes });
       this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "vectors" });
-      return vector;
+      return value;
     };
     const work = await this.#underWay.do(`${tenant}\n${key}`, begin, signal);
     this.#count(work.isShared ? "shared" : "miss");
@@ -90,8 +110,9 @@ export class QuestionVectors {
   }
 
   /** Of a text that is longer than the model takes, all pieces count alike: nothing is cut off. */
-  async #embed({ tenant, text, signal, span }: Asked): Promise<Float32Array> {
-    const { tokenizer, model, embedder } = this.#options;
+  async #embed(asked: Asked): Promise<QuestionVector> {
+    const { text } = asked;
+    const { tokenizer, model, embedder, sparse } = this.#options;
     const whole = { text, tokens: tokenizer.encode(text, model.maxTokens) };
     // Shorter than what the model takes, it was not cut: there is nothing to take apart.
     const inputs =
@@ -101,13 +122,32 @@ export class QuestionVectors {
             text: piece,
             tokens: tokenizer.encode(piece, model.maxTokens),
           }));
-    const asked = ask<readonly Float32Array[], EmbedderMessage>({
+    const [[vector, ...others], terms] = await Promise.all([
+      this.#ask(embedder, inputs, asked),
+      sparse && this.#ask(sparse, inputs, asked).catch(() => this.#withoutSparse()),
+    ]);
+    if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
+    const dense = meanDirection([vector, ...others]);
+    if (sparse === undefined) return { vector: dense };
+    if (terms === undefined) return { vector: dense, lacksSparse: true };
+    return { vector: dense, sparse: sparseUnion(terms) };
+  }
+
+  /** QV4. */
+  #withoutSparse(): undefined {
+    this.#options.metrics.count("questions_without_sparse_total");
+  }
+
+  #ask<Vector>(
+    embedder: To<Vector>,
+    inputs: readonly EmbedInput[],
+    { tenant, signal, span }: Asked,
+  ): Promise<readonly Vector[]> {
+    const asked = ask<readonly Vector[], EmbedderMessage<Vector>>({
       message: (reply) => ({ type: "embed", tenant, inputs, signal, reply, span }),
       send: (message) => embedder.tryPut(message),
       refused: () => new FreshetError("overloaded"),
     });
-    const [vector, ...others] = await raceAbort(asked, signal);
-    if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
-    return meanDirection([vector, ...others]);
+    return raceAbort(asked, signal);
   }
 }

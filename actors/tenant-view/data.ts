@@ -306,7 +306,7 @@ export class ViewData {
    * lies for good, which is cold: what memory happens to keep changes no label.
    */
   search(
-    { vector, text, limit, filter, access, wanted, coldHits }: SearchRequest,
+    { vector, text, limit, filter, access, wanted, sparse, coldHits }: SearchRequest,
     nowMs: number,
   ): {
     readonly hot: readonly Candidate[];
@@ -314,7 +314,7 @@ export class ViewData {
   } {
     this.#expire(nowMs);
     const cold = coldHits.filter((hit) => !hasExpired(hit.info, nowMs) && this.#isHead(hit));
-    const hits = this.#hot.search({ vector, text, limit, filter, access, wanted });
+    const hits = this.#hot.search({ vector, text, limit, filter, access, wanted, sparse });
     return { hot: beside(cold, hits, this.#manifest.version), cold };
   }
 

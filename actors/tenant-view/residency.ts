@@ -276,8 +276,9 @@ function wholeDocument(known: Known, parts: readonly ColdObject[]): HotDocument 
   const [first] = sorted;
   const isWhole = sorted.length === chunkCount && sorted.every(({ chunk }, at) => chunk === at);
   if (first === undefined || !isWhole) return undefined;
-  const chunks = sorted.map(({ text, heading, range, vector }) => ({
+  const chunks = sorted.map(({ text, heading, range, vector, sparse }) => ({
     ...{ text, vector },
+    ...(sparse === undefined ? {} : { sparse }),
     ...(heading === undefined ? {} : { heading }),
     ...(range === undefined ? {} : { range }),
   }));

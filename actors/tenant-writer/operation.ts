@@ -8,6 +8,7 @@ import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, type Span, spanned } from "../../src/contract/tracing.ts";
 import { isLost } from "../../src/embedding/failures.ts";
 import type { EmbedInput } from "../../src/embedding/port.ts";
@@ -29,6 +30,8 @@ export interface ProcessorOptions {
   readonly log: Pick<Log, "documentTextBytesMax">;
   readonly preparation: Pick<Preparation, "prepare">;
   readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
+  /** Undefined where that signal is off. */
+  readonly sparse?: Pick<Mailbox<EmbedderMessage<SparseVector>>, "put"> | undefined;
   readonly isolation: Pick<Isolation, "process">;
   readonly quotas: WriterQuotas;
   readonly limits: {
@@ -99,10 +102,16 @@ export class OperationProcessor {
       );
       const refused = this.#refusalOf(prepared);
       if (refused !== undefined) return refused;
-      return await embedPrepared(prepared, (inputs) => {
-        const embed = span.child("embed", { "freshet.chunks": inputs.length });
-        return spanned(embed, () => this.#retrying(() => this.#askForVectors(inputs, embed)));
-      });
+      const { embedder } = this.#options;
+      return await embedPrepared(
+        prepared,
+        (inputs) => {
+          const embed = span.child("embed", { "freshet.chunks": inputs.length });
+          const asked = { inputs, span: embed };
+          return spanned(embed, () => this.#retrying(() => this.#askFrom(embedder, asked)));
+        },
+        (inputs) => this.#sparseOf(inputs, span),
+      );
     } catch (thrown) {
       if (!isLost(thrown) || this.#context.signal.aborted) throw thrown;
       return await this.#isolated(operation);
@@ -152,13 +161,35 @@ export class OperationProcessor {
     }
   }
 
-  async #askForVectors(
+  /**
+   * A third signal costs no document: without it the document is stored, and ranked by the other
+   * two. What its encoder fails with is counted.
+   */
+  async #sparseOf(
     inputs: readonly EmbedInput[],
-    span: Span,
-  ): Promise<readonly Float32Array[]> {
-    const { tenant, embedder } = this.#options;
+    parent: Span,
+  ): Promise<readonly SparseVector[] | undefined> {
+    const { sparse, logger, metrics, tenant } = this.#options;
+    if (sparse === undefined) return undefined;
+    const span = parent.child("embed sparse", { "freshet.chunks": inputs.length });
+    try {
+      return await spanned(span, () => this.#askFrom(sparse, { inputs, span }));
+    } catch (thrown) {
+      if (this.#context.signal.aborted) return undefined;
+      const { code, message: cause } = toFreshetError(thrown);
+      metrics.count("documents_without_sparse_total");
+      logger.warn({ tenant, code, cause }, "a document is stored without its sparse vectors");
+      return undefined;
+    }
+  }
+
+  async #askFrom<Vector>(
+    embedder: Pick<Mailbox<EmbedderMessage<Vector>>, "put">,
+    { inputs, span }: { readonly inputs: readonly EmbedInput[]; readonly span: Span },
+  ): Promise<readonly Vector[]> {
+    const { tenant } = this.#options;
     const { signal } = this.#context;
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Float32Array[]>();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Vector[]>();
     const reply = { resolve, reject };
     const request = { type: "embed", tenant, inputs, signal, reply, span } as const;
     const sent = await embedder.put(request, signal);

@@ -1,9 +1,11 @@
 /** The wiring of an embedder: one actor per lane of the embedding port. */
 
 import { limits } from "../../src/contract/limits.ts";
-import { batchSizeOf } from "../../src/embedding/batch-size.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
+import { type BatchSize, batchSizeOf } from "../../src/embedding/batch-size.ts";
 import { probeText } from "../../src/embedding/model-probe.ts";
-import type { Lane } from "../../src/embedding/port.ts";
+import type { Encoder, Lane } from "../../src/embedding/port.ts";
+import { sparseBatch } from "../../src/embedding/sparse-batch.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
 import { embedderActor } from "../embedder/embedder.ts";
@@ -18,17 +20,45 @@ export interface EmbedderParts
 
 export function spawnEmbedder(
   system: ActorSystem,
-  { embedder, tokenizer, metrics, settings }: EmbedderParts,
+  options: EmbedderParts,
   lane: Lane,
 ): Mailbox<EmbedderMessage> {
+  const size = options.settings.embedBatch ?? batchSizeOf("cpu");
+  return spawn(system, options, { encoder: options.embedder, size, lane, laneName: lane });
+}
+
+/** The same of the learned-sparse signal, with a queue of its own; undefined where that is off. */
+export function spawnSparse(
+  system: ActorSystem,
+  options: TopologyOptions,
+  lane: Lane,
+): Mailbox<EmbedderMessage<SparseVector>> | undefined {
+  const { sparse: encoder } = options;
+  if (encoder === undefined) return undefined;
+  const size = { ...batchSizeOf("cpu"), ...sparseBatch };
+  return spawn(system, options, { encoder, size, lane, laneName: `sparse-${lane}` });
+}
+
+interface Spawned<Vector> {
+  readonly encoder: Encoder<Vector>;
+  readonly size: BatchSize;
+  readonly lane: Lane;
+  readonly laneName: string;
+}
+
+function spawn<Vector>(
+  system: ActorSystem,
+  { tokenizer, metrics, settings }: Omit<EmbedderParts, "embedder">,
+  { encoder, size, lane, laneName }: Spawned<Vector>,
+): Mailbox<EmbedderMessage<Vector>> {
   const { paddedTokensMax, itemsMax, seeksOverhead, queryItemsMax, parallelMax, inFlightMax } =
-    settings.embedBatch ?? batchSizeOf("cpu");
-  const actor = system.spawn<EmbedderMessage>({
-    name: `embedder/${lane}`,
+    size;
+  const actor = system.spawn<EmbedderMessage<Vector>>({
+    name: `embedder/${laneName}`,
     capacity: limits.embedderMailboxMax,
-    behaviour: embedderActor({
-      embedder,
-      lane,
+    behaviour: embedderActor<Vector>({
+      embedder: encoder,
+      ...{ lane, laneName },
       batch: {
         paddedTokensMax,
         seeksOverhead,
@@ -43,7 +73,7 @@ export function spawnEmbedder(
       requestMs: limits.embedRequestMs,
       control: {
         text: probeText,
-        tokens: tokenizer.encode(probeText, embedder.model.maxTokens),
+        tokens: tokenizer.encode(probeText, encoder.model.maxTokens),
       },
       controlsMax: limits.embedControlsMax,
       weightOf: (tenant) => settings.tenantWeights?.get(tenant) ?? 1,

@@ -5,9 +5,10 @@ import type { ColdShard } from "../../src/cold/port.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Quotas } from "../../src/contract/quota.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import type { Tracer } from "../../src/contract/tracing.ts";
 import type { BatchSize } from "../../src/embedding/batch-size.ts";
-import type { Embedder } from "../../src/embedding/port.ts";
+import type { Embedder, Encoder } from "../../src/embedding/port.ts";
 import type { HotShardFactory } from "../../src/hot/port.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import type { Preparation } from "../../src/ingest/preparation/port.ts";
@@ -34,6 +35,8 @@ export interface TopologyOptions {
   readonly log: Log;
   readonly cold: ColdShard;
   readonly embedder: Embedder;
+  /** Weighs words of chunks and questions, as a third signal; undefined where that is off. */
+  readonly sparse?: Encoder<SparseVector> | undefined;
   readonly isolation: Pick<Isolation, "process">;
   readonly createHot: HotShardFactory;
   readonly tokenizer: Tokenizer;

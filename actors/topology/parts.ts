@@ -43,7 +43,11 @@ export function recordBytes(message: TenantViewMessage): number {
 }
 
 function bytesOf(chunks: readonly RecordChunk[]): number {
-  return chunks.reduce((sum, { text, vector }) => sum + 2 * text.length + vector.byteLength, 0);
+  return chunks.reduce(
+    (sum, { text, vector, sparse }) =>
+      sum + 2 * text.length + vector.byteLength + (sparse?.byteLength ?? 0),
+    0,
+  );
 }
 
 /** Another number at each call: a state of a view is told from every other of its node (V7). */

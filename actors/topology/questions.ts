@@ -1,6 +1,7 @@
 /** The wiring of the question pool: equal actors on one mailbox. */
 
 import { limits } from "../../src/contract/limits.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import { batchSizeOf } from "../../src/embedding/batch-size.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
@@ -67,10 +68,10 @@ export function spawnQuestions(
  * As many as the backend gets at once: a flood has at most half of them in hand when another
  * tenant's question comes.
  */
-export function queryLane(
+export function queryLane<Vector = Float32Array>(
   { embedBatch }: Pick<TopologyOptions["settings"], "embedBatch">,
-  queryEmbedder: Mailbox<EmbedderMessage>,
-): SharedLane {
+  queryEmbedder: Mailbox<EmbedderMessage<Vector>>,
+): SharedLane<Vector> {
   const { inFlightMax, queryItemsMax } = embedBatch ?? batchSizeOf("cpu");
   return inShares(queryEmbedder, new FairShares({ total: inFlightMax * queryItemsMax }));
 }
@@ -78,6 +79,7 @@ export function queryLane(
 export function sharedByQuestions(
   options: TopologyOptions,
   embedder: SharedLane,
+  sparse?: SharedLane<SparseVector>,
 ): KeptForQuestions {
   const { log, createHot, clock, metrics, tokenizer, settings } = options;
   const { model } = options.embedder;
@@ -102,12 +104,7 @@ export function sharedByQuestions(
       replayWindowMs: settings.replayWindowMs ?? limits.replayWindowMs,
     }),
     vectors: new QuestionVectors({
-      embedder,
-      tokenizer,
-      model,
-      kept: vectors,
-      metrics,
-      isOn,
+      ...{ embedder, sparse, tokenizer, model, kept: vectors, metrics, isOn },
     }),
     results: new SearchResults({ clock, kept: results, metrics, isOn }),
   };

@@ -5,6 +5,7 @@
 
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
@@ -43,6 +44,7 @@ export interface TenantWiring {
   readonly system: ActorSystem;
   readonly options: TopologyOptions;
   readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
+  readonly sparse: Pick<Mailbox<EmbedderMessage<SparseVector>>, "put"> | undefined;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly hot: HotMemory & KeptMemory;
   /** Tenants that are loaded again. */
@@ -115,6 +117,7 @@ export function spawnTenant(
       isolation,
       model: embedder.model.fingerprint,
       embedder: wiring.ingest,
+      sparse: wiring.sparse,
       view: viewMailbox,
       partition,
       mergeTrigger,

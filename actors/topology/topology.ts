@@ -26,7 +26,7 @@ import type { MergeTriggerMessage, PartitionMessage } from "../messages.ts";
 import { createProofs } from "../partition/lease-proofs.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
-import { spawnEmbedder } from "./embedders.ts";
+import { spawnEmbedder, spawnSparse } from "./embedders.ts";
 import { tenantEmbeddings } from "./embeddings.ts";
 import type { TopologyOptions } from "./options.ts";
 import { spawnMembership, spawnPartition } from "./partitions.ts";
@@ -79,6 +79,8 @@ export function startTopology(options: TopologyOptions): Topology {
   const ingestEmbedder = spawnEmbedder(system, options, "ingest");
   const queryEmbedder = spawnEmbedder(system, options, "query");
   const ingest = inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax }));
+  const ingestSparse = spawnSparse(system, options, "ingest");
+  const querySparse = spawnSparse(system, options, "query");
   const hot = new NodeHotMemory(directory, clock, {
     bounds: boundsOf(settings.keptBytesMax),
     quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
@@ -90,6 +92,8 @@ export function startTopology(options: TopologyOptions): Topology {
     options,
     directory,
     ingest,
+    sparse:
+      ingestSparse && inShares(ingestSparse, new FairShares({ total: limits.embedQueueTextsMax })),
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
     nextRevision: revisions(),
@@ -110,7 +114,8 @@ export function startTopology(options: TopologyOptions): Topology {
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
   const query = queryLane(settings, queryEmbedder);
-  const kept = sharedByQuestions(options, query);
+  const sparse = querySparse && queryLane(settings, querySparse);
+  const kept = sharedByQuestions(options, query, sparse);
   const questions = spawnQuestions(system, options, { directory, proofs, kept });
   const mailboxOf = (tenant: TenantId) => partitions[directory.partitionOf(tenant).partition];
   spawnLifeWatcher(system, options, { lives, mailboxOf, kept });

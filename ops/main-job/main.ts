@@ -49,7 +49,9 @@ async function setUp({
   readonly progress: Progress;
   readonly want: { readonly llm: boolean };
 }) {
-  const needed = { ...missingServers(env, want), embedding: true, names: wantsNames(env) };
+  const sparse = (env["FRESHET_SPARSE"] ?? "off") === "splade-tiny";
+  const models = { embedding: true, names: wantsNames(env), sparse };
+  const needed = { ...missingServers(env, want), ...models };
   const tools = await ensureTools({ env, progress, want: needed });
   const { embedding } = tools;
   if (embedding === undefined) throw new SetupError("the embedding model is missing");

@@ -21,6 +21,7 @@ import type { EncoderLayer, EncoderWeights, LayerNorm, Linear } from "./encoder-
 import { type ElementType, GraphBuilder } from "./graph-builder.ts";
 import { dataType, type Graph, type OperatorSet } from "./onnx-proto.ts";
 import { contrib, type EmbeddedTokens, type Operators } from "./operators.ts";
+import { termWeights } from "./term-head.ts";
 
 export const operatorSets: readonly OperatorSet[] = [
   { domain: "", version: 17 },
@@ -60,6 +61,15 @@ export function bertGraph(
     const output = [...dims, weights.labels.outputs];
     return graph.build("bert_token_classifier", inputs, [
       { name: logits, type: dataType.float, dims: output },
+    ]);
+  }
+  if (weights.terms !== undefined) {
+    const states = toFloat(context, hidden);
+    const { layerNormEpsilon: epsilon } = config;
+    const request = { head: weights.terms, states, attentionMask, epsilon, operators };
+    graph.rename(termWeights(graph, request), embedding);
+    return graph.build("bert_term_encoder", inputs, [
+      { name: embedding, type: dataType.float, dims: ["batch", config.vocabulary] },
     ]);
   }
   graph.rename(toUnitLength(graph, pool(context, hidden)), embedding);

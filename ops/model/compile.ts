@@ -12,13 +12,14 @@ import { bertGraph, operatorSets } from "./bert-graph.ts";
 import { CompileError, systemReason } from "./compile-error.ts";
 import { type Pooling, readEncoderConfig } from "./encoder-config.ts";
 import { readEncoderWeights } from "./encoder-weights.ts";
+import { readExportedOnnx } from "./exported-onnx.ts";
 import { encodeModel, type Graph } from "./onnx-proto.ts";
 import { readQuantizedOnnx } from "./quantized-onnx.ts";
 import { readSafetensors, type WeightFile } from "./safetensors.ts";
 import { operatorsOf } from "./variants.ts";
 
 export interface CompileRequest {
-  /** Holds `config.json` and `model.safetensors`, or else `model_q4.onnx`. */
+  /** Holds `config.json` and `model.safetensors`, or else `model.onnx`, or `model_q4.onnx`. */
   readonly modelDir: string;
   readonly outFile: string;
   readonly variant: GraphVariant;
@@ -28,7 +29,7 @@ export interface CompileRequest {
 
 export interface CompiledModel {
   readonly layers: number;
-  /** Of each vector, or how many labels each token gets a value for. */
+  /** Of each vector, or how many labels each token, or words each text, gets a value for. */
   readonly dimensions: number;
   readonly pooling: Pooling;
   /** Nodes per operator, by operator name in alphabetical order. */
@@ -51,7 +52,7 @@ export async function compileModel(request: CompileRequest): Promise<CompiledMod
   await writeWhole(request.outFile, bytes);
   return {
     layers: config.layers,
-    dimensions: config.labels ?? config.hidden,
+    dimensions: config.labels ?? (config.makesTerms ? config.vocabulary : config.hidden),
     pooling: config.pooling,
     opCounts: countOperators(graph),
     bytes: bytes.byteLength,
@@ -59,10 +60,12 @@ export async function compileModel(request: CompileRequest): Promise<CompiledMod
   };
 }
 
-/** A q4 graph is read where nothing better was published: only what it holds is needed. */
+/** A graph is read where nothing better was published: only what it holds is needed. */
 function readWeights(modelDir: string): Promise<WeightFile> {
-  const quantized = join(modelDir, "model_q4.onnx");
-  const exact = join(modelDir, "model.safetensors");
+  const [exact, exported, quantized] = ["model.safetensors", "model.onnx", "model_q4.onnx"].map(
+    (name) => join(modelDir, name),
+  ) as [string, string, string];
+  if (!existsSync(exact) && existsSync(exported)) return readExportedOnnx(exported);
   return existsSync(quantized) && !existsSync(exact)
     ? readQuantizedOnnx(quantized)
     : readSafetensors(exact);

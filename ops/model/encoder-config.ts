@@ -21,6 +21,8 @@ export interface EncoderConfig {
   readonly pooling: Pooling;
   /** How many labels a token classifier tells apart; undefined for a sentence encoder. */
   readonly labels: number | undefined;
+  /** Whether it weighs the words of its vocabulary, as a learned-sparse encoder does. */
+  readonly makesTerms: boolean;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function readEncoderConfig(
     layerNormEpsilon: epsilon,
     pooling: pooling ?? (await declaredPooling(modelDir)) ?? "mean",
     labels: labelCount(config, path),
+    makesTerms: isOf(config, "BertForMaskedLM"),
   };
   if (result.hidden % result.heads !== 0) {
     throw new CompileError(`${path}: hidden_size is no multiple of num_attention_heads`);
@@ -68,10 +71,13 @@ export async function readEncoderConfig(
   return result;
 }
 
-function labelCount(config: Readonly<Record<string, unknown>>, path: string): number | undefined {
+function isOf(config: Readonly<Record<string, unknown>>, architecture: string): boolean {
   const architectures = config["architectures"];
-  if (!Array.isArray(architectures) || !architectures.includes("BertForTokenClassification"))
-    return undefined;
+  return Array.isArray(architectures) && architectures.includes(architecture);
+}
+
+function labelCount(config: Readonly<Record<string, unknown>>, path: string): number | undefined {
+  if (!isOf(config, "BertForTokenClassification")) return undefined;
   const labels = config["id2label"];
   const count = typeof labels === "object" && labels !== null ? Object.keys(labels).length : 0;
   if (count > 0) return count;

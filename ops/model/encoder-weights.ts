@@ -28,6 +28,14 @@ export interface EncoderLayer {
   readonly outputNorm: LayerNorm;
 }
 
+/** BERT's head for masked words. */
+export interface TermHead {
+  readonly transform: Linear;
+  readonly norm: LayerNorm;
+  /** The words' embeddings, turned round, and a bias for each word. */
+  readonly words: Linear;
+}
+
 export interface EncoderWeights {
   readonly words: Float32Array;
   /**
@@ -38,6 +46,8 @@ export interface EncoderWeights {
   readonly layers: readonly EncoderLayer[];
   /** From a token's last state to a value for each label; undefined in a sentence encoder. */
   readonly labels: Linear | undefined;
+  /** From a token's last state to a value for each word; undefined in a sentence encoder. */
+  readonly terms: TermHead | undefined;
 }
 
 export function readEncoderWeights(file: WeightFile, config: EncoderConfig): EncoderWeights {
@@ -45,8 +55,9 @@ export function readEncoderWeights(file: WeightFile, config: EncoderConfig): Enc
   const prefix = file.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
   const source: Source = { file, prefix };
   const { hidden, positions, tokenTypes, vocabulary, labels } = config;
+  const words = read(source, "embeddings.word_embeddings.weight", [vocabulary, hidden]);
   return {
-    words: read(source, "embeddings.word_embeddings.weight", [vocabulary, hidden]),
+    words,
     positions: addRow(
       read(source, "embeddings.position_embeddings.weight", [positions, hidden]),
       read(source, "embeddings.token_type_embeddings.weight", [tokenTypes, hidden]),
@@ -58,6 +69,7 @@ export function readEncoderWeights(file: WeightFile, config: EncoderConfig): Enc
       labels === undefined
         ? undefined
         : readLinear({ file, prefix: "" }, "classifier", { inputs: hidden, outputs: labels }),
+    terms: config.makesTerms ? readTermHead(file, config, words) : undefined,
   };
 }
 
@@ -91,10 +103,12 @@ function readLayer(source: Source, index: number, config: EncoderConfig): Encode
   };
 }
 
+/** A checkpoint of TensorFlow's age calls them gamma and beta. */
 function readNorm(source: Source, name: string, size: number): LayerNorm {
+  const isOld = source.file.has(`${source.prefix}${name}.gamma`);
   return {
-    gamma: read(source, `${name}.weight`, [size]),
-    beta: read(source, `${name}.bias`, [size]),
+    gamma: read(source, `${name}.${isOld ? "gamma" : "weight"}`, [size]),
+    beta: read(source, `${name}.${isOld ? "beta" : "bias"}`, [size]),
   };
 }
 
@@ -107,13 +121,40 @@ function readLinear(
   { inputs, outputs }: { inputs: number; outputs: number },
 ): Linear {
   const stored = read(source, `${name}.weight`, [outputs, inputs]);
+  const weight = turned(stored, { inputs, outputs });
+  return { inputs, outputs, weight, bias: read(source, `${name}.bias`, [outputs]) };
+}
+
+function turned(
+  stored: Float32Array,
+  { inputs, outputs }: { inputs: number; outputs: number },
+): Float32Array {
   const weight = new Float32Array(stored.length);
   for (let row = 0; row < outputs; row++) {
     for (let column = 0; column < inputs; column++) {
       weight[column * outputs + row] = stored[row * inputs + column] as number;
     }
   }
-  return { inputs, outputs, weight, bias: read(source, `${name}.bias`, [outputs]) };
+  return weight;
+}
+
+/** @param words the embeddings of the vocabulary, which the head shares with the input */
+function readTermHead(
+  file: WeightFile,
+  { hidden, vocabulary }: EncoderConfig,
+  words: Float32Array,
+): TermHead {
+  const source = { file, prefix: "cls.predictions." };
+  return {
+    transform: readLinear(source, "transform.dense", { inputs: hidden, outputs: hidden }),
+    norm: readNorm(source, "transform.LayerNorm", hidden),
+    words: {
+      inputs: hidden,
+      outputs: vocabulary,
+      weight: turned(words, { inputs: hidden, outputs: vocabulary }),
+      bias: read(source, "bias", [vocabulary]),
+    },
+  };
 }
 
 function joinColumns(parts: readonly Linear[]): Linear {

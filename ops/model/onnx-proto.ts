@@ -75,7 +75,9 @@ message ModelProto {
 `;
 
 /** TensorProto.DataType. */
-export const dataType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
+export const dataType = {
+  ...{ float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 },
+} as const;
 export type DataType = (typeof dataType)[keyof typeof dataType];
 
 /** AttributeProto.AttributeType. */
@@ -92,6 +94,8 @@ export interface Tensor {
 }
 
 export interface GraphNode {
+  /** Default: of operator and place. */
+  readonly name?: string | undefined;
   readonly op: string;
   /** Empty for ONNX itself. */
   readonly domain: string;
@@ -213,7 +217,7 @@ function graphMessage(graph: Graph): object {
 
 function nodeMessage(node: GraphNode, index: number): object {
   return {
-    name: `${node.op}_${index}`,
+    name: node.name ?? `${node.op}_${index}`,
     op_type: node.op,
     domain: node.domain,
     input: node.inputs,

@@ -7,6 +7,7 @@ import { ensureBinary } from "./binaries.ts";
 import { cacheFolder, type Environment, requireFreeSpace } from "./cache.ts";
 import type { SetupContext } from "./context.ts";
 import { ensureCuda } from "./cuda.ts";
+import { type EncoderFiles, ensureEncoder } from "./encoders.ts";
 import { ensureLlama } from "./llama.ts";
 import { ensureModelGraph } from "./model-graph.ts";
 import { ensureModel } from "./models.ts";
@@ -26,6 +27,10 @@ export interface WantedTools {
   readonly names?: boolean | undefined;
   /** CUDA for onnxruntime, and the graphs of all that a GPU can run. */
   readonly gpu?: boolean | undefined;
+  /** The model of the learned-sparse signal, which is off unless `FRESHET_SPARSE` asks for it. */
+  readonly sparse?: boolean | undefined;
+  /** An embedding model beside the default one, by its name. */
+  readonly encoder?: string | undefined;
 }
 
 /** Absolute paths; undefined = not wanted (or, for the language model, not to be had). */
@@ -36,6 +41,8 @@ export interface Tools {
   readonly embedding?: EmbeddingModelFiles | undefined;
   readonly llm?: LlmFiles | undefined;
   readonly names?: NamesModelFiles | undefined;
+  readonly sparse?: SparseModelFiles | undefined;
+  readonly encoder?: EncoderFiles | undefined;
 }
 
 export interface EmbeddingModelFiles {
@@ -48,6 +55,12 @@ export interface EmbeddingModelFiles {
 
 export interface NamesModelFiles {
   /** Holds the published model with its licence, tokenizer.json and config.json. */
+  readonly modelDir: string;
+  readonly graph: string;
+}
+
+export interface SparseModelFiles {
+  /** Holds model.safetensors, tokenizer.json and config.json. */
   readonly modelDir: string;
   readonly graph: string;
 }
@@ -87,6 +100,8 @@ export async function ensureTools({ env, progress, want }: EnsureToolsOptions): 
     embedding: want.embedding ? await ensureEmbedding(context) : undefined,
     llm: want.llm ? await ensureLlm(context) : undefined,
     names: want.names === true ? await ensureNames(context) : undefined,
+    sparse: want.sparse === true ? await ensureSparse(context) : undefined,
+    encoder: want.encoder === undefined ? undefined : await ensureEncoder(context, want.encoder),
   };
 }
 
@@ -126,6 +141,17 @@ async function ensureNames(context: SetupContext): Promise<NamesModelFiles> {
   const request = { step: "names-model", pin, folder, size: "12 MB" };
   const modelDir = await ensureModel(context, request);
   const graph = await ensureModelGraph(context, { modelDir, pin, variant: "fp32" });
+  return { modelDir, graph };
+}
+
+/** For the CPU, where it runs beside any embedder (src/compose/sparse.ts). */
+async function ensureSparse(context: SetupContext): Promise<SparseModelFiles> {
+  const pin = context.pins.models.sparse;
+  const folder = join(context.cache, "models", pin.name);
+  const request = { step: "sparse-model", pin, folder, size: "17 MB" };
+  const modelDir = await ensureModel(context, request);
+  const variant = precisionFor({});
+  const graph = await ensureModelGraph(context, { modelDir, pin, variant });
   return { modelDir, graph };
 }
 

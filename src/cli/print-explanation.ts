@@ -11,14 +11,18 @@ export function explanationLines({ explain, relevance }: Answer): string[] {
     const places = [
       `dense ${source.dense_rank}`,
       `lexical ${source.lexical_rank ?? "none"}`,
+      ...(weights.sparse === undefined ? [] : [`sparse ${source.sparse_rank ?? "none"}`]),
       `fused ${source.fused_rank}`,
       ...(source.rerank_rank === undefined ? [] : [`rerank ${source.rerank_rank}`]),
     ];
-    const parts = `nearness ${source.nearness.toFixed(3)}, words ${source.words.toFixed(3)}`;
+    const both = `nearness ${source.nearness.toFixed(3)}, words ${source.words.toFixed(3)}`;
+    const parts =
+      source.sparse === undefined ? both : `${both}, sparse ${source.sparse.toFixed(3)}`;
     return `[${index + 1}] ${places.join(", ")}; ${parts}, freshness ${source.freshness.toFixed(3)}`;
   });
   return [
-    `ranked by ${explain.rank_by}: ${weights.nearness} nearness + ${weights.words} words`,
+    `ranked by ${explain.rank_by}: ${weights.nearness} nearness + ${weights.words} words` +
+      (weights.sparse === undefined ? "" : ` + ${weights.sparse} sparse`),
     `terms: ${printable(words) || "none"}`,
     ...sources,
     `candidates ${pool.candidates} (hot ${shards.hot}, cold ${shards.cold}); left out: ` +

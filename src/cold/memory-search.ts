@@ -8,6 +8,7 @@ import { dotProduct } from "../contract/vector.ts";
 import { lexicalMatch } from "../text/chunk-terms.ts";
 import { bm25, type CorpusStats, queryTerms, termCounts } from "../text/lexical.ts";
 import type { ColdObject, ColdQuery } from "./port.ts";
+import { sparseScore } from "./sparse.ts";
 import { questionTerms } from "./terms.ts";
 
 export function wordsIn(terms: string): readonly string[] {
@@ -47,7 +48,8 @@ export function bothLists(
     const lexical = lexicalMatch(queried, object);
     const shown = { documentId, version, chunk, text, heading, range, info };
     const vector = query.wanted?.vectors === true ? object.vector : undefined;
-    return { shard: "cold", ...shown, cosine, lexical, ...(vector && { vector }) };
+    const own = { ...(vector && { vector }), ...sparseScore(object.sparse, query.sparse) };
+    return { shard: "cold", ...shown, cosine, lexical, ...own };
   });
 }
 

@@ -21,6 +21,7 @@ import type { Candidate, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
+import type { SparseVector } from "../contract/sparse.ts";
 
 export interface ColdObject {
   /** UUIDv5, see `object-id.ts`. */
@@ -38,6 +39,7 @@ export interface ColdObject {
   readonly range?: TextRange | undefined;
   readonly info: DocumentInfo;
   readonly vector: Float32Array;
+  readonly sparse?: SparseVector | undefined;
 }
 
 /** What a walk tells of an object. */
@@ -78,6 +80,8 @@ export interface ColdQuery {
   readonly access?: Access | undefined;
   /** Siblings are not at hand here: see `stored`. */
   readonly wanted?: Pick<Wanted, "vectors"> | undefined;
+  /** Of the question: candidates are scored by theirs. */
+  readonly sparse?: SparseVector | undefined;
   readonly signal?: AbortSignal | undefined;
   /** The trace that the search belongs to, for the vendor. */
   readonly traceparent?: string | undefined;

@@ -4,9 +4,11 @@ import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId, Version } from "../contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../contract/record.ts";
+import type { SparseVector } from "../contract/sparse.ts";
 import { dotProduct } from "../contract/vector.ts";
 import { lexicalMatch } from "../text/chunk-terms.ts";
 import type { ColdEntry, ColdObject } from "./port.ts";
+import { sparseIn, sparseScore, sparseText } from "./sparse.ts";
 import { facetsOf } from "./weaviate-filter.ts";
 import { packObject, type Shown, storedVersion, unpackRecord } from "./weaviate-record.ts";
 import type { WireHit } from "./weaviate-wire.ts";
@@ -30,12 +32,17 @@ export type ChunkProperties = {
   /** `storedVersion`. */
   termsVersion: number;
   record: string;
+  /** Base64 (sparse.ts); absent where the chunk has none. */
+  sparse?: string;
   /** Of objects that an earlier Freshet stored, in place of `record`. */
   info?: string;
 };
 
 /** What a search has to bring back: what is shown, and what it is found by. */
 export const candidateProperties = ["record", "terms"] as const;
+
+/** And where the question is asked with its sparse vector. */
+export const sparseProperties = [...candidateProperties, "sparse"] as const;
 
 /** What labels are read from: the property `acl` does not tell an empty list from none. */
 export const labelProperties = ["record", "info"] as const;
@@ -66,6 +73,7 @@ export function storedObject(object: ColdObject): StoredObject {
       ...(language === undefined ? {} : { language }),
       ...(acl === undefined ? {} : { acl: [...acl] }),
       ...packObject(object),
+      ...(object.sparse === undefined ? {} : { sparse: sparseText(object.sparse) }),
       termsVersion: storedVersion,
       facets: [...facetsOf(info)],
     },
@@ -102,6 +110,7 @@ export interface Asked {
   readonly vector: Float32Array;
   readonly queryTerms: readonly string[];
   readonly withVectors?: boolean | undefined;
+  readonly sparse?: SparseVector | undefined;
 }
 
 /** Undefined of what an earlier Freshet stored: then `candidateOfObject` makes it of all of it. */
@@ -120,7 +129,8 @@ export function candidateOf(hit: WireHit, asked: Asked): Candidate | undefined {
   // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
   const own = floatsIn(hit.vectorBytes);
   const cosine = dotProduct(own, asked.vector);
-  const found = { ...shown, cosine, lexical };
+  const shared = asked.sparse && sparseScore(sparseIn(hit.properties["sparse"]), asked.sparse);
+  const found = { ...shown, cosine, lexical, ...shared };
   if (asked.withVectors !== true) return { shard: "cold", ...found };
   return { shard: "cold", ...found, vector: own.slice() };
 }
@@ -156,7 +166,8 @@ export function candidateOfObject(object: ColdObject, asked: Asked): Candidate {
   const lexical = lexicalMatch(asked.queryTerms, shown);
   const cosine = dotProduct(vector, asked.vector);
   const own = asked.withVectors === true ? { vector } : {};
-  return { shard: "cold", ...shown, cosine, lexical, ...own };
+  const shared = sparseScore(object.sparse, asked.sparse);
+  return { shard: "cold", ...shown, cosine, lexical, ...own, ...shared };
 }
 
 /**
@@ -170,7 +181,9 @@ export function objectOf(found: FoundObject & { readonly uuid: string }): ColdOb
   const isPacked = typeof record === "string" && record !== "";
   const shown = isPacked ? unpackRecord(record).shown : shownApart(found.properties);
   const { id, chunkCount } = entryOf(found);
-  return { id, chunkCount, ...shown, vector: Float32Array.from(own as number[]) };
+  const sparse = sparseIn(found.properties["sparse"]);
+  const vector = Float32Array.from(own as number[]);
+  return { id, chunkCount, ...shown, vector, ...(sparse && { sparse }) };
 }
 
 /** Labels as they were written, of an object that came with `labelProperties`. */

@@ -96,6 +96,7 @@ const addedProperties = [
   { name: "acl", dataType: "text[]", ...matched },
   { name: "range", dataType: "int[]", indexFilterable: false },
   { name: "record", dataType: "text", ...shown },
+  { name: "sparse", dataType: "text", ...shown },
 ] as const;
 
 /**

@@ -26,6 +26,7 @@ import {
   candidateOf,
   candidateOfObject,
   candidateProperties,
+  sparseProperties,
   vectorName,
 } from "./weaviate-object.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
@@ -65,7 +66,8 @@ export async function searchBothWays(
   const { tenant, text, vector } = query;
   const common = {
     ...{ collection: collectionsOf(through.client).chunks, tenant },
-    ...{ properties: candidateProperties, vectors: [vectorName] },
+    ...{ properties: query.sparse === undefined ? candidateProperties : sparseProperties },
+    vectors: [vectorName],
     filter: filterOf(clause, query.aliveAtMs),
   };
   const candidates = candidatesFor(query, through.stored);
@@ -85,11 +87,11 @@ export async function searchBothWays(
 
 /** Hits to candidates: what both lists find is read once. */
 function candidatesFor(
-  { text, vector, wanted }: ColdQuery,
+  { text, vector, wanted, sparse }: ColdQuery,
   stored: SearchedThrough["stored"],
 ): (hits: readonly WireHit[]) => Promise<readonly Candidate[]> {
   const withVectors = wanted?.vectors === true;
-  const asked: Asked = { vector, queryTerms: queryTerms(text), withVectors };
+  const asked: Asked = { vector, queryTerms: queryTerms(text), withVectors, sparse };
   const known = new Map<string, Candidate>();
   return async (hits) => {
     const old: string[] = [];

@@ -52,7 +52,7 @@ export async function startEmbedServer(config: Config): Promise<EmbedServer> {
     stack.push("metrics", base.metrics, (part) => part.close());
     watchCertificates(base, stack);
     const { credentials } = openCredentials(base);
-    const opened = await openEmbedding(base, readModelShape(config));
+    const opened = await openEmbedding(base, readModelShape(config), { bare: true });
     stack.push("embedder", opened.embedder, (part) => part.close());
     const lanes = stack.push("lanes", openLanes(base, opened), (part) => part.stop());
     const embeddings = createEmbeddingsHandler(lanes.embeddings);

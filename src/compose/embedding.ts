@@ -9,9 +9,11 @@ import { basename, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import type { Prefixes } from "../contract/model-probe.ts";
 import { type Logger, type Metrics, silentMetrics } from "../contract/observation.ts";
 import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
 import { checkSameModel, probeText } from "../embedding/model-probe.ts";
+import { prefixesIn } from "../embedding/model-recipe.ts";
 import { type ModelShape, modelShapeOf } from "../embedding/model-shape.ts";
 import { createOnnxEmbedder } from "../embedding/onnx.ts";
 import { deviceRuntime } from "../embedding/onnx-cuda.ts";
@@ -23,6 +25,7 @@ import {
   type GraphVariant,
   graphVariantOf,
 } from "../embedding/precision.ts";
+import { prefixed, prefixTokens } from "../embedding/prefixed.ts";
 import { createRemoteEmbedder } from "../embedding/remote.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -35,10 +38,15 @@ const defaultModel = "all-MiniLM-L6-v2";
 export interface EmbeddingParts {
   readonly embedder: Embedder;
   readonly tokenizer: Tokenizer;
+  /** What the embedder puts before texts. */
+  readonly prefixes: Prefixes;
   /** Where the tokenizer was loaded from. */
   readonly modelDir: string;
   readonly batchSize: BatchSize;
 }
+
+type ClaimingParts = Pick<EmbeddingParts, "embedder" | "tokenizer"> &
+  Partial<Pick<EmbeddingParts, "prefixes">>;
 
 interface EmbeddingContext {
   readonly config: Config;
@@ -63,17 +71,25 @@ export function readModelShape(config: Config): ModelShape {
   });
 }
 
-/** @throws FreshetError with one line that says which setting is wrong, or what is missing */
+/**
+ * @param options.bare nothing is put before texts: for a server whose callers, engines, do that
+ * @throws FreshetError with one line that says which setting is wrong, or what is missing
+ */
 export async function openEmbedding(
   context: EmbeddingContext,
   shape: ModelShape,
+  { bare = false }: { readonly bare?: boolean } = {},
 ): Promise<EmbeddingParts> {
   // Also for an endpoint: chunks are cut by tokens, before anything is embedded.
   const dir = modelDir(context.config);
   const tokenizer = await loadTokenizer(dir);
-  const { embedder, backend } = await openEmbedder(context, shape);
+  const prefixes = prefixesIn(readText(join(dir, "freshet.json")), dir);
+  const before = { prefixes, tokenizer };
+  const taken = { ...shape, maxTokens: shape.maxTokens + prefixTokens(before) };
+  const { embedder: plain, backend } = await openEmbedder(context, taken);
+  const embedder = bare ? plain : prefixed(plain, before);
   const batchSize = batchSizeOf(backend, serversOf(context.config.embedding));
-  return { embedder, tokenizer, modelDir: dir, batchSize };
+  return { embedder, tokenizer, prefixes, modelDir: dir, batchSize };
 }
 
 function serversOf({ remote }: Config["embedding"]): number {
@@ -118,14 +134,13 @@ function openGraph(
   model: ModelShape,
   provider: EmbedProvider,
 ): Promise<Embedder> {
-  const { threads } = config.embedding;
   return createOnnxEmbedder({
     graphFile: graphFile(config, provider),
     provider,
     model,
     clock,
     logger,
-    ingestThreads: threads ?? Math.min(limits.embedThreadsMax, availableParallelism()),
+    ingestThreads: ingestThreads(config),
     queryThreads: 1,
     device: deviceRuntime(provider, cacheDir(config)),
   });
@@ -147,6 +162,11 @@ async function findServers(
   return discoverOnNats({ connection, subject, model, dimensions, clock, close });
 }
 
+/** Of one run of bulk work on the CPU. */
+export function ingestThreads({ embedding: { threads } }: Config): number {
+  return threads ?? Math.min(limits.embedThreadsMax, availableParallelism());
+}
+
 /**
  * Makes sure that this engine's vectors may stand beside those of the log: the first engine's model
  * stays.
@@ -154,14 +174,15 @@ async function findServers(
  */
 export async function claimModel(
   log: Pick<Log, "claimModel">,
-  { embedder, tokenizer }: Pick<EmbeddingParts, "embedder" | "tokenizer">,
+  { embedder, tokenizer, prefixes }: ClaimingParts,
 ): Promise<void> {
   const { name, maxTokens } = embedder.model;
   const probe = async (text: string) => {
     const input = { text, tokens: tokenizer.encode(text, maxTokens) };
     const [vector] = await embedder.embed([input], { lane: "query" });
     if (vector === undefined) throw new FreshetError("internal", "a text came without a vector");
-    return { text, vector, name };
+    const hasAny = prefixes !== undefined && prefixes.query + prefixes.passage !== "";
+    return { text, vector, name, ...(hasAny ? { prefixes } : {}) };
   };
   const own = await probe(probeText);
   const stored = await log.claimModel(own);
@@ -174,7 +195,12 @@ function cacheDir(config: Config): string {
 }
 
 function modelDir(config: Config): string {
-  return config.embedding.modelDir ?? join(cacheDir(config), "models", defaultModel);
+  return config.embedding.modelDir ?? join(modelsDir(config), defaultModel);
+}
+
+/** Where the set-up puts models. */
+export function modelsDir(config: Config): string {
+  return join(cacheDir(config), "models");
 }
 
 /**

@@ -19,6 +19,7 @@ import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Tracer } from "../contract/tracing.ts";
+import type { SparseEncoder } from "../embedding/onnx-sparse.ts";
 import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
@@ -55,6 +56,7 @@ import { openQuotas } from "./quotas.ts";
 import { openRedaction, textRedaction } from "./redaction.ts";
 import { openReranking } from "./reranking.ts";
 import { openSources, type Sources } from "./sources.ts";
+import { openSparse } from "./sparse.ts";
 import { Stack } from "./stack.ts";
 import { startSurfaces } from "./surfaces.ts";
 import { openTracing } from "./tracing.ts";
@@ -93,6 +95,7 @@ export async function startEngine(
     await claimModel(log, embedding);
     const models = openModels(base);
     if (models !== undefined) stack.push("language models", models, (part) => part.close());
+    const sparse = await startSparse(base, embedding, stack);
     const reranking = openReranking(base, stack);
     const keys = await openRedaction({ redactionKey: config.redactionKey?.() }, log);
     const entry = seams.isolated ?? new URL("../main.ts", import.meta.url);
@@ -110,7 +113,7 @@ export async function startEngine(
     const topology = stack.push(
       "actors",
       startActors(base, {
-        ...{ log, cold, merges, embedding, isolation },
+        ...{ log, cold, merges, embedding, sparse, isolation },
         ...{ preparation, keys, models, reranking, sources, access, names, quotas, tracer },
       }),
       (part) => part.stop(),
@@ -157,6 +160,16 @@ async function startNames(
   stack.push("model of names", names, (part) => part.close());
   await names.start();
   return names;
+}
+
+async function startSparse(
+  base: Foundation,
+  embedding: EmbeddingParts,
+  stack: Stack,
+): Promise<SparseEncoder | undefined> {
+  const sparse = await openSparse(base, embedding);
+  if (sparse !== undefined) stack.push("sparse encoder", sparse, (part) => part.close());
+  return sparse;
 }
 
 /** Also one that is still being opened when a connection fails. */
@@ -211,6 +224,7 @@ interface Parts {
   readonly cold: ColdShard;
   readonly merges: MergeClient;
   readonly embedding: EmbeddingParts;
+  readonly sparse: SparseEncoder | undefined;
   readonly isolation: Isolation;
   readonly preparation: Preparation;
   readonly keys: RedactionKeys;
@@ -312,6 +326,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     log,
     cold,
     embedder,
+    sparse: parts.sparse,
     isolation,
     createHot,
     tokenizer,

@@ -30,6 +30,8 @@ export interface Config extends Links {
   /** Orders what a question found; undefined: nothing does. */
   readonly reranker: RerankLink | undefined;
   readonly declineIrrelevant: Value<"FRESHET_DECLINE_IRRELEVANT">;
+  /** The model of the learned-sparse signal. */
+  readonly sparse: Value<"FRESHET_SPARSE">;
   readonly embedding: {
     /** The model's folder and graph; undefined means what `ops/start` put into the cache. */
     readonly modelDir: string | undefined;
@@ -185,6 +187,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     aclDefault: present("FRESHET_ACL_DEFAULT"),
     reranker: assembleReranker(values),
     declineIrrelevant: present("FRESHET_DECLINE_IRRELEVANT"),
+    sparse: present("FRESHET_SPARSE"),
     embedding: assembleEmbedding(values),
     embedServer: {
       port: present("FRESHET_EMBED_SERVER_PORT"),

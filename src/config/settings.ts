@@ -93,6 +93,11 @@ export const settings = {
     oneOf(["auto", "fp32", "int8", "fp16"]),
     "arithmetic of the graph: fp32, int8, fp16, or auto: fp16 on a GPU, int8 on a CPU with VNNI, else fp32",
   ),
+  FRESHET_SPARSE: setting(
+    "off",
+    oneOf(["off", "splade-tiny"]),
+    "a third signal of the ranking, weights of words that a model learned: `splade-tiny` (`ops/setup/main.ts --sparse` installs it), or off. What is ingested meanwhile has it; what was before is ranked by the other two until it is published again. The same on all nodes",
+  ),
   ...embedderLinkSettings,
   FRESHET_EMBED_DIMENSIONS: setting(
     undefined,

@@ -44,6 +44,11 @@ export interface Candidate {
   readonly cosine: number;
   /** For the question that was asked: it says nothing about another one. */
   readonly lexical: LexicalMatch;
+  /**
+   * Product of its sparse vector with the question's; the same number in both shards. Undefined
+   * where the chunk has none, or the question.
+   */
+  readonly sparse?: number | undefined;
   /** Where it was wanted, of unit length. */
   readonly vector?: Float32Array | undefined;
   /**

@@ -41,6 +41,9 @@ export interface CounterLabels {
   readonly questions_declined_total: never;
   /** Documents that were suspected of ending their process, and processed where they cannot. */
   readonly documents_isolated_total: "tenant";
+  /** Its encoder failed; they are ranked by the other signals. */
+  readonly documents_without_sparse_total: never;
+  readonly questions_without_sparse_total: never;
   /** Written again because the second look at a merge missed them. */
   readonly confirm_repaired_total: "tenant";
   /** outcome: deleted, repaired */

@@ -147,6 +147,12 @@ export const coverageSchema = z.object({
   llm: z.string(),
   /** Only where a reranker is set up and was to be asked; without it the fused order stands. */
   rerank: z.enum(["complete", "timeout", "unavailable"]).optional(),
+  /**
+   * Only where the engine has the sparse signal and ranks by it. `partial`: some of the nearest
+   * were stored without it, and rank by the other two, all where they are many; `unavailable`: the
+   * question has none.
+   */
+  sparse: z.enum(["complete", "partial", "unavailable"]).optional(),
   /** Only where `context` asks for more than the passage: whether all of that could be read. */
   context: z.enum(["complete", "partial"]).optional(),
   /** Why no model was asked although there is one: the tenant's tokens of the day are used up. */

@@ -41,6 +41,8 @@ export const scoreFields = {
   cosine: z.number().optional(),
   /** How well the words match, from 0, by the statistics of this reply's nearest passages. */
   bm25: z.number().optional(),
+  /** How well the words that both are about agree, from 0; absent without that signal. */
+  sparse: z.number().optional(),
   /** What the reranker said of it. */
   rerank: z.number().optional(),
   /** Passages that say nearly the same and were left out for it; with `diversity`. */
@@ -71,11 +73,15 @@ const explainedSourceSchema = z.object({
   dense_rank: rank,
   /** By BM25 alone; absent where no word matches. */
   lexical_rank: rank.optional(),
+  /** By weighted terms alone; absent where none matches, or without that signal. */
+  sparse_rank: rank.optional(),
   fused_rank: rank,
   rerank_rank: rank.optional(),
   /** What the fused score is made of, each from 0 to 1. */
   nearness: z.number(),
   words: z.number(),
+  /** Absent where the passage was ranked by the other two alone. */
+  sparse: z.number().optional(),
   freshness: z.number(),
   /** Before it was scaled to the best of the reply. */
   fused: z.number(),
@@ -83,7 +89,11 @@ const explainedSourceSchema = z.object({
 
 export const explanationSchema = z.object({
   rank_by: rankBySchema,
-  weights: z.object({ nearness: z.number(), words: z.number() }),
+  weights: z.object({
+    nearness: z.number(),
+    words: z.number(),
+    sparse: z.number().optional(),
+  }),
   /** The question's terms, and how rare each is among the nearest passages. */
   terms: z.array(z.object({ term: z.string(), rarity: z.number() })).max(limits.explainedTermsMax),
   /** Candidates that each shard brought, and what of cold's the heads hid. */

@@ -20,13 +20,14 @@ import type {
   DocumentInfo,
   RecordBody,
   RecordChunk,
-  SparseVector,
   TextRange,
   UnknownFields,
 } from "./record.ts";
+import { isSparse, type SparseVector, sparseTermBytes } from "./sparse.ts";
 
 export const bodyFormat = 2;
-const sparseSection = "sparse";
+/** The model that weighs the words: another one's would be another section. */
+const sparseSection = "splade-tiny";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -107,25 +108,22 @@ function sectionJson({ name, data }: BodySection): SectionJson {
   return { name, bytes: data.byteLength };
 }
 
-/** Numbers of each chunk, then all indices, then all values; absent where no chunk has any. */
+/** How many terms each chunk has, then the vectors; absent where no chunk has one. */
 function sparseSections(chunks: readonly RecordChunk[]): readonly BodySection[] {
   if (chunks.every(({ sparse }) => sparse === undefined)) return [];
-  const lengths = chunks.map(({ sparse }) => sparse?.indices.length ?? 0);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
-  const numbers = new Uint32Array(chunks.length + 2 * total);
-  const values = new Float32Array(numbers.buffer, (chunks.length + total) * 4);
-  numbers.set(lengths);
-  let at = 0;
-  for (const { sparse } of chunks) {
+  const counts = chunks.map(({ sparse }) => (sparse?.length ?? 0) / sparseTermBytes);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const data = new Uint8Array(4 * chunks.length + sparseTermBytes * total);
+  const view = new DataView(data.buffer);
+  let at = 4 * chunks.length;
+  for (const [index, { sparse }] of chunks.entries()) {
+    view.setUint32(4 * index, counts[index] as number, true);
     if (sparse === undefined) continue;
-    if (sparse.indices.length !== sparse.values.length) {
-      throw new FreshetError("internal", "a sparse vector has more indices or values");
-    }
-    numbers.set(sparse.indices, chunks.length + at);
-    values.set(sparse.values, at);
-    at += sparse.indices.length;
+    if (!isSparse(sparse)) throw new FreshetError("internal", "a sparse vector is malformed");
+    data.set(sparse, at);
+    at += sparse.length;
   }
-  return [{ name: sparseSection, data: new Uint8Array(numbers.buffer) }];
+  return [{ name: sparseSection, data }];
 }
 
 // --- reading -----------------------------------------------------------------------------------
@@ -197,21 +195,19 @@ function sectionEnds(sections: readonly SectionJson[], start: number): readonly 
 }
 
 function sparseVectorsOf(data: Uint8Array, count: number): readonly (SparseVector | undefined)[] {
-  if (data.byteLength % 4 !== 0 || data.byteLength < count * 4) throw new RangeError("sparse");
-  const numbers = new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4);
-  const lengths = numbers.subarray(0, count);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
-  if (numbers.length !== count + 2 * total) throw new RangeError("sparse");
-  const indices = numbers.subarray(count, count + total);
-  const values = new Float32Array(data.buffer, data.byteOffset + (count + total) * 4, total);
-  let at = 0;
-  return Array.from(lengths, (length) => {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = 4 * count;
+  const vectors = Array.from({ length: count }, (_, index) => {
     const from = at;
-    at += length;
-    // No number at all is no vector: one without numbers would match nothing.
-    if (length === 0) return undefined;
-    return { indices: indices.subarray(from, at), values: values.subarray(from, at) };
+    at += sparseTermBytes * view.getUint32(4 * index, true);
+    if (at > data.byteLength) throw new RangeError("sparse");
+    const vector = data.subarray(from, at);
+    if (!isSparse(vector)) throw new RangeError("sparse");
+    // No term at all is no vector: one without terms would match nothing.
+    return vector.length === 0 ? undefined : vector;
   });
+  if (at !== data.byteLength) throw new RangeError("sparse");
+  return vectors;
 }
 
 // --- checking ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 import type { Metadata } from "./document.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "./ids.ts";
+import type { SparseVector } from "./sparse.ts";
 
 interface RecordBase {
   readonly tenant: TenantId;
@@ -121,12 +122,6 @@ export interface DocumentInfo {
 /** UTF-16 units from and up to; the end is not in it. */
 export type TextRange = readonly [start: number, end: number];
 
-/** Of the same text as the dense vector beside it: ascending indices, and a value for each. */
-export interface SparseVector {
-  readonly indices: Uint32Array;
-  readonly values: Float32Array;
-}
-
 export interface RecordChunk {
   /** Redacted text as it is shown and embedded, without the heading. */
   readonly text: string;
@@ -136,6 +131,7 @@ export interface RecordChunk {
   readonly range?: TextRange | undefined;
   /** Unit norm, `dimensions` long. */
   readonly vector: Float32Array;
+  /** Of the same text; absent where none was made of it. */
   readonly sparse?: SparseVector | undefined;
   /** Where they were counted already: what the chunk is found by. Not stored. */
   readonly terms?: ChunkTerms | undefined;

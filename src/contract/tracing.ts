@@ -47,6 +47,7 @@ export const spanKinds = {
   document: "consumer",
   prepare: "internal",
   embed: "internal",
+  "embed sparse": "internal",
   /** Texts of many requests, sent to the model together: it links to all of them. */
   "embed batch": "client",
   append: "producer",

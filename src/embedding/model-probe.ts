@@ -29,6 +29,12 @@ export function checkSameModel(stored: ModelProbe, own: ModelProbe): void {
   if (expected !== actual) {
     throw mismatch(stored, own, `${actual} dimensions instead of ${expected}`);
   }
+  // Vectors of one sentence with another prefix are near, and still those of other texts.
+  for (const role of ["query", "passage"] as const) {
+    const [expected, actual] = [stored, own].map(({ prefixes }) => prefixes?.[role] ?? "");
+    if (expected === actual) continue;
+    throw mismatch(stored, own, `${role} prefix "${actual}" instead of "${expected}"`);
+  }
   const similarity = cosine(stored.vector, own.vector);
   // Written so that NaN is refused too.
   if (similarity >= sameModelCosineMin) return;

@@ -19,6 +19,8 @@ export interface WorkerSettings {
   readonly niceness: number;
   /** A copy of onnxruntime's npm package to load instead of our own: one with CUDA beside it. */
   readonly runtimeModule?: string | undefined;
+  /** Of a graph that weighs words: the reply holds at most so many of a text (sparse-rows.ts). */
+  readonly sparseTermsMax?: number | undefined;
 }
 
 export type WorkerRequest =

@@ -26,6 +26,7 @@ import {
 } from "./onnx-protocol.ts";
 import { explainSessionFailure, sessionOptions, unknownProvider } from "./onnx-provider.ts";
 import { WorkerTurns } from "./onnx-turns.ts";
+import { packSparseRows } from "./sparse-rows.ts";
 
 type EmbedRequest = Extract<WorkerRequest, { kind: "embed" }>;
 type Session = Onnxruntime.InferenceSession;
@@ -111,7 +112,12 @@ async function work(): Promise<void> {
 async function embed(request: EmbedRequest): Promise<void> {
   const { id } = request;
   try {
-    const vectors = await vectorsOf(session, request);
+    const data = await vectorsOf(session, request);
+    const { sparseTermsMax } = port.settings;
+    const vectors =
+      sparseTermsMax === undefined
+        ? data
+        : packSparseRows(data, { rows: request.rows, termsMax: sparseTermsMax });
     port.reply({ kind: "embedded", id, vectors }, [vectors.buffer]);
   } catch (error) {
     port.reply({ kind: "failed", id, message: messageOf(error) });

@@ -32,16 +32,19 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Embedder {
+export type Embedder = Encoder<Float32Array>;
+
+/** Of vectors of one kind. */
+export interface Encoder<Vector> {
   readonly model: EmbeddingModel;
 
   /**
-   * Finite vectors of unit length, one per input and in the order of the inputs. A batch succeeds
-   * or fails as a whole. Errors (FreshetError): `embedding_failed` when the model refuses the
-   * batch, `embedding_unavailable` while it restarts or after `close`, `overloaded` when the lane's
-   * queue is full, `cancelled` on abort.
+   * Vectors (dense ones finite and of unit length), one per input and in the order of the inputs.
+   * A batch succeeds or fails as a whole. Errors (FreshetError): `embedding_failed` when the model
+   * refuses the batch, `embedding_unavailable` while it restarts or after `close`, `overloaded`
+   * when the lane's queue is full, `cancelled` on abort.
    */
-  embed(batch: readonly EmbedInput[], options: EmbedOptions): Promise<Float32Array[]>;
+  embed(batch: readonly EmbedInput[], options: EmbedOptions): Promise<Vector[]>;
 
   /** Rejects what waits, lets what runs finish, and resolves once nothing is left running. */
   close(): Promise<void>;

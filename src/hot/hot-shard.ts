@@ -15,6 +15,7 @@ import type { Candidate, LexicalMatch, Passage, Wanted } from "../contract/candi
 import type { Filter } from "../contract/filter.ts";
 import { type DocumentId, noPosition, type Position } from "../contract/ids.ts";
 import type { ChunkTerms, DocumentInfo } from "../contract/record.ts";
+import { sparseProduct } from "../contract/sparse.ts";
 import { countTerms, indexedText, unpackTerms } from "../text/chunk-terms.ts";
 import { queryTerms, titleTerms } from "../text/lexical.ts";
 import { AccessIndex, type Admission, isAdmitted } from "./access-index.ts";
@@ -26,6 +27,7 @@ import { LexicalIndex } from "./lexical-index.ts";
 import { nearestRows, scanBelowDefault } from "./nearest.ts";
 import type { HotDocument, HotQuery, HotShard, HotStats } from "./port.ts";
 import type { Entry, Row } from "./rows.ts";
+import { sparseAt, sparseBlockBytes, sparseBlockOf } from "./sparse-block.ts";
 import { Tail } from "./tail.ts";
 import { createTopK } from "./top-k.ts";
 
@@ -90,7 +92,8 @@ class IndexedHotShard implements HotShard {
     }
   }
 
-  search({ vector, text, limit, filter, access, wanted = {} }: HotQuery): readonly Candidate[] {
+  search(query: HotQuery): readonly Candidate[] {
+    const { vector, text, limit, filter, access, wanted = {}, sparse } = query;
     checkVector(vector, this.#options.dimensions);
     const admission = access && this.#access.admission(access);
     if (admission?.rows === 0) return [];
@@ -114,8 +117,10 @@ class IndexedHotShard implements HotShard {
       const { dimensions } = this.#options;
       const cosine = simd.precise(place, dimensions);
       const own = wanted.vectors === true ? simd.unpack(place, dimensions) : undefined;
-      const measured = { cosine, vector: own, lexical: matches[index] as LexicalMatch };
-      return candidate(row, measured, wanted);
+      const theirs = sparse && sparseAt(row.entry.sparse, row.chunk);
+      const shared = theirs && sparse && sparseProduct(sparse, theirs);
+      const lexical = matches[index] as LexicalMatch;
+      return candidate(row, { cosine, vector: own, lexical, sparse: shared }, wanted);
     });
   }
 
@@ -264,8 +269,10 @@ function createEntry(document: HotDocument, own: Pick<Entry, "rows" | "labels" |
     if (heading !== undefined && heading !== before) bytes += stringBytes(heading);
     before = heading;
   }
+  const sparse = sparseBlockOf(chunks);
+  bytes += sparseBlockBytes(sparse);
   const named = { documentId, version, position, info, ...own };
-  return { ...named, bytes, kept: false, alive: true, matched: 0 };
+  return { ...named, sparse, bytes, kept: false, alive: true, matched: 0 };
 }
 
 /** V8 takes one byte for each character where all are of Latin-1, else two. */
@@ -275,13 +282,15 @@ function stringBytes(text: string): number {
 
 function candidate(
   row: Row,
-  { cosine, vector, lexical }: Pick<Candidate, "cosine" | "vector" | "lexical">,
+  measured: Pick<Candidate, "cosine" | "vector" | "lexical" | "sparse">,
   wanted: Wanted,
 ): Candidate {
   const { documentId, version, info, rows } = row.entry;
   const { chunk, text, heading } = row;
   const shown = { chunk, text, heading, range: rangeOf(row), info };
-  const found = { documentId, version, ...shown, cosine, lexical };
+  const { cosine, vector, lexical, sparse } = measured;
+  const known = { documentId, version, ...shown, cosine, lexical };
+  const found = sparse === undefined ? known : { ...known, sparse };
   if (vector === undefined && wanted.siblings !== true) return { shard: "hot", ...found };
   // Texts of a version never change: they may be read after the step that found it.
   const siblings = wanted.siblings === true ? () => rows.map(passageOf) : undefined;

@@ -10,6 +10,7 @@ import type { Candidate, Wanted } from "../contract/candidate.ts";
 import type { Filter } from "../contract/filter.ts";
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo, RecordChunk } from "../contract/record.ts";
+import type { SparseVector } from "../contract/sparse.ts";
 
 export interface HotDocument {
   readonly documentId: DocumentId;
@@ -34,6 +35,8 @@ export interface HotQuery {
   /** Of the reader: what it does not admit is not there (H5). Undefined: all is. */
   readonly access?: Access | undefined;
   readonly wanted?: Wanted | undefined;
+  /** Of the question: candidates are scored by theirs. */
+  readonly sparse?: SparseVector | undefined;
 }
 
 export interface HotAmount {

@@ -3,6 +3,7 @@
 import type { DocumentId, Position, Version } from "../contract/ids.ts";
 import type { DocumentInfo } from "../contract/record.ts";
 import type { Block, Placed } from "./block.ts";
+import type { SparseBlock } from "./sparse-block.ts";
 
 /** The documents with the same labels. */
 export interface LabelSet {
@@ -29,7 +30,9 @@ export interface Entry {
   readonly labels: LabelSet;
   /** Terms of all rows, repetitions included. */
   readonly terms: number;
-  /** Estimate of texts and bookkeeping, without vectors and postings. */
+  /** Sparse vectors of its rows (sparse-block.ts); undefined where none has one. */
+  readonly sparse: SparseBlock | undefined;
+  /** Estimate of texts, sparse vectors and bookkeeping, without vectors and postings. */
   readonly bytes: number;
   /** Cold has it for good: it is held only to answer faster. */
   kept: boolean;

@@ -8,11 +8,17 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { Outcome } from "../contract/outcome.ts";
+import type { SparseVector } from "../contract/sparse.ts";
 import type { EmbedInput } from "../embedding/port.ts";
 import { type Prepared, type PrepareSteps, preparePayload } from "./prepare-payload.ts";
 import type { PreparedDocument } from "./preparer.ts";
 
 export type Embed = (inputs: readonly EmbedInput[]) => Promise<readonly Float32Array[]>;
+
+/** Never rejects: undefined where the signal is off, or was not to be had for this document. */
+export type EncodeSparse = (
+  inputs: readonly EmbedInput[],
+) => Promise<readonly SparseVector[] | undefined>;
 
 /** A bad document is an outcome. @throws whatever a step throws: nothing is decided then */
 export async function processOperation(
@@ -23,11 +29,16 @@ export async function processOperation(
 }
 
 /** @throws whatever embedding throws */
-export async function embedPrepared(prepared: Prepared, embed: Embed): Promise<Outcome> {
+export async function embedPrepared(
+  prepared: Prepared,
+  embed: Embed,
+  encodeSparse?: EncodeSparse,
+): Promise<Outcome> {
   if (prepared.kind !== "prepared") return prepared;
   const { documentId, document } = prepared;
-  const vectors = await embed(inputsOf(document));
-  return { kind: "upsert", documentId, body: bodyOf(document, vectors) };
+  const inputs = inputsOf(document);
+  const [vectors, sparse] = await Promise.all([embed(inputs), encodeSparse?.(inputs)]);
+  return { kind: "upsert", documentId, body: bodyOf(document, { vectors, sparse }) };
 }
 
 function inputsOf({ chunks }: PreparedDocument): readonly EmbedInput[] {
@@ -37,11 +48,22 @@ function inputsOf({ chunks }: PreparedDocument): readonly EmbedInput[] {
   }));
 }
 
-function bodyOf({ info, chunks, redactor }: PreparedDocument, vectors: readonly Float32Array[]) {
+interface Made {
+  readonly vectors: readonly Float32Array[];
+  readonly sparse: readonly SparseVector[] | undefined;
+}
+
+function bodyOf({ info, chunks, redactor }: PreparedDocument, { vectors, sparse = [] }: Made) {
   const embedded = chunks.map(({ text, heading, range, terms }, index) => {
     const vector = vectors[index];
     if (vector === undefined) throw new FreshetError("internal", "a chunk has no vector");
-    return { text, heading, range, vector, ...(terms === undefined ? {} : { terms }) };
+    const own = sparse[index];
+    return {
+      ...{ text, heading, range, vector },
+      // A text without a term of the vocabulary has none.
+      ...(own === undefined || own.length === 0 ? {} : { sparse: own }),
+      ...(terms === undefined ? {} : { terms }),
+    };
   });
   return { info, chunks: embedded, redactor };
 }

@@ -74,6 +74,14 @@ export const counters: Instruments<CounterLabels> = {
     help: "documents suspected of ending their process, processed in one of their own",
     labels: ["tenant"],
   },
+  documents_without_sparse_total: {
+    help: "documents stored without sparse vectors, because their encoder failed",
+    labels: [],
+  },
+  questions_without_sparse_total: {
+    help: "questions ranked without the sparse signal, because its encoder failed",
+    labels: [],
+  },
   confirm_repaired_total: {
     help: "objects that cold had acknowledged and lost, found and written again by the second look at a merge",
     labels: ["tenant"],

@@ -30,7 +30,7 @@ export function explanationOf(explained: Explained): Omit<Explanation, "prompt">
   const beyond = counts.pool - counts.unmatched - counts.belowMinCosine - folded - shown.length;
   return {
     rank_by: explained.rankBy,
-    weights: ranking.weights,
+    weights: weightsOf(ranking),
     terms: ranking.terms.slice(0, limits.explainedTermsMax),
     shards: {
       ...found,
@@ -49,12 +49,13 @@ export function explanationOf(explained: Explained): Omit<Explanation, "prompt">
     sources: shown.flatMap((candidate) => {
       const known = fused.get(candidate);
       if (known === undefined) return [];
-      const { dense, lexical } = places(candidate);
+      const { dense, lexical, sparse } = places(candidate);
       const rerankRank = reranked === undefined ? 0 : reranked.indexOf(candidate) + 1;
       return [
         {
           ...{ id: candidate.documentId, chunk: candidate.chunk, dense_rank: dense },
           ...(lexical === undefined ? {} : { lexical_rank: lexical }),
+          ...(sparse === undefined ? {} : { sparse_rank: sparse }),
           fused_rank: known.index + 1,
           ...(rerankRank === 0 ? {} : { rerank_rank: rerankRank }),
           ...partsOf(known.each),
@@ -64,7 +65,12 @@ export function explanationOf(explained: Explained): Omit<Explanation, "prompt">
   };
 }
 
+function weightsOf({ weights: { nearness, words, sparse } }: Ranking): Explanation["weights"] {
+  return { nearness, words, ...(sparse === undefined ? {} : { sparse }) };
+}
+
 function partsOf({ signals, raw }: Fused) {
-  const { near, words, freshness } = signals;
-  return { nearness: near, words, freshness, fused: raw };
+  const { near, words, terms, freshness } = signals;
+  const parts = { nearness: near, words, ...(terms === undefined ? {} : { sparse: terms }) };
+  return { ...parts, freshness, fused: raw };
 }

@@ -1,6 +1,7 @@
 /**
  * Fusion of what both shards found into one ranking. Why relative scores, and why BM25 is computed
- * again here: ops/decisions/0010-fusion.md; what a source's own scores mean: 0053.
+ * again here: ops/decisions/0010-fusion.md; what a source's own scores mean: 0053; the sparse
+ * signal: 0063.
  *
  *   F1  a chunk appears once, and only the newest version of a document;
  *   F2  order and scores depend on what the shards hold together: not on the order of candidates,
@@ -12,6 +13,7 @@
 import type { Candidate } from "../contract/candidate.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import type { RankBy } from "../contract/ranking.ts";
+import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
 import { bm25Max, bm25Of, queryTerms, termWeights } from "../text/lexical.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
 import { type RelevanceSignals, relevanceSignals } from "./relevance.ts";
@@ -35,6 +37,10 @@ export interface CandidateSignals {
   readonly near: number;
   /** `bm25` as a share of what a chunk full of every term would have. */
   readonly words: number;
+  /** Product of its sparse vector with the question's; undefined where one of them is not there. */
+  readonly sparse?: number | undefined;
+  /** That as a share of what the question's would have with itself, where it counts. */
+  readonly terms?: number | undefined;
   /** What age left of both together; 1 without `recency`. */
   readonly freshness: number;
 }
@@ -48,6 +54,8 @@ export interface FuseOptions {
   readonly perList: number;
   /** Absent: age plays no part. */
   readonly recency?: RecencyAt | undefined;
+  /** The question's, by which its candidates were scored; absent: that signal plays no part. */
+  readonly sparse?: SparseVector | undefined;
   /** By default both meaning and words. */
   readonly rankBy?: RankBy | undefined;
   /** Chunks below it are left out; what is left ranks as it would with them. */
@@ -65,7 +73,12 @@ export interface Ranking {
   readonly counts: RankingCounts;
   /** The question's terms and what each weighs. */
   readonly terms: readonly { readonly term: string; readonly rarity: number }[];
-  readonly weights: { readonly nearness: number; readonly words: number };
+  readonly weights: {
+    readonly nearness: number;
+    readonly words: number;
+    /** Undefined where that signal plays no part. */
+    readonly sparse: number | undefined;
+  };
   /** Places of candidates in each list, from 1; made when they are asked for. */
   readonly places: () => (candidate: Candidate) => ListPlaces;
 }
@@ -74,6 +87,8 @@ export interface ListPlaces {
   readonly dense: number;
   /** Undefined where no word matches. */
   readonly lexical: number | undefined;
+  /** Undefined where no weighted term matches, or that signal plays no part. */
+  readonly sparse: number | undefined;
 }
 
 export interface RankingCounts {
@@ -84,6 +99,8 @@ export interface RankingCounts {
   readonly belowMinCosine: number;
   /** Without a word of the question, where only words count; or not among the nearest. */
   readonly unmatched: number;
+  /** Of the nearest: stored without a sparse vector. */
+  readonly withoutSparse: number;
 }
 
 /**
@@ -91,6 +108,17 @@ export interface RankingCounts {
  * have. Measured.
  */
 const nearnessWeights: Readonly<Record<RankBy, number>> = { hybrid: 0.25, dense: 1, lexical: 0 };
+
+/**
+ * What of a hybrid rank the sparse signal takes from the other two, which keep their proportion.
+ * Measured. Only the nearest have it, which are the same in every placement: what words alone found
+ * may stand in the list of one shard and not in that of another, and must not rise by it (F2). One
+ * of the nearest that was stored without it keeps the rank that the other two make.
+ */
+const sparseWeight = 0.4;
+
+/** Where fewer of the nearest have it, ranks are better without: half of them cost 0.02 nDCG@10. */
+const sparseShareMin = 0.8;
 
 /**
  * Cosines are compared as multiples of this. Both shards measure them alike, from vectors of which
@@ -114,14 +142,20 @@ export function rank(options: FuseOptions): Ranking {
   const words = wordScorer(queried, nearest);
   const near = nearness(nearest);
   const alpha = nearnessWeights[rankBy];
-  const score = ({ candidate, cosine }: Pooled): Fused => {
+  const sparse = sparseScorer(rankBy === "hybrid" ? options.sparse : undefined, nearest);
+  const score = (each: Pooled): Fused => {
+    const { candidate, cosine } = each;
     const bm25 = words.bm25(candidate);
     const share = words.full === 0 ? 0 : bm25 / words.full;
-    const relevance = alpha * near(cosine) + (1 - alpha) * share;
+    const both = alpha * near(cosine) + (1 - alpha) * share;
+    const terms = sparse.share(each);
+    const third = terms ?? (sparse.isScored(each) ? both : 0);
+    const relevance = sparse.weight === 0 ? both : both + sparse.weight * (third - both);
     // Below 0 lies what only words found, and few: age cannot take from nothing.
     const isAged = recency !== undefined && relevance > 0;
     const freshness = isAged ? recencyFactor(candidate.info, recency) : 1;
-    const signals = { cosine, bm25, near: near(cosine), words: share, freshness };
+    const measured = { cosine, bm25, near: near(cosine), words: share };
+    const signals = { ...measured, sparse: candidate.sparse, terms, freshness };
     const raw = relevance * freshness;
     return { candidate, score: raw, raw, signals };
   };
@@ -137,18 +171,67 @@ export function rank(options: FuseOptions): Ranking {
       repeated: found.length - pool.length,
       belowMinCosine: matching.length - kept.length,
       unmatched: pool.length - matching.length,
+      withoutSparse: nearest.filter(lacksSparse).length,
     },
     terms: queried.map((term, index) => ({ term, rarity: words.rarities[index] ?? 0 })),
-    weights: { nearness: alpha, words: 1 - alpha },
+    weights: {
+      nearness: inHundredths(alpha * (1 - sparse.weight)),
+      words: inHundredths((1 - alpha) * (1 - sparse.weight)),
+      sparse: sparse.weight === 0 ? undefined : sparse.weight,
+    },
     places: () => placesIn(byNearness, pool.map(score)),
   };
+}
+
+interface SparseScorer {
+  readonly weight: number;
+  /** Whether it is one of those that have a share, or would have one. */
+  isScored(each: Pooled): boolean;
+  /** Undefined where the chunk has no sparse vector, or none plays a part. */
+  share(each: Pooled): number | undefined;
+}
+
+/**
+ * As a share of the question's product with itself, which depends on nothing else in a shard (F2),
+ * and is about what words reach as a share: so chunks with and without it can stand in one list.
+ */
+function sparseScorer(
+  question: SparseVector | undefined,
+  nearest: readonly Pooled[],
+): SparseScorer {
+  const full = question === undefined ? 0 : sparseProduct(question, question);
+  const scored = new Set(nearest);
+  const isScored = (each: Pooled): boolean => scored.has(each);
+  const having = nearest.filter((each) => !lacksSparse(each)).length;
+  if (full === 0 || having < sparseShareMin * nearest.length) {
+    return { weight: 0, isScored, share: () => undefined };
+  }
+  const share = (each: Pooled): number | undefined => {
+    const { sparse } = each.candidate;
+    return sparse === undefined || !isScored(each) ? undefined : Math.min(1, sparse / full);
+  };
+  return { weight: sparseWeight, isScored, share };
+}
+
+function lacksSparse({ candidate }: Pooled): boolean {
+  return candidate.sparse === undefined;
+}
+
+/** For people: 0.45 and not 0.44999999999999996. */
+function inHundredths(weight: number): number {
+  return Math.round(weight * 100) / 100;
 }
 
 function bestOfBoth(fused: readonly Fused[]): Fused | undefined {
   const alpha = nearnessWeights.hybrid;
   const worth = ({ signals }: Fused): number => alpha * signals.near + (1 - alpha) * signals.words;
+  const isBefore = (each: Fused, best: Fused): boolean => {
+    const difference = worth(each) - worth(best);
+    if (difference !== 0) return difference > 0;
+    return compareIdentity(each.candidate, best.candidate) < 0;
+  };
   return fused.reduce<Fused | undefined>(
-    (best, each) => (best === undefined || worth(each) > worth(best) ? each : best),
+    (best, each) => (best === undefined || isBefore(each, best) ? each : best),
     undefined,
   );
 }
@@ -163,9 +246,21 @@ function placesIn(
       (left, right) =>
         right.signals.bm25 - left.signals.bm25 || compareIdentity(left.candidate, right.candidate),
     );
-  const dense = new Map(byNearness.map(({ candidate }, index) => [candidate, index + 1]));
-  const lexical = new Map(byWords.map(({ candidate }, index) => [candidate, index + 1]));
-  return (candidate) => ({ dense: dense.get(candidate) ?? 0, lexical: lexical.get(candidate) });
+  const byTerms = scored
+    .filter(({ signals }) => (signals.terms ?? 0) > 0)
+    .sort(
+      (left, right) =>
+        (right.signals.terms ?? 0) - (left.signals.terms ?? 0) ||
+        compareIdentity(left.candidate, right.candidate),
+    );
+  const placesOf = (list: readonly { readonly candidate: Candidate }[]) =>
+    new Map(list.map(({ candidate }, index) => [candidate, index + 1]));
+  const [dense, lexical, sparse] = [placesOf(byNearness), placesOf(byWords), placesOf(byTerms)];
+  return (candidate) => ({
+    dense: dense.get(candidate) ?? 0,
+    lexical: lexical.get(candidate),
+    sparse: sparse.get(candidate),
+  });
 }
 
 /** F3: the best has 1. */

@@ -32,12 +32,14 @@ import type { WriteRequest, Written } from "../../src/answer/port.ts";
 import type { ColdMarker, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
 import { accessOf } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
+import { toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type Answer, type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
 import type { Quota } from "../../src/contract/quota.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import { Heads } from "../../src/heads/heads.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
@@ -78,6 +80,8 @@ export interface QuestionSetUp {
   /** What cold says of its objects, by their ids. */
   readonly stored?: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
   readonly quota?: Quota;
+  /** What the encoder of the sparse signal makes of a text; without it that signal is off. */
+  readonly sparse?: (text: string) => SparseVector;
 }
 
 const epoch = 1 as Epoch;
@@ -157,6 +161,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       ...{ directory, proofs, log, cold, metrics: silentMetrics, logger },
       vectors: new QuestionVectors({
         ...{ embedder, kept, metrics: silentMetrics, isOn: true },
+        sparse: options.sparse && sparseEncoder(options.sparse),
         tokenizer: createMemoryTokenizer(),
         model: { fingerprint: "model", maxTokens: 64 },
       }),
@@ -257,6 +262,19 @@ async function playEmbedder(
     embeds.push(next);
     if (answers) next.reply.resolve(next.inputs.map(() => axis(0)));
   }
+}
+
+function sparseEncoder(sparse: (text: string) => SparseVector) {
+  return {
+    tryPut({ inputs, reply }: EmbedRequest<SparseVector>): boolean {
+      try {
+        reply.resolve(inputs.map(({ text }) => sparse(text)));
+      } catch (thrown) {
+        reply.reject(toFreshetError(thrown));
+      }
+      return true;
+    },
+  };
 }
 
 export function coldHit(id: string, version: number, chunk = 0): Candidate {

@@ -13,11 +13,13 @@ import type {
   TenantWriterMessage,
 } from "../../actors/messages.ts";
 import { tenantWriterActor } from "../../actors/tenant-writer/writer.ts";
+import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { Quota } from "../../src/contract/quota.ts";
 import type { PlacedRecord, RecordHeader } from "../../src/contract/record.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { processOperation } from "../../src/ingest/pipeline.ts";
 import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
@@ -47,6 +49,8 @@ export interface TenantSetUp {
   readonly preparation?: Pick<Preparation, "prepare">;
   readonly bytes?: NodeBytes;
   readonly quota?: Quota;
+  /** What the encoder of the sparse signal makes of a text; without it that signal is off. */
+  readonly sparse?: (text: string) => Promise<SparseVector>;
   /** What the tenant holds, by which its quota of chunks is judged; read at each document. */
   readonly heldChunks?: () => number;
 }
@@ -107,6 +111,7 @@ export function recoveringTenant(options: TenantSetUp = {}) {
       epoch: (options.epoch ?? 1) as Epoch,
       preparation,
       ...{ log, model: "hand", embedder, isolation, view, mergeTrigger },
+      sparse: options.sparse && sparseEncoder(options.sparse),
       route,
       progress,
       recoveries: new FairShares({ total: 1 }),
@@ -158,6 +163,16 @@ async function embedAll(
     embedded.push(...next.inputs.map(({ text }) => text));
     answer(next);
   }
+}
+
+function sparseEncoder(sparse: (text: string) => Promise<SparseVector>) {
+  return {
+    async put({ inputs, reply }: EmbedRequest<SparseVector>): Promise<boolean> {
+      const made = Promise.all(inputs.map(({ text }) => sparse(text)));
+      void made.then(reply.resolve, (thrown: unknown) => reply.reject(toFreshetError(thrown)));
+      return true;
+    },
+  };
 }
 
 async function collect(

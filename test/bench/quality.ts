@@ -4,6 +4,7 @@ import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { splitByLength } from "../../src/embedding/batching.ts";
+import type { SparseEncoder } from "../../src/embedding/onnx-sparse.ts";
 import { fuse } from "../../src/retrieval/fusion.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { bm25, type CorpusStats, queryTerms, termCounts, terms } from "../../src/text/lexical.ts";
@@ -22,6 +23,7 @@ import {
 import { opCounts } from "./op-counts.ts";
 import { answerRows } from "./quality-answers.ts";
 import { engineRows } from "./quality-engine.ts";
+import { openSparseBench, sparseRows } from "./quality-sparse.ts";
 import { openRaw, type RawSession } from "./reference/raw-loop.ts";
 import { type BenchResult, measured, type Row, skipped } from "./report.ts";
 import { mean, ndcg, percentile } from "./stats.ts";
@@ -50,6 +52,7 @@ export async function benchQuality(context: BenchContext): Promise<BenchResult> 
     fp32: await openRaw({ ...open, graphFile: files.fp32 }),
     int8: await openRaw({ ...open, graphFile: files.int8 }),
   };
+  const sparse = await openSparseBench(context);
   const collections: CollectionRows[] = [];
   for (const folder of collectionFolders(context.dataset)) {
     const collection = readCollection(folder);
@@ -58,11 +61,12 @@ export async function benchQuality(context: BenchContext): Promise<BenchResult> 
     );
     const { int8: session } = sessions;
     const answers = await answerRows(collection, { tokenizer, session });
-    const measuredOf = await measureCollection(collection, { tokenizer, sessions });
+    const measuredOf = await measureCollection(collection, { tokenizer, sessions, sparse });
     collections.push({ ...measuredOf, rows: [...measuredOf.rows, ...answers] });
   }
   await sessions.fp32.close();
   await sessions.int8.close();
+  await sparse?.close();
   return {
     settings: {
       texts: `title and text, whole, at most ${modelShape.maxTokens} tokens; queries without a relevant document are left out`,
@@ -95,7 +99,11 @@ function headlineRow(collections: readonly CollectionRows[]): Row {
 
 async function measureCollection(
   collection: Collection,
-  parts: { readonly tokenizer: Tokenizer; readonly sessions: Sessions },
+  parts: {
+    readonly tokenizer: Tokenizer;
+    readonly sessions: Sessions;
+    readonly sparse: SparseEncoder | undefined;
+  },
 ): Promise<CollectionRows> {
   const { documents, queries, name } = collection;
   const { tokenizer, sessions } = parts;
@@ -134,6 +142,7 @@ async function measureCollection(
       qualityRow(`quality.bm25.${name}`, words),
       qualityRow(`quality.fused.${name}`, fused, scores.int8),
       ...engineRows(collection, { ...own, unanswerable }),
+      ...(parts.sparse === undefined ? [] : await sparseRows(collection, own, parts.sparse)),
     ],
   };
 }

@@ -52,6 +52,30 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
     for (const hit of await search(tenant)) expect(hit.vector).toBeUndefined();
   });
 
+  test("candidates are scored by their sparse vectors where the question has one, and only there", async () => {
+    const { tenant, objects } = await filled("sparse", [
+      { id: "a", sparse: Uint8Array.of(3, 0, 1, 1, 64, 32) },
+      { id: "b", sparse: Uint8Array.of(5, 0, 64) },
+      { id: "c" },
+    ]);
+    const scores = async (query: Partial<ColdQuery>) =>
+      new Map((await search(tenant, query)).map((hit) => [String(hit.documentId), hit.sparse]));
+    const asked = { sparse: Uint8Array.of(3, 0, 9, 0, 32, 64) };
+    const expected = new Map([
+      ["a", 0.5],
+      ["b", 0],
+      ["c", undefined],
+    ]);
+    expect(await scores(asked)).toEqual(expected);
+    expect(new Set((await scores({})).values())).toEqual(new Set([undefined]));
+    // As a scrub does it: an object is written anew from what it holds itself.
+    await cold().renewTerms(
+      tenant,
+      objects.map(({ id }) => id),
+    );
+    expect(await scores(asked)).toEqual(expected);
+  });
+
   test("search finds a chunk by a word of its text, title or heading that its vector hides", async () => {
     const far = { angle: Math.PI };
     const { tenant } = await filled("word", [

@@ -195,7 +195,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
 
     test("stored objects come back as they were written, absent ones are passed over", async () => {
       const { tenant, objects } = await filled("stored", [
-        { id: "a", text: "wind and rain", heading: "Weather" },
+        { id: "a", text: "wind and rain", heading: "Weather", sparse: Uint8Array.of(7, 1, 40) },
         { id: "b", info: { title: "Boats", metadata: { kind: "sail" } } },
       ]);
       const ids = objects.map(({ id }) => id);

@@ -7,6 +7,7 @@ import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import type { DocumentInfo, TextRange } from "../../src/contract/record.ts";
+import type { SparseVector } from "../../src/contract/sparse.ts";
 
 export const dimensions = 384;
 
@@ -42,6 +43,7 @@ export interface ObjectOptions {
   readonly range?: TextRange;
   readonly info?: DocumentInfo;
   readonly angle?: number;
+  readonly sparse?: SparseVector;
 }
 
 export function coldObject(owner: TenantId, options: ObjectOptions): ColdObject {
@@ -59,5 +61,6 @@ export function coldObject(owner: TenantId, options: ObjectOptions): ColdObject 
     range: options.range,
     info: options.info ?? {},
     vector: direction(options.angle ?? 0),
+    ...(options.sparse === undefined ? {} : { sparse: options.sparse }),
   };
 }

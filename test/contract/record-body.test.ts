@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { RecordBody } from "../../src/contract/record.ts";
 import { bodyFormat, decodeBody, encodeBody } from "../../src/contract/record-body.ts";
+import { packSparse } from "../../src/contract/sparse.ts";
 import { runs } from "../support/runs.ts";
 
 const scalar = fc.oneof(
@@ -18,13 +19,12 @@ const rangeArbitrary = fc
   .map(([start, length]): [number, number] => [start, start + length]);
 
 const sparseArbitrary = fc
-  .uniqueArray(fc.nat({ max: 0xffff_ffff }), { minLength: 1, maxLength: 5 })
-  .chain((indices) =>
-    fc.float32Array({ minLength: indices.length, maxLength: indices.length }).map((values) => ({
-      indices: Uint32Array.from(indices),
-      values,
-    })),
-  );
+  .uniqueArray(fc.nat({ max: 999 }), { minLength: 1, maxLength: 5 })
+  .map((ids) => {
+    const weights = new Float32Array(1_000);
+    for (const id of ids) weights[id] = 0.5 + (id % 3);
+    return packSparse(weights, 9);
+  });
 
 /** At least one field that no Freshet knows. */
 const unknownFields = (known: readonly string[]) =>
@@ -70,7 +70,7 @@ const bodyArbitrary: fc.Arbitrary<RecordBody> = fc
       extraSections: optional(
         fc.array(
           fc.record({
-            name: fc.string().filter((name) => name !== "sparse"),
+            name: fc.string().filter((name) => name !== "splade-tiny"),
             data: fc.uint8Array({ maxLength: 9 }),
           }),
           { minLength: 1, maxLength: 3 },
@@ -258,7 +258,7 @@ describe("formats", () => {
         {
           text: "y",
           vector: Float32Array.of(0),
-          sparse: { indices: Uint32Array.of(2, 9), values: Float32Array.of(0.5, 0.25) },
+          sparse: Uint8Array.of(2, 0, 9, 1, 32, 16),
         },
       ],
       model: "m",
@@ -277,11 +277,11 @@ describe("formats", () => {
     expect(() => decodeBody(bytes)).toThrow(/record format 3.*start the later version again/);
   });
 
-  it("refuse a sparse vector whose numbers do not match", () => {
-    const sparse = { indices: Uint32Array.of(1, 2), values: Float32Array.of(1) };
+  it("refuse a sparse vector that is none, and one that is longer than its section", () => {
+    const sparse = Uint8Array.of(1, 0, 2, 0, 9);
     const chunks = [{ text: "x", vector: Float32Array.of(1), sparse }];
     expect(() => encodeBody({ ...example, chunks })).toThrow(malformed);
-    const sections = [{ name: "sparse", bytes: 4 }];
+    const sections = [{ name: "splade-tiny", bytes: 4 }];
     const json = { format: 2, info: {}, chunks: [{ text: "x" }], dimensions: 1, sections };
     const bytes = handMade({ ...json, model: "m", redactor: "r" }, 8);
     new DataView(bytes.buffer).setUint32(bytes.length - 4, 5, true);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { decodeProbe, encodeProbe } from "../../src/contract/model-probe.ts";
 import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import { checkSameModel, probeText, sameModelCosineMin } from "../../src/embedding/model-probe.ts";
 
@@ -46,6 +47,20 @@ describe("the check of the embedding model", () => {
       ...refused,
       message: expect.stringContaining("4 dimensions instead of 8"),
     });
+  });
+
+  it("refuses another prefix, whose vectors may be near, and says which", () => {
+    const [vector] = pairAt(1);
+    const prefixes = { query: "query: ", passage: "passage: " };
+    const [without, having] = [probe(vector), { ...probe(vector), prefixes }];
+    expect(() => checkSameModel(having, having)).not.toThrow();
+    expect(() => checkSameModel(without, having)).toThrow(
+      'query prefix "query: " instead of ""; set the old model back',
+    );
+    const other = { ...having, prefixes: { ...prefixes, passage: "" } };
+    expect(() => checkSameModel(having, other)).toThrow('passage prefix "" instead of "passage: "');
+    expect(decodeProbe(encodeProbe(having))).toEqual(having);
+    expect(decodeProbe(encodeProbe(without))).toEqual(without);
   });
 
   it("refuses vectors that cannot be compared", () => {

@@ -15,7 +15,16 @@ function entryOf(id: number, info: DocumentInfo): Entry {
   const documentId = `d${id}` as DocumentId;
   const labels = new AccessIndex().take(info.acl, { rows: 0, terms: 0 });
   const counted = { rows: [], bytes: 0, labels, terms: 0 };
-  return { documentId, ...place, info, ...counted, kept: false, alive: true, matched: 0 };
+  return {
+    documentId,
+    ...place,
+    info,
+    ...counted,
+    sparse: undefined,
+    kept: false,
+    alive: true,
+    matched: 0,
+  };
 }
 
 /** What the shard keeps of a document, its id aside. */

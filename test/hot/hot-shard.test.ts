@@ -43,6 +43,26 @@ describe("one document", () => {
     expect(hits[1]?.cosine).toBeCloseTo(0, 6);
   });
 
+  test("candidates are scored by their sparse vectors, which weigh something", () => {
+    const vectors = [unit(1, 1, 0), unit(0, 1, 0), unit(0, 0, 1)];
+    const plain = hotDocument({ id: "a", vectors });
+    const sparse = [Uint8Array.of(3, 0, 1, 1, 64, 32), undefined, Uint8Array.of(5, 0, 64)];
+    const chunks = plain.chunks.map((chunk, at) => ({ ...chunk, sparse: sparse[at] }));
+    const [without, having] = [exact(), exact()];
+    without.upsert(plain);
+    having.upsert({ ...plain, chunks });
+    const scores = having
+      .search(query({ sparse: Uint8Array.of(3, 0, 9, 0, 32, 64) }))
+      .toSorted((left, right) => left.chunk - right.chunk)
+      .map((hit) => hit.sparse);
+    expect(scores).toEqual([0.5, undefined, 0]);
+    expect(having.search(query()).every((hit) => hit.sparse === undefined)).toBe(true);
+    expect(having.stats().bytes).toBeGreaterThanOrEqual(without.stats().bytes + 9);
+    having.delete(id("a"));
+    without.delete(id("a"));
+    expect(having.stats()).toEqual(without.stats());
+  });
+
   test("vectors and siblings come where they are wanted, and outlive the document", () => {
     const shard = exact();
     const vectors = [unit(1, 1, 0), unit(0, 1, 0)];

@@ -14,12 +14,32 @@ export interface ReferenceEncoder {
   readonly pooling: "mean" | "cls";
 }
 
-/** The unit vector of one text. */
-export function referenceVector(encoder: ReferenceEncoder, ids: readonly number[]): number[] {
+function lastStates(encoder: ReferenceEncoder, ids: readonly number[]): Row[] {
   let states: Row[] = ids.map((id, position) => embed(encoder, id, position));
   for (let layer = 0; layer < encoder.sizes.layers; layer++) {
     states = encode(encoder, `encoder.layer.${layer}`, states);
   }
+  return states;
+}
+
+/** SPLADE's weight of each word: the largest log(1 + relu(x)) of what the head says at a token. */
+export function referenceTerms(encoder: ReferenceEncoder, ids: readonly number[]): number[] {
+  const at = "cls.predictions";
+  const said = lastStates(encoder, ids).map((state) => {
+    const bent = linear(encoder, `${at}.transform.dense`, state).map(gelu);
+    const words = normalise(encoder, `${at}.transform`, bent);
+    return Array.from(valuesOf(encoder, `${at}.bias`), (bias, word) => {
+      const value =
+        bias + product(rowOf(encoder, "embeddings.word_embeddings.weight", word), words);
+      return Math.log1p(Math.max(0, value));
+    });
+  });
+  return (said[0] ?? []).map((_, word) => Math.max(...said.map((row) => row[word] ?? 0)));
+}
+
+/** The unit vector of one text. */
+export function referenceVector(encoder: ReferenceEncoder, ids: readonly number[]): number[] {
+  const states = lastStates(encoder, ids);
   const pooled = encoder.pooling === "cls" ? (states[0] ?? []) : mean(states);
   const length = Math.hypot(...pooled);
   return pooled.map((value) => value / length);

@@ -51,6 +51,9 @@ export function configOf(sizes: EncoderSizes) {
 
 export const tinyConfig = configOf(tinySizes);
 
+/** As a learned-sparse encoder says that it has the head for masked words. */
+export const termConfig = { ...tinyConfig, architectures: ["BertForMaskedLM"] };
+
 /** Writes `config.json` and `model.safetensors` into `folder`. */
 export async function writeTinyEncoder(folder: string, config: object = tinyConfig): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -64,9 +67,29 @@ export function tinySafetensors(stored: StoredAs = {}): Buffer {
 
 /** The same for the same sizes. */
 export function randomTensors(sizes: EncoderSizes): Map<string, EncoderTensor> {
+  return randomly(tensorShapes(sizes));
+}
+
+/** An encoder with the head for masked words. */
+export function termTensors(sizes: EncoderSizes): Map<string, EncoderTensor> {
+  const { hidden, vocabulary } = sizes;
+  const at = "cls.predictions";
+  return randomly([
+    ...tensorShapes(sizes),
+    [`${at}.transform.dense.weight`, [hidden, hidden]],
+    [`${at}.transform.dense.bias`, [hidden]],
+    [`${at}.transform.LayerNorm.weight`, [hidden]],
+    [`${at}.transform.LayerNorm.bias`, [hidden]],
+    [`${at}.bias`, [vocabulary]],
+  ]);
+}
+
+function randomly(
+  shapes: readonly (readonly [string, readonly number[]])[],
+): Map<string, EncoderTensor> {
   const random = mulberry32(7);
   const tensors = new Map<string, EncoderTensor>();
-  for (const [name, shape] of tensorShapes(sizes)) {
+  for (const [name, shape] of shapes) {
     const size = shape.reduce((product, dim) => product * dim, 1);
     // Around 1 for the scales of layer norms, as in a trained model; around 0 for all else.
     const centre = name.endsWith("LayerNorm.weight") ? 1 : 0;

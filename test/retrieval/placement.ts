@@ -9,6 +9,7 @@ import type { Candidate } from "../../src/contract/candidate.ts";
 import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { rankBySchema } from "../../src/contract/ranking.ts";
+import { packSparse, type SparseVector } from "../../src/contract/sparse.ts";
 import { onGrid } from "../../src/contract/vector.ts";
 import type { HotDocument, HotShard } from "../../src/hot/port.ts";
 import { diversify } from "../../src/retrieval/diversity.ts";
@@ -84,6 +85,7 @@ export const scripts: Readonly<Record<string, Script>> = {
 export interface Asked {
   readonly text: string;
   readonly vector: Float32Array;
+  readonly sparse: SparseVector;
 }
 
 export interface Corpus {
@@ -115,10 +117,22 @@ export function corpusOf(
     const topic = pick(topics);
     return unit(...point().map((number, at) => number * 0.7 + (topic[at] ?? 0)));
   };
+  const nextSparse = random(options.seed + 1_000);
+  // Few ids, so that most vectors share some with a question.
+  const sparse = (least: number): SparseVector => {
+    const weights = new Float32Array(64);
+    const count = 1 + Math.floor(9 * nextSparse());
+    // Of a question as heavy as of a chunk, or heavier, as a model makes them.
+    const weight = () => least + nextSparse();
+    for (let at = 0; at < count; at += 1) weights[Math.floor(64 * nextSparse())] = weight();
+    return packSparse(weights, 8);
+  };
   const documents = Array.from({ length: options.size }, (_, index): HotDocument => {
     const count = 1 + below(2);
     const version = (index + 1) as Version;
     const title = next() < 0.3 ? words(2).join(" ") : undefined;
+    // Of documents that were ingested without the signal none has one.
+    const hasSparse = nextSparse() < 0.9;
     return {
       ...{
         documentId: `d${index}` as DocumentId,
@@ -130,6 +144,7 @@ export function corpusOf(
         text: `${words(3 + below(12)).join(joiner)}.`,
         ...(title === undefined ? {} : { heading: title }),
         vector: near(),
+        ...(hasSparse ? { sparse: sparse(0.1) } : {}),
       })),
     };
   });
@@ -143,6 +158,7 @@ export function corpusOf(
           .map(spelling)
           .join(" "),
         vector: near(),
+        sparse: sparse(1),
       };
     },
   };
@@ -150,9 +166,9 @@ export function corpusOf(
 
 export function objectsOf(tenant: TenantId, documents: readonly HotDocument[]): ColdObject[] {
   return documents.flatMap(({ documentId, version, info, chunks }) =>
-    chunks.map(({ text, heading, vector }, chunk) => ({
+    chunks.map(({ text, heading, vector, sparse }, chunk) => ({
       ...{ id: objectId({ tenant, documentId, version, chunk }), documentId, version, chunk },
-      ...{ chunkCount: chunks.length, text, heading, info, vector: onGrid(vector) },
+      ...{ chunkCount: chunks.length, text, heading, info, vector: onGrid(vector), sparse },
     })),
   );
 }
@@ -196,14 +212,15 @@ export async function place(
   for (const document of documents) if (unmerged.has(document.documentId)) rest.upsert(document);
   const limit = limits.candidatesPerShard;
   const wanted = { vectors: true };
-  const find = async ({ text, vector }: Asked): Promise<readonly Found[]> => {
+  const find = async ({ text, vector, sparse }: Asked): Promise<readonly Found[]> => {
+    const query = { text, vector, sparse, limit, wanted };
     const [inCold, inHalf] = await Promise.all([
-      cold.search({ tenant, text, vector, limit, wanted }),
-      cold.search({ tenant: half, text, vector, limit, wanted }),
+      cold.search({ ...query, tenant }),
+      cold.search({ ...query, tenant: half }),
     ]);
     return [
-      { hot: all.search({ text, vector, limit, wanted }), cold: [] },
-      { hot: rest.search({ text, vector, limit, wanted }), cold: inHalf },
+      { hot: all.search(query), cold: [] },
+      { hot: rest.search(query), cold: inHalf },
       { hot: [], cold: inCold },
     ];
   };
@@ -212,8 +229,10 @@ export async function place(
     async rank(question) {
       const found = await find(question);
       return found.map((shards) => {
-        const asked = { ...shards, question: question.text, perList: limit };
-        const { fused, relevance } = rank({ ...asked, limit });
+        const { text, sparse } = question;
+        const asked = { ...shards, question: text, sparse, perList: limit };
+        // With diversity the sparse signal plays no part (actors/question/ranking.ts).
+        const { fused, relevance } = rank({ ...asked, sparse: undefined, limit });
         const diverse = diversify(fused, { diversity: 0.4, limit: shown });
         return [
           `relevance ${relevance.cosine} ${relevance.coverage}`,
@@ -232,5 +251,5 @@ export async function place(
 const shown = 10;
 
 function lineOf({ candidate: { documentId, chunk }, score, signals }: Fused): string {
-  return `${documentId}#${chunk} ${score} ${signals.cosine} ${signals.bm25}`;
+  return `${documentId}#${chunk} ${score} ${signals.cosine} ${signals.bm25} ${signals.sparse}`;
 }

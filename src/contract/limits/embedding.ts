@@ -113,6 +113,14 @@ export const embeddingLimits = {
    * told otherwise.
    */
   embedNatsBodyBytesMax: 512 * KiB,
+  /**
+   * Terms of a chunk's sparse vector, the heaviest of some 230: 384 bytes, a quarter of its dense
+   * one. What it costs the ranking is in ops/decisions/0063-a-learned-sparse-signal.md.
+   */
+  sparseTermsMax: 128,
+  /** The graph makes 120 KB of numbers a token: 60 MB. */
+  sparseBatchPaddedTokensMax: 512,
+  sparseBatchItemsMax: 16,
 } as const;
 
 const {
