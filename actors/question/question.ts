@@ -24,30 +24,25 @@
  *       and out of all that is kept for equal questions.
  */
 
-import type { AnswerForm, AnswerWriter } from "../../src/answer/port.ts";
+import type { AnswerForm } from "../../src/answer/port.ts";
 import { citationsOf } from "../../src/answer/references.ts";
-import type { ColdShard } from "../../src/cold/port.ts";
 import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
-import type { TenantId, Version } from "../../src/contract/ids.ts";
-import type { Logger, Metrics } from "../../src/contract/observation.ts";
+import type { Version } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
-import type { Quotas } from "../../src/contract/quota.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, spanned } from "../../src/contract/tracing.ts";
-import type { Log } from "../../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
-import type { NamesText, QuestionNamesLane } from "../../src/text/names.ts";
-import type { FieldRedactor } from "../../src/text/redact-fields.ts";
-import type { Directory, Proofs, TenantEntry } from "../directory/directory.ts";
+import type { NamesText } from "../../src/text/names.ts";
+import type { TenantEntry } from "../directory/directory.ts";
 import type { QuestionMessage, Snapshot } from "../messages.ts";
-import type { AsOfSearches } from "./as-of.ts";
 import { type Conversation, redactedConversation } from "./conversation.ts";
 import { TenantLookup } from "./lookup.ts";
 import { modelFields, QuestionModels, type Told, toldOf } from "./model-turn.ts";
+import type { QuestionOptions } from "./options.ts";
 import {
   declinesOf,
   firstExpiryMs,
@@ -55,39 +50,14 @@ import {
   nothingFound,
   nothingRelevant,
   promptOf,
-  type QuestionLimits,
   redactedQuestion,
   Stopwatch,
   tellsOfTenant,
 } from "./parts.ts";
 import { ProvedPieces } from "./pieces.ts";
-import { QuestionRanking, type Reranking, wantedBy } from "./ranking.ts";
-import type { Retrieved, SearchKept, SearchResults } from "./results.ts";
+import { QuestionRanking, wantedBy } from "./ranking.ts";
+import type { Retrieved, SearchKept } from "./results.ts";
 import { type Found, type Hidden, QuestionSearch } from "./search.ts";
-import type { QuestionVectors } from "./vectors.ts";
-
-export interface QuestionOptions {
-  readonly directory: Directory;
-  readonly proofs: Proofs;
-  readonly log: Pick<Log, "docs" | "nowMs" | "deployment">;
-  readonly cold: ColdShard;
-  readonly vectors: Pick<QuestionVectors, "of">;
-  readonly results: Pick<SearchResults, "of">;
-  readonly asOf: Pick<AsOfSearches, "at" | "search">;
-  /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
-  readonly redactorOf: (tenant: TenantId) => FieldRedactor;
-  /** Behind it; undefined where that lane is off. */
-  readonly names?: QuestionNamesLane | undefined;
-  readonly writer: AnswerWriter;
-  /** Undefined where none is set up. */
-  readonly reranking?: Reranking | undefined;
-  /** Answers to questions that nothing is relevant to are refused, unless the question says. */
-  readonly declines?: boolean | undefined;
-  readonly quotas: Pick<Quotas, "admitModel" | "answersOf">;
-  readonly limits: QuestionLimits;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-}
 
 export function questionActor(
   options: QuestionOptions,

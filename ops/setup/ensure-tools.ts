@@ -11,7 +11,7 @@ import { type EncoderFiles, ensureEncoder } from "./encoders.ts";
 import { ensureLlama } from "./llama.ts";
 import { ensureModelGraph } from "./model-graph.ts";
 import { ensureModel } from "./models.ts";
-import { graphsFor } from "./precision.ts";
+import { graphsFor, precisionFor } from "./precision.ts";
 import type { Progress } from "./progress.ts";
 import { currentPlatform, pinsForPlatform, readPins } from "./versions.ts";
 import { ensureWeaviate } from "./weaviate-build.ts";

@@ -79,6 +79,10 @@ export interface QuestionOptions {
   readonly recency?: Recency | undefined;
   /** Read your writes; the client sets it to the newest `seq` that it has published. */
   readonly min_seq?: number | undefined;
+  /** Every operation acknowledged longer ago is in the reply, or it is refused (`too_stale`). */
+  readonly max_staleness_ms?: number | undefined;
+  /** Documents as they were after this operation, or at this time (RFC 3339). */
+  readonly as_of?: number | string | undefined;
   readonly wait_ms?: number | undefined;
   readonly deadline_ms?: number | undefined;
   readonly cache?: boolean | undefined;
@@ -122,6 +126,7 @@ export interface Source {
   readonly shard: "hot" | "cold";
   readonly cosine?: number | undefined;
   readonly bm25?: number | undefined;
+  readonly sparse?: number | undefined;
   readonly rerank?: number | undefined;
   readonly duplicates?: number | undefined;
   readonly context?:
@@ -151,6 +156,7 @@ export interface Coverage {
   readonly rerank?: "complete" | "timeout" | "unavailable" | undefined;
   readonly context?: "complete" | "partial" | undefined;
   readonly llm_reason?: "quota_exceeded" | undefined;
+  readonly sparse?: "complete" | "partial" | "unavailable" | undefined;
 }
 
 export interface Relevance {
@@ -174,17 +180,23 @@ export interface ExplainedSource {
   readonly chunk: number;
   readonly dense_rank: number;
   readonly lexical_rank?: number | undefined;
+  readonly sparse_rank?: number | undefined;
   readonly fused_rank: number;
   readonly rerank_rank?: number | undefined;
   readonly nearness: number;
   readonly words: number;
+  readonly sparse?: number | undefined;
   readonly freshness: number;
   readonly fused: number;
 }
 
 export interface Explanation {
   readonly rank_by: "hybrid" | "dense" | "lexical";
-  readonly weights: { readonly nearness: number; readonly words: number };
+  readonly weights: {
+    readonly nearness: number;
+    readonly words: number;
+    readonly sparse?: number | undefined;
+  };
   readonly terms: readonly { readonly term: string; readonly rarity: number }[];
   readonly shards: {
     readonly hot: number;
@@ -207,6 +219,20 @@ export interface Explanation {
     | undefined;
 }
 
+/** Tokens and cost of all calls of models for one question. */
+export interface ModelUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly cost?: number | undefined;
+  readonly estimated?: boolean | undefined;
+}
+
+/** Why it was not the first endpoint of the chain that answered. */
+export interface Fallback {
+  readonly reason: string;
+  readonly passed: readonly { readonly endpoint: string; readonly reason: string }[];
+}
+
 export interface Answer {
   /** Text with markers: `[1]` is `sources[0]`; empty for a search. */
   readonly answer: string;
@@ -217,6 +243,7 @@ export interface Answer {
   readonly coverage: Coverage;
   /** Every operation of the tenant up to this one was covered. */
   readonly visible_seq: number;
+  readonly as_of?: number | undefined;
   readonly cache?:
     | {
         readonly search: "hit" | "miss" | "off";
@@ -225,6 +252,9 @@ export interface Answer {
     | undefined;
   readonly relevance?: Relevance | undefined;
   readonly explain?: Explanation | undefined;
+  readonly model?: string | undefined;
+  readonly fallback?: Fallback | undefined;
+  readonly usage?: ModelUsage | undefined;
   readonly timings: Timings;
 }
 
@@ -295,6 +325,8 @@ export type ErrorCode =
   | "not_found"
   | "no_results"
   | "events_expired"
+  | "outside_window"
+  | "history_too_large"
   | "method_not_allowed"
   | "request_timeout"
   | "wrong_incarnation"
@@ -319,6 +351,7 @@ export type ErrorCode =
   | "temporal_unavailable"
   | "model_unavailable"
   | "not_visible_yet"
+  | "too_stale"
   | "deadline_exceeded"
   | "broken_chain"
   | "cancelled";

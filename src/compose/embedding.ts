@@ -26,7 +26,9 @@ import {
   graphVariantOf,
 } from "../embedding/precision.ts";
 import { prefixed, prefixTokens } from "../embedding/prefixed.ts";
-import { createRemoteEmbedder } from "../embedding/remote.ts";
+import { createNatsEmbedder, createRemoteEmbedder } from "../embedding/remote.ts";
+import { type Discovery, discoverOnNats } from "../embedding/remote-nats.ts";
+import { openConnection } from "../log/nats/connection.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Tokenizer } from "../text/port.ts";

@@ -8,7 +8,14 @@ export const questionRoot = "query";
 export const apiRoot = "api";
 
 /** What `api.<tenant>.` may be followed by; `cancel` ends a request and is never answered. */
-export const apiEndpoints = ["search", "publish", "document", "status", "listen"] as const;
+export const apiEndpoints = [
+  "search",
+  "publish",
+  "document",
+  "status",
+  "listen",
+  "feedback",
+] as const;
 export type ApiEndpoint = (typeof apiEndpoints)[number];
 export const cancelToken = "cancel";
 

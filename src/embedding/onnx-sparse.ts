@@ -57,7 +57,7 @@ export async function createSparseEncoder(options: SparseEncoderOptions): Promis
   }
   return {
     model,
-    embed: (batch, { lane, signal }) => encode(lanes[lane], { ...options, batch, signal }),
+    embed: (batch, { lane, signal }) => encode(lanes[lane], { ...options, lane, batch, signal }),
     close,
   };
 }
@@ -65,7 +65,8 @@ export async function createSparseEncoder(options: SparseEncoderOptions): Promis
 function createLane(lane: Lane, options: SparseEncoderOptions): OnnxLane {
   const { graphFile, provider = "cpu", model, clock, logger, ingestThreads } = options;
   return new OnnxLane({
-    lane,
+    lanes: [lane],
+    place: { kind: "thread" },
     settings: {
       ...{ graphFile, provider, dimensions: model.dimensions },
       threads: lane === "ingest" ? ingestThreads : 1,
@@ -82,19 +83,20 @@ function createLane(lane: Lane, options: SparseEncoderOptions): OnnxLane {
 }
 
 interface EncodeRequest extends Pick<SparseEncoderOptions, "tokenizer" | "model"> {
+  readonly lane: Lane;
   readonly batch: readonly EmbedInput[];
   readonly signal: EmbedOptions["signal"];
 }
 
-async function encode(lane: OnnxLane, request: EncodeRequest): Promise<SparseVector[]> {
-  const { batch, signal, tokenizer, model } = request;
+async function encode(worker: OnnxLane, request: EncodeRequest): Promise<SparseVector[]> {
+  const { lane, batch, signal, tokenizer, model } = request;
   checkNotAborted(signal);
   const tokens = batch.map(({ text }) => tokenizer.encode(text, model.maxTokens)); // OXS1
   const results = new Array<SparseVector>(batch.length);
   const lengths = tokens.map(({ length }) => length);
   for (const indexes of splitByLength(lengths, sparseBatch)) {
     const packed = packBatch(indexes.map((index) => tokens[index] as Int32Array));
-    const rows = unpackSparseRows(await lane.run(packed, signal), indexes.length);
+    const rows = unpackSparseRows(await worker.run(packed, { lane, signal }), indexes.length);
     for (const [row, index] of indexes.entries()) {
       const vector = rows[row];
       if (vector === undefined) throw new FreshetError("internal", "a text has no sparse vector");

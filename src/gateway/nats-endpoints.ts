@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { AuditEvent } from "../contract/audit.ts";
 import { operationSchema } from "../contract/document.ts";
 import { FreshetError } from "../contract/errors.ts";
+import { feedbackReceiptSchema, feedbackSchema } from "../contract/feedback.ts";
 import { isDocumentId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type AnswerEvent, answerSchema, questionSchema } from "../contract/query.ts";
@@ -16,8 +17,8 @@ import { documentOf, documentRequestSchema, documentSchema } from "./document-re
 import { eventPageOf, listenSchema, pageOfEventsSchema } from "./event-pages.ts";
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
+import { jsonSchema } from "./json-schema.ts";
 import { publishLines } from "./ndjson.ts";
-import { jsonSchema } from "./openapi.ts";
 import { parsed } from "./parsed.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 import { lineResultsSchema, publishedSchema } from "./schemas.ts";
@@ -92,6 +93,11 @@ export const natsEndpoints: readonly NatsEndpoint[] = [
     ...{ request: listenSchema, response: pageOfEventsSchema, operation: "listen" },
     answer: ({ handler }, { tenant, data, signal }) =>
       eventPageOf(handler, { tenant, signal, body: parsed(listenSchema, bodyOf(data)) }),
+  },
+  {
+    ...{ name: "feedback", subject: subjectOf("feedback"), bytesMax: limits.feedbackBytesMax },
+    ...{ request: feedbackSchema, response: feedbackReceiptSchema, operation: "feedback" },
+    answer: ({ handler }, { tenant, data }) => handler.feedback.store({ tenant }, parseJson(data)),
   },
 ];
 

@@ -165,6 +165,12 @@ describe("the other endpoints", () => {
     });
   });
 
+  it("feedback is checked and stored as over HTTP", async () => {
+    const said = { query: "rivers", sources: [{ id: "a", relevance: 1 }] };
+    expect(await jsonOf(call("feedback", said))).toEqual({ seq: expect.any(Number) });
+    expect(await codeOf(call("feedback", "{}"))).toMatchObject({ code: "invalid_request" });
+  });
+
   it("a request above the bound of its endpoint is refused before it is parsed", async () => {
     const long = `{"query":"rivers"${" ".repeat(limits.questionBytesMax)}}`;
     expect(await codeOf(call("search", long))).toMatchObject({ code: "document_too_large" });

@@ -141,6 +141,7 @@ describe("the micro service", () => {
     const endpoints = [
       ...[{ subject: "query.*" }, { subject: "api.*.search" }, { subject: "api.*.publish" }],
       ...[{ subject: "api.*.document" }, { subject: "api.*.status" }, { subject: "api.*.listen" }],
+      { subject: "api.*.feedback" },
     ];
     expect(found).toMatchObject([{ name: "freshet", version: "1.2.3", endpoints }]);
     const { request_schema } = found[0]?.endpoints[0]?.metadata ?? {};

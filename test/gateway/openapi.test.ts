@@ -4,7 +4,8 @@ import { errorTable } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { questionSchema } from "../../src/contract/query.ts";
 import { describedNames } from "../../src/gateway/field-descriptions.ts";
-import { jsonSchema, openApiDocument } from "../../src/gateway/openapi.ts";
+import { jsonSchema } from "../../src/gateway/json-schema.ts";
+import { openApiDocument } from "../../src/gateway/openapi.ts";
 import { problemSchema } from "../../src/gateway/schemas.ts";
 import { fixture } from "./http-fixture.ts";
 

@@ -137,22 +137,27 @@ export async function checkEmbedServers({ config, timeoutMs }: Asked): Promise<r
   return [...findings, warn("embedding servers", "compute with several graphs", mend)];
 }
 
-export async function checkLanguageModel({
-  config,
-  timeoutMs,
-}: Asked): Promise<readonly Finding[]> {
-  const { languageModel } = config;
-  const what = "language model";
-  if (languageModel === undefined) {
-    return [ok(what, "none: answers are sentences of the sources")];
+export async function checkLanguageModels(asked: Asked): Promise<readonly Finding[]> {
+  const { languageModels } = asked.config;
+  if (languageModels.length === 0) {
+    return [ok("language model", "none: answers are sentences of the sources")];
   }
-  const { url, apiKey: key, tls, model } = languageModel;
+  const found = await Promise.all(languageModels.map((link) => checkLanguageModel(asked, link)));
+  return found.flat();
+}
+
+async function checkLanguageModel(
+  { timeoutMs }: Asked,
+  { name, url, apiKey: key, tls, model }: Config["languageModels"][number],
+): Promise<readonly Finding[]> {
+  const what = `language model ${name}`;
   const answer = await ask(`${url.replace(/\/+$/, "")}/models`, { tls, timeoutMs, key });
-  const mend = "correct FRESHET_LLM_URL; until it answers, answers are sentences of the sources";
+  const mend =
+    "correct its address; until it answers, the next one writes, in the end sentences of the sources";
   if ("failed" in answer)
     return [warn(what, `${hostOf(url)} does not answer: ${answer.failed}`, mend)];
   if (answer.status === 401 || answer.status === 403) {
-    return [fail(what, `refuses the key (${answer.status})`, "correct FRESHET_LLM_API_KEY")];
+    return [fail(what, `refuses the key (${answer.status})`, "correct its key")];
   }
   return [ok(what, `${model} at ${hostOf(url)}`)];
 }

@@ -7,7 +7,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
+import type { Gate } from "../gate.ts";
+import type { Handler } from "../handler.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
+import type { RequestAudit } from "../request-audit.ts";
 import { SseResponse } from "../sse-response.ts";
 import {
   type ChatRequest,
