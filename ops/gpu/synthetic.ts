@@ -1,7 +1,7 @@
 /**
  * Weights of all-MiniLM-L6-v2's shape drawn at random: for a machine that has no model and no
- * network. The arithmetic, and so its speed and its rounding, is that of the model; its vectors mean
- * nothing.
+ * network. The arithmetic, and so its speed and its rounding, is that of the model; its vectors
+ * mean nothing.
  */
 
 import { mkdir, writeFile } from "node:fs/promises";

@@ -5,8 +5,8 @@
  * Fused operators (com.microsoft) replace the dozens of small ones of an export, and pooling and
  * normalisation are inside, so [batch, hidden] crosses to JavaScript and not [batch, sequence,
  * hidden]. Ids and mask are int32, which the fused operators want and which JavaScript fills
- * without BigInt. A row's padding follows its tokens: fused attention gets the length of each row, as
- * the fastest kernels of CUDA want it, and plain attention (plain-operators.ts) a bias.
+ * without BigInt. A row's padding follows its tokens: fused attention gets the length of each row,
+ * as the fastest kernels of CUDA want it, and plain attention (plain-operators.ts) a bias.
  *
  * Layers compute in the element type of the variant. What comes before and after them is float32 in
  * every variant, and so is the embedding:

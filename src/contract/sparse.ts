@@ -3,9 +3,9 @@
  * many ids as there are terms, ascending, of two bytes, least first; then a byte of weight for
  * each, in steps. So they are kept, in records, in memory and in cold, and so questions are asked.
  *
- *   SV1  a product of two is a whole number of steps, whatever order it is summed in: a chunk has
+ *   SPV1  a product of two is a whole number of steps, whatever order it is summed in: a chunk has
  *        the same score in each shard;
- *   SV2  the same weights are packed into the same bytes.
+ *   SPV2  the same weights are packed into the same bytes.
  */
 
 /** Ids of two bytes and weights of one; no bytes are no vector. */
@@ -77,7 +77,7 @@ export function isSparse(bytes: Uint8Array): boolean {
   return true;
 }
 
-/** SV1. Of two that `isSparse` takes. */
+/** SPV1. Of two that `isSparse` takes. */
 export function sparseProduct(left: SparseVector, right: SparseVector): number {
   const [lefts, rights] = [left.length / sparseTermBytes, right.length / sparseTermBytes];
   let [sum, at, other] = [0, 0, 0];

@@ -1,6 +1,6 @@
 /**
- * Where `ops/setup --gpu` puts a copy of onnxruntime's npm package with the CUDA provider beside it,
- * and NVIDIA's libraries. The package in node_modules stays as npm made it, so a new install of the
+ * Where `ops/setup --gpu` puts a copy of onnxruntime's npm package with the CUDA provider beside
+ * it, and NVIDIA's libraries. The package in node_modules stays as npm made it, so a new install of the
  * packages takes nothing away.
  */
 

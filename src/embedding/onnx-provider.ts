@@ -3,8 +3,8 @@
  * there. Pure.
  *
  * The npm package of onnxruntime holds the CPU provider and, on Linux x64, WebGPU, which takes a
- * Vulkan loader and driver from the system. CUDA is set up beside a copy of the package (`ops/setup`).
- * The binding passes `deviceId` on and nothing else, so TensorRT builds its engines anew at each
+ * Vulkan loader and driver from the system. CUDA is set up beside a copy of the package
+ * (`ops/setup`). The binding passes `deviceId` on and nothing else, so TensorRT builds its engines anew at each
  * start: its cache can not be switched on from here.
  */
 

@@ -3,8 +3,8 @@
  * by it. Put there at the port, so that nothing else knows of it: the ids of the prefix follow the
  * first mark. What is beneath takes so many tokens more than callers may send.
  *
- *   EP1  what is embedded is the model's rendering of prefix and text, cut nowhere;
- *   EP2  the fingerprint covers both prefixes.
+ *   EPX1  what is embedded is the model's rendering of prefix and text, cut nowhere;
+ *   EPX2  the fingerprint covers both prefixes.
  */
 
 import { digestOf } from "../contract/digest.ts";
@@ -63,7 +63,7 @@ export function prefixed(embedder: Embedder, options: PrefixOptions): Embedder {
 
 const fingerprintHexChars = 16;
 
-/** EP2. */
+/** EPX2. */
 function fingerprintOf(graph: string, { query, passage }: Prefixes): string {
   const both = new TextEncoder().encode(JSON.stringify([graph, query, passage]));
   return digestOf(both).slice(0, fingerprintHexChars);

@@ -1,6 +1,6 @@
 /**
- * Ends a process when the one that started it is gone, even by `kill -9`: the main thread may compute
- * for ever and cannot do it.
+ * Ends a process when the one that started it is gone, even by `kill -9`: the main thread may
+ * compute for ever and cannot do it.
  *
  * Owns: a timer.
  */

@@ -24,7 +24,7 @@ const weightsArbitrary = fc
 const stepsOf = (weight: number): number => Math.min(255, Math.round(weight / sparseStep));
 
 describe("packSparse", () => {
-  it("keeps every term that has a weight of half a step, where there is room (SV2)", () => {
+  it("keeps every term that has a weight of half a step, where there is room (SPV2)", () => {
     fc.assert(
       fc.property(weightsArbitrary, (weights) => {
         const packed = packSparse(weights, vocabulary);
@@ -63,7 +63,7 @@ describe("packSparse", () => {
 });
 
 describe("sparseProduct", () => {
-  it("is the product of the weights in steps, to the last bit, either way round (SV1)", () => {
+  it("is the product of the weights in steps, to the last bit, either way round (SPV1)", () => {
     fc.assert(
       fc.property(weightsArbitrary, weightsArbitrary, (left, right) => {
         let steps = 0;

@@ -34,7 +34,7 @@ describe("an embedder of a model with prefixes", () => {
     ["query", prefixes.query],
     ["ingest", prefixes.passage],
   ] as const)(
-    "of the %s lane embeds what the model's tokenizer makes of both (EP1)",
+    "of the %s lane embeds what the model's tokenizer makes of both (EPX1)",
     async (lane, prefix) => {
       const { embedder, inputs } = spied();
       await embedder.embed([input], { lane });
@@ -49,7 +49,7 @@ describe("an embedder of a model with prefixes", () => {
     expect(embedder.model.maxTokens).toBe(inner.model.maxTokens - prefixTokens(before));
   });
 
-  it("has a fingerprint of its own for each pair of prefixes (EP2)", () => {
+  it("has a fingerprint of its own for each pair of prefixes (EPX2)", () => {
     const inner = createMemoryEmbedder();
     const fingerprints = [
       { query: "", passage: "" },

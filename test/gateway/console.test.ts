@@ -1,4 +1,4 @@
-/** The console's files as they are served. What it does is tried in a browser: console.browser.test.ts. */
+/** The console's files as they are served. What it does is tried in a browser: console-in-browser.test.ts. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";

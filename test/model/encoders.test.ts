@@ -143,6 +143,7 @@ describe("the configuration of a published encoder", () => {
       tokenTypes: 2,
       layerNormEpsilon: 1e-12,
       pooling,
+      makesTerms: false,
     });
   });
 });

@@ -11,7 +11,7 @@ describe("the set-up's options", () => {
 
   it("take the sparse signal and a model that is known", () => {
     expect(readSetupOptions(["--sparse", "--model", "e5-small-v2"], models)).toEqual({
-      ...{ sparse: true, model: "e5-small-v2" },
+      ...{ sparse: true, gpu: false, model: "e5-small-v2" },
     });
   });
 

@@ -2,8 +2,8 @@
  * The console: static files and one policy. The page has no right that a caller with its key has
  * not: all it shows comes from the API.
  *
- * CP1  nothing on the page comes from another origin, and no script or style stands in the markup;
- * CP2  no foreign page may show the console in a frame.
+ * CON1  nothing on the page comes from another origin, and no script or style stands in the markup;
+ * CON2  no foreign page may show the console in a frame.
  */
 
 import { createHash } from "node:crypto";
