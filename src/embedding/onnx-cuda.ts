@@ -1,7 +1,7 @@
 /**
  * Where `ops/setup --gpu` puts a copy of onnxruntime's npm package with the CUDA provider beside
- * it, and NVIDIA's libraries. The package in node_modules stays as npm made it, so a new install of the
- * packages takes nothing away.
+ * it, and NVIDIA's libraries. The package in node_modules stays as npm made it, so a new install of
+ * the packages takes nothing away.
  */
 
 import { existsSync, readFileSync } from "node:fs";

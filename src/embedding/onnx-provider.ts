@@ -4,8 +4,8 @@
  *
  * The npm package of onnxruntime holds the CPU provider and, on Linux x64, WebGPU, which takes a
  * Vulkan loader and driver from the system. CUDA is set up beside a copy of the package
- * (`ops/setup`). The binding passes `deviceId` on and nothing else, so TensorRT builds its engines anew at each
- * start: its cache can not be switched on from here.
+ * (`ops/setup`). The binding passes `deviceId` on and nothing else, so TensorRT builds its engines
+ * anew at each start: its cache can not be switched on from here.
  */
 
 import type { InferenceSession } from "onnxruntime-node";
