@@ -81,27 +81,37 @@ async function inputsOf(
       slice = given.length;
     }
     if (signal.aborted) throw new FreshetError("cancelled");
-    const text = redact === undefined ? given : await redact(tenant, given, signal);
-    inputs.push(inputOf(model, { text, index, truncate }));
+    // Before redaction, which looks at every character: what is beyond is refused or left out.
+    const begins = cutText(given, limits.embeddingsTextCharsMax);
+    const isCut = begins.length < given.length;
+    if (isCut && !truncate) throw tooLong(index, model.model.maxTokens);
+    const text = redact === undefined ? begins : await redact(tenant, begins, signal);
+    inputs.push(inputOf(model, { text, index, truncate, isCut }));
   }
   return inputs;
 }
 
 function inputOf(
   { model, tokenizer }: Pick<EmbeddingsOptions, "model" | "tokenizer">,
-  asked: { readonly text: string; readonly index: number; readonly truncate: boolean },
+  asked: {
+    readonly text: string;
+    readonly index: number;
+    readonly truncate: boolean;
+    readonly isCut: boolean;
+  },
 ): EmbedInput {
-  const { index, truncate } = asked;
+  const { text, index, truncate, isCut } = asked;
   const { maxTokens } = model;
-  const text = cutText(asked.text, limits.embeddingsTextCharsMax);
   // One more than it takes tells a text that fits from one that would be cut.
   const tokens = tokenizer.encode(text, maxTokens + 1);
-  if (text.length === asked.text.length && tokens.length <= maxTokens) return { text, tokens };
-  if (!truncate) {
-    const says = `input.${index}: the model takes ${maxTokens} tokens of a text, and this one has more; "truncate": true embeds its beginning`;
-    throw new FreshetError("invalid_request", says, { details: { index, max_tokens: maxTokens } });
-  }
+  if (!isCut && tokens.length <= maxTokens) return { text, tokens };
+  if (!truncate) throw tooLong(index, maxTokens);
   // An endpoint gets the text, not its ids: it must not see what is left out.
   const [begins = text] = piecesOf(text, tokenizer, maxTokens);
   return { text: begins, tokens: tokenizer.encode(begins, maxTokens) };
+}
+
+function tooLong(index: number, maxTokens: number): FreshetError {
+  const says = `input.${index}: the model takes ${maxTokens} tokens of a text, and this one has more; "truncate": true embeds its beginning`;
+  return new FreshetError("invalid_request", says, { details: { index, max_tokens: maxTokens } });
 }

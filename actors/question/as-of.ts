@@ -83,8 +83,10 @@ export class AsOfSearches {
       const held = this.#heldFor(first, asOf);
       const to = { last: last.position, access: query.access, signal };
       const found = await this.#inTurn(held, signal, async () => {
-        // While it waited for its turn the view may have gone past.
+        // While it waited for its turn the view may have gone past, or what it is made of (QN1).
         if (held.isGone || held.view.asOf > asOf) return undefined;
+        const now = await chunks.first(tenant);
+        if (now?.position !== held.view.first) return undefined;
         return this.#searchIn(held, { asOf, query, to });
       });
       if (found !== undefined) return found;

@@ -85,7 +85,10 @@ export class TenantLookup {
       if (this.#clock.monotonicMs() >= untilMs) {
         if (maxStalenessMs === undefined) throw notVisible(minSeq, 0);
         const freshness = await Freshness.of(log, { tenant, maxStalenessMs });
-        throw freshness.tooStale({ version });
+        const missing = await freshness.missing(0 as Version);
+        // What is not there yet is younger than the question allows: as a tenant without documents.
+        if (missing === undefined) throw new FreshetError("no_results");
+        throw freshness.tooStale(missing);
       }
       await this.#clock.sleep(pollMs, signal);
       if (signal.aborted) throw new FreshetError("cancelled");

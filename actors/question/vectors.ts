@@ -14,12 +14,15 @@
 import type { Access } from "../../src/contract/access.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
 import { type SparseVector, sparseUnion } from "../../src/contract/sparse.ts";
 import type { Span } from "../../src/contract/tracing.ts";
 import { meanDirection } from "../../src/contract/vector.ts";
 import type { EmbeddingModel, EmbedInput } from "../../src/embedding/port.ts";
 import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import { Deadline } from "../../src/runtime/deadline.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { ask } from "../../src/runtime/reply.ts";
@@ -46,6 +49,7 @@ export interface QuestionVectorsOptions {
   readonly tokenizer: Tokenizer;
   readonly model: Pick<EmbeddingModel, "fingerprint" | "maxTokens">;
   readonly kept: ByteCacheOptions;
+  readonly clock: Clock;
   readonly metrics: Metrics;
   /** False: every question is embedded. */
   readonly isOn: boolean;
@@ -124,7 +128,7 @@ export class QuestionVectors {
           }));
     const [[vector, ...others], terms] = await Promise.all([
       this.#ask(embedder, inputs, asked),
-      sparse && this.#ask(sparse, inputs, asked).catch(() => this.#withoutSparse()),
+      sparse && this.#terms(sparse, inputs, asked),
     ]);
     if (vector === undefined) throw new FreshetError("internal", "a question has no vector");
     const dense = meanDirection([vector, ...others]);
@@ -133,9 +137,22 @@ export class QuestionVectors {
     return { vector: dense, sparse: sparseUnion(terms) };
   }
 
-  /** QV4. */
-  #withoutSparse(): undefined {
-    this.#options.metrics.count("questions_without_sparse_total");
+  /** QV4: an encoder that is down would keep the question until it is back, or past its deadline. */
+  async #terms(
+    sparse: To<SparseVector>,
+    inputs: readonly EmbedInput[],
+    asked: Asked,
+  ): Promise<readonly SparseVector[] | undefined> {
+    const { clock, metrics } = this.#options;
+    const limit = new Deadline(clock, limits.sparseQuestionMs, asked.signal);
+    try {
+      return await this.#ask(sparse, inputs, { ...asked, signal: limit.signal });
+    } catch {
+      metrics.count("questions_without_sparse_total");
+      return undefined;
+    } finally {
+      limit.clear();
+    }
   }
 
   #ask<Vector>(

@@ -6,6 +6,7 @@
 import { parseOperation } from "../../src/contract/document.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
@@ -19,6 +20,7 @@ import type { Prepared } from "../../src/ingest/prepare-payload.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { Deadline } from "../../src/runtime/deadline.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { raceAbort } from "../../src/runtime/race-abort.ts";
 import { type KeptOperation, tooLarge } from "../directory/bytes.ts";
@@ -172,23 +174,35 @@ export class OperationProcessor {
     const { sparse, logger, metrics, tenant } = this.#options;
     if (sparse === undefined) return undefined;
     const span = parent.child("embed sparse", { "freshet.chunks": inputs.length });
+    const { clock, signal: ending } = this.#context;
+    const limit = new Deadline(clock, limits.sparseDocumentMs, ending);
+    const { signal } = limit;
     try {
-      return await spanned(span, () => this.#askFrom(sparse, { inputs, span }));
+      return await spanned(span, () => this.#askFrom(sparse, { inputs, span, signal }));
     } catch (thrown) {
       if (this.#context.signal.aborted) return undefined;
       const { code, message: cause } = toFreshetError(thrown);
       metrics.count("documents_without_sparse_total");
       logger.warn({ tenant, code, cause }, "a document is stored without its sparse vectors");
       return undefined;
+    } finally {
+      limit.clear();
     }
   }
 
   async #askFrom<Vector>(
     embedder: Pick<Mailbox<EmbedderMessage<Vector>>, "put">,
-    { inputs, span }: { readonly inputs: readonly EmbedInput[]; readonly span: Span },
+    {
+      inputs,
+      span,
+      signal = this.#context.signal,
+    }: {
+      readonly inputs: readonly EmbedInput[];
+      readonly span: Span;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<readonly Vector[]> {
     const { tenant } = this.#options;
-    const { signal } = this.#context;
     const { promise, resolve, reject } = Promise.withResolvers<readonly Vector[]>();
     const reply = { resolve, reject };
     const request = { type: "embed", tenant, inputs, signal, reply, span } as const;

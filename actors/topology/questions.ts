@@ -104,7 +104,7 @@ export function sharedByQuestions(
       replayWindowMs: settings.replayWindowMs ?? limits.replayWindowMs,
     }),
     vectors: new QuestionVectors({
-      ...{ embedder, sparse, tokenizer, model, kept: vectors, metrics, isOn },
+      ...{ embedder, sparse, tokenizer, model, kept: vectors, clock, metrics, isOn },
     }),
     results: new SearchResults({ clock, kept: results, metrics, isOn }),
   };

@@ -78,7 +78,7 @@ export interface WriteRequest {
   readonly reader?: string | undefined;
   /** False: written anew, and kept for no other question. */
   readonly mayKeep: boolean;
-  /** False: the day's tokens are used up, and sentences of the sources stand in for the model. */
+  /** False: a quota lets no model be asked, and sentences of the sources stand in for the model. */
   readonly mayUseModel?: boolean | undefined;
   /** Redacted. */
   readonly question: string;

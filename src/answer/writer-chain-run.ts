@@ -147,6 +147,8 @@ export class Run {
     logger.warn({ code, ...details, model: name, why: reason }, "the language model failed");
     if (isOver) this.#link.givenUp();
     else this.#link.failed(details);
+    // Refused unread: it took no tokens.
+    if (isRefused(details)) this.#texts = [];
     return { reason, isLast: this.#said.trim() !== "" };
   }
 
@@ -183,6 +185,10 @@ export class Run {
   get #elapsedMs(): number {
     return this.#nowMs - this.#beganMs;
   }
+}
+
+function isRefused({ status }: Readonly<Record<string, unknown>>): boolean {
+  return typeof status === "number" && status >= 400 && status < 500;
 }
 
 function unavailable(reason: string): FreshetError {

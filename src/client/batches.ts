@@ -8,7 +8,7 @@
  */
 
 import { FreshetError } from "./errors.ts";
-import { pause, type RetryOptions, withRetries } from "./retry.ts";
+import { isTooLong, pause, type RetryOptions, withRetries } from "./retry.ts";
 import type { ErrorBody, LineResult, Operation } from "./types.ts";
 
 /** One of many: stored, or why not. `index` counts from 0. */
@@ -101,6 +101,7 @@ async function publishBatch(
     if (now > stored) made = 1;
     stored = Math.max(stored, now);
     if (made >= options.retries.attemptsMax) return found;
+    if (isTooLong(first.error.retryAfterMs, options.retries)) return found;
     await pause(made, first.error.retryAfterMs, options);
   }
 }

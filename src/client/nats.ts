@@ -147,14 +147,15 @@ async function* exchange<Headers extends NatsHeaders>(
       yield piece;
     }
   } catch (thrown) {
-    isOver = thrown instanceof FreshetError && thrown.code !== "unreachable";
+    // The engine's own errors end its work; one of ours does not.
+    isOver = thrown instanceof FreshetError && !ownCodes.has(thrown.code);
     throw thrown;
   } finally {
     signal?.removeEventListener("abort", onAbort);
     heard.unsubscribe();
     // CP1. What nobody waits for any more is not worth an answer.
     const cancel = subjectOf("cancel", sending.tenant);
-    if (!isOver) publish(connection, { subject: cancel, data: encoder.encode(id) });
+    if (!isOver) publishIfPossible(connection, { subject: cancel, data: encoder.encode(id) });
   }
 }
 
@@ -163,6 +164,21 @@ interface Publish<Headers> {
   readonly data: Uint8Array;
   readonly reply?: string;
   readonly headers?: Headers;
+}
+
+/** Of this client, not of the engine. */
+const ownCodes: ReadonlySet<string> = new Set(["unreachable", "protocol"]);
+
+/** What is thrown already counts more than a cancel that cannot be sent. */
+function publishIfPossible<Headers extends NatsHeaders>(
+  connection: NatsConnectionLike<Headers>,
+  message: Publish<Headers>,
+): void {
+  try {
+    publish(connection, message);
+  } catch {
+    // The deadline ends the work.
+  }
 }
 
 /** @throws FreshetError when the connection is closed, or the message above what it takes */
@@ -183,13 +199,21 @@ function subjectOf(endpoint: string, tenant: string | undefined): string {
   return endpoint === "query" ? `query${own}` : `api${own}.${endpoint}`;
 }
 
+function jsonOf(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(data));
+  } catch (cause) {
+    throw new FreshetError("protocol", "a piece of the reply is no JSON", { cause });
+  }
+}
+
 /** CP2. @throws FreshetError what the piece tells */
 function pieceOf(message: NatsMessage, expected: number): Piece {
   const { headers, data } = message;
   if (headers?.code === noResponders && data.byteLength === 0) {
     throw unreachable("no engine answers on this NATS");
   }
-  const value: unknown = data.byteLength === 0 ? undefined : JSON.parse(decoder.decode(data));
+  const value = data.byteLength === 0 ? undefined : jsonOf(data);
   const code = headers?.get("Nats-Service-Error-Code") ?? "";
   if (code !== "") {
     throw errorOf(value, { status: Number(code), retryAfter: headers?.get("Retry-After") });

@@ -16,9 +16,14 @@ export interface Retries {
   readonly attemptsMax: number;
   readonly pauseMinMs: number;
   readonly pauseMaxMs: number;
+  /** The longest time that the engine may ask for before an attempt is repeated. */
+  readonly waitMaxMs: number;
 }
 
-export const usualRetries: Retries = { attemptsMax: 4, pauseMinMs: 100, pauseMaxMs: 5_000 };
+export const usualRetries: Retries = {
+  ...{ attemptsMax: 4, pauseMinMs: 100, pauseMaxMs: 5_000 },
+  waitMaxMs: 60_000,
+};
 
 /** They have used up the time that the caller gave: to wait again is the caller's choice. */
 const tookTheTime: ReadonlySet<string> = new Set(["not_visible_yet", "deadline_exceeded"]);
@@ -42,9 +47,15 @@ export async function withRetries<Result>(
       return await attempt();
     } catch (thrown) {
       if (made >= options.retries.attemptsMax || !isPassing(thrown)) throw thrown;
+      if (isTooLong(thrown.retryAfterMs, options.retries)) throw thrown;
       await pause(made, thrown.retryAfterMs, options);
     }
   }
+}
+
+/** A quota may ask for many minutes: whether to wait so long is the caller's choice. */
+export function isTooLong(retryAfterMs: number | undefined, { waitMaxMs }: Retries): boolean {
+  return retryAfterMs !== undefined && retryAfterMs > waitMaxMs;
 }
 
 /** What the engine says, else twice as long each time; never the same for many clients at once. */
@@ -62,6 +73,7 @@ export async function pause(
 export const ordinarySurroundings: Surroundings = {
   sleep: (ms, signal) =>
     new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
       const timer = setTimeout(done, ms);
       signal?.addEventListener("abort", done, { once: true });
       function done(): void {

@@ -2,11 +2,19 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId, Version } from "../contract/ids.ts";
-import type { MergeState, Operations, ReplayResult, ShownLetter } from "../contract/operations.ts";
+import { limits } from "../contract/limits.ts";
+import type {
+  MergeAction,
+  MergeState,
+  Operations,
+  ReplayResult,
+  ShownLetter,
+} from "../contract/operations.ts";
 import { pageOf } from "../log/dead-letter-pages.ts";
 import type { DeadLetter, DeadLetterLog } from "../log/dead-letter-port.ts";
 import { type Replayed, type ReplayLog, replay } from "../log/dead-letter-replay.ts";
 import type { MergeClient } from "../merges/port.ts";
+import { FairShares } from "../runtime/fair-shares.ts";
 
 type SteeredMerges = Pick<
   MergeClient,
@@ -14,47 +22,64 @@ type SteeredMerges = Pick<
 >;
 
 export interface OperationsParts {
+  /** Rejects for a tenant that is erased or suspended. */
+  readonly served: (tenant: TenantId) => Promise<void>;
   readonly merges: SteeredMerges;
   readonly log: ReplayLog & { readonly deadLetters: Pick<DeadLetterLog, "list" | "get"> };
   /** Of Temporal UI; empty or undefined where there is none. */
   readonly uiUrl: string | undefined;
 }
 
-export function createOperations({ merges, log, uiUrl }: OperationsParts): Operations {
+/** Over clients that the engine has; every operation asks first whether the tenant is served. */
+export function createOperations({ merges, log, uiUrl, served }: OperationsParts): Operations {
+  const places = new FairShares({ total: limits.operationsInFlightMax });
+  const inPlace = async <Value>(tenant: TenantId, work: () => Promise<Value>): Promise<Value> => {
+    const share = places.tryTake(tenant);
+    if (share === undefined) throw new FreshetError("overloaded", "too many operations at once");
+    try {
+      await served(tenant);
+      return await work();
+    } finally {
+      share.release();
+    }
+  };
   const urlOf = (tenant: TenantId): Pick<MergeState, "url"> =>
     uiUrl === undefined || uiUrl === "" ? {} : { url: merges.workflowUrl(tenant, uiUrl) };
   const merge = async (tenant: TenantId): Promise<MergeState> => ({
     progress: await merges.progress(tenant),
     ...urlOf(tenant),
   });
-  return {
-    merge,
-    async steer(tenant, action) {
-      switch (action) {
-        case "run":
-          await merges.due(tenant, "operator");
-          return merge(tenant);
-        case "preview": {
-          const plan = await merges.preview(tenant);
-          return { ...(await merge(tenant)), plan };
-        }
-        case "pause":
-        case "resume":
-          return { progress: await merges[action](tenant), ...urlOf(tenant) };
-        case "cancel":
-          await merges.cancel(tenant);
-          return merge(tenant);
+  const steer = async (tenant: TenantId, action: MergeAction): Promise<MergeState> => {
+    switch (action) {
+      case "run":
+        await merges.due(tenant, "operator");
+        return merge(tenant);
+      case "preview": {
+        const plan = await merges.preview(tenant);
+        return { ...(await merge(tenant)), plan };
       }
-    },
-    async letters(tenant, { after, max }) {
-      const { letters, next } = await pageOf(log.deadLetters, { tenant, max, after });
-      return { letters: letters.map(shown), next: next ?? null };
-    },
-    async replay(tenant, seqs) {
-      const letters: DeadLetter[] = [];
-      for (const seq of new Set(seqs)) letters.push(await letterOf(log.deadLetters, tenant, seq));
-      return (await replay(log, tenant, letters)).map(resultOf);
-    },
+      case "pause":
+      case "resume":
+        return { progress: await merges[action](tenant), ...urlOf(tenant) };
+      case "cancel":
+        await merges.cancel(tenant);
+        return merge(tenant);
+    }
+  };
+  const again = async (tenant: TenantId, seqs: readonly Version[]) => {
+    const letters: DeadLetter[] = [];
+    for (const seq of new Set(seqs)) letters.push(await letterOf(log.deadLetters, tenant, seq));
+    return (await replay(log, tenant, letters)).map(resultOf);
+  };
+  return {
+    merge: (tenant) => inPlace(tenant, () => merge(tenant)),
+    steer: (tenant, action) => inPlace(tenant, () => steer(tenant, action)),
+    letters: (tenant, { after, max }) =>
+      inPlace(tenant, async () => {
+        const { letters, next } = await pageOf(log.deadLetters, { tenant, max, after });
+        return { letters: letters.map(shown), next: next ?? null };
+      }),
+    replay: (tenant, seqs) => inPlace(tenant, () => again(tenant, seqs)),
   };
 }
 

@@ -84,7 +84,13 @@ export async function startSurfaces(
     part.close(),
   );
   const uiUrl = config.temporal.uiUrl;
-  const operations = createOperations({ merges: parts.merges, log, uiUrl });
+  const operations = createOperations({
+    ...{ merges: parts.merges, log, uiUrl },
+    served: async (tenant) => {
+      await topology.lives.load();
+      topology.lives.check(tenant);
+    },
+  });
   const http = stack.push(
     "HTTP",
     await startHttp({

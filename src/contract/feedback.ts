@@ -38,8 +38,14 @@ export const feedbackSchema = z.strictObject({
 
 export type Feedback = z.infer<typeof feedbackSchema>;
 
+/** As it is stored: placeholders may be longer than what they stand for. */
+export const redactedFeedbackSchema = feedbackSchema.extend({
+  query: z.string(),
+  comment: z.string().optional(),
+});
+
 export const storedFeedbackSchema = z.object({
-  ...feedbackSchema.shape,
+  ...redactedFeedbackSchema.shape,
   /** Its place among the tenant's, growing. */
   seq: z.int(),
   /** When it was stored, by the log's clock, RFC 3339. */

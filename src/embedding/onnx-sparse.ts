@@ -15,7 +15,6 @@ import type { SparseVector } from "../contract/sparse.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { splitByLength } from "./batching.ts";
 import { checkNotAborted } from "./checks.ts";
-import { killProcess } from "./onnx.ts";
 import { type LaneLogger, OnnxLane } from "./onnx-lane.ts";
 import { packBatch } from "./onnx-protocol.ts";
 import type { EmbeddingModel, EmbedInput, EmbedOptions, Encoder, Lane } from "./port.ts";
@@ -64,7 +63,7 @@ export async function createSparseEncoder(options: SparseEncoderOptions): Promis
 
 function createLane(lane: Lane, options: SparseEncoderOptions): OnnxLane {
   const { graphFile, provider = "cpu", model, clock, logger, ingestThreads } = options;
-  return new OnnxLane({
+  const worker: OnnxLane = new OnnxLane({
     lanes: [lane],
     place: { kind: "thread" },
     settings: {
@@ -78,8 +77,13 @@ function createLane(lane: Lane, options: SparseEncoderOptions): OnnxLane {
     clock,
     logger,
     hangMs: limits.embedHangMs * timeoutFactor(provider),
-    onHopeless: killProcess,
+    // The signal ends here, and nothing else does: documents and questions do without it.
+    onHopeless: () => {
+      logger?.warn({ lane }, "the sparse encoder hangs: it is off until the engine starts again");
+      void worker.close();
+    },
   });
+  return worker;
 }
 
 interface EncodeRequest extends Pick<SparseEncoderOptions, "tokenizer" | "model"> {

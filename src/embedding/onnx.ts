@@ -145,7 +145,7 @@ function createWorker(
 }
 
 /** As by `kill -9`, which the log outlives: a clean exit would wait for the threads that hang. */
-export function killProcess(): void {
+function killProcess(): void {
   process.kill(process.pid, "SIGKILL");
 }
 

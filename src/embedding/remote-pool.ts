@@ -192,9 +192,18 @@ export class ServerPool {
       return this.#afterChange(server);
     }
     const { isAlone } = this.#options;
+    // It may have been started again, and refuse the fingerprint of its earlier life.
+    if (isAlone && reply.kind === "down" && this.#mayHaveChanged(server)) {
+      return this.#afterChange(server);
+    }
     if (isAlone || (reply.kind !== "down" && reply.kind !== "misconfigured")) return reply;
     this.#leave(server, reply.kind === "down" ? reply.reason : reply.what);
     return reply;
+  }
+
+  #mayHaveChanged({ computedBy, probedAtMs }: PoolServer): boolean {
+    const sinceMs = this.#options.clock.monotonicMs() - probedAtMs;
+    return computedBy?.fingerprint !== undefined && sinceMs >= limits.embedPoolRetryMaxMs;
   }
 
   /** It was started again with another model, or with another precision of the same. */
@@ -273,7 +282,8 @@ export class ServerPool {
     }
     server.computedBy = reply.computedBy;
     server.state = { kind: "serving" };
-    server.cut = new AbortController();
+    // What is under way at a server that serves stays within its reach (EP2).
+    if (server.cut.signal.aborted) server.cut = new AbortController();
     this.#count();
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** Feedback into the log, redacted, and out of it again. Any node does either. */
 
-import { type Feedback, feedbackSchema } from "../contract/feedback.ts";
+import { type Feedback, redactedFeedbackSchema } from "../contract/feedback.ts";
 import type { TenantId } from "../contract/ids.ts";
 import type { Service } from "../contract/service.ts";
 import type { TenantLives } from "../log/lives.ts";
@@ -50,10 +50,13 @@ export function feedbackOf(parts: FeedbackParts): Pick<Service, "feedback" | "fe
   };
 }
 
-/** What cannot be read is passed over: no engine of this release wrote it. */
+/**
+ * What cannot be read is passed over: no engine of this release wrote it. What was stored is
+ * redacted, and may be longer than what may be sent.
+ */
 function readFeedback(data: Uint8Array): Feedback | undefined {
   try {
-    return feedbackSchema.parse(JSON.parse(decoder.decode(data)));
+    return redactedFeedbackSchema.parse(JSON.parse(decoder.decode(data)));
   } catch {
     return undefined;
   }

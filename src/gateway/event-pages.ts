@@ -41,15 +41,22 @@ export async function eventPageOf(
   const { after, from_seq, wait_ms } = body;
   const start = after ?? (from_seq === undefined ? undefined : Math.max(from_seq - 1, 0));
   if (start === undefined) return { events: [], after: await handler.lastVersion(tenant) };
-  const timeIsUp = AbortSignal.timeout(wait_ms);
-  const request = { after: String(start), signal: AbortSignal.any([signal, timeIsUp]) };
+  // What is there already is read, however short the wait for more may be.
+  const isThere = (await handler.lastVersion(tenant)) > start;
+  const toReadMs = isThere ? limits.eventsReadMs : 0;
+  const timeIsUp = new AbortController();
+  const request = { after: String(start), signal: AbortSignal.any([signal, timeIsUp.signal]) };
+  let timer: NodeJS.Timeout | undefined;
   try {
     for await (const page of handler.events({ tenant }, request)) {
       const newest = page.at(-1);
       if (newest !== undefined) return { events: [...page], after: newest.seq };
+      timer ??= setTimeout(() => timeIsUp.abort(), Math.max(wait_ms, toReadMs));
     }
   } catch (thrown) {
-    if (!timeIsUp.aborted || signal.aborted) throw thrown;
+    if (!timeIsUp.signal.aborted || signal.aborted) throw thrown;
+  } finally {
+    clearTimeout(timer);
   }
   signal.throwIfAborted();
   return { events: [], after: start };

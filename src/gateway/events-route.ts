@@ -9,6 +9,7 @@ import { limits } from "../contract/limits.ts";
 import type { Reader } from "../contract/service.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import type { Handler } from "./handler.ts";
+import type { RequestAudit } from "./request-audit.ts";
 import { SseResponse } from "./sse-response.ts";
 
 interface EventsRoute {
@@ -16,6 +17,7 @@ interface EventsRoute {
   readonly request: FastifyRequest<{ Querystring: { from_seq?: unknown } }>;
   readonly reply: FastifyReply;
   readonly reader: Reader;
+  readonly audit: RequestAudit;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
@@ -34,10 +36,13 @@ export async function eventsRoute(route: EventsRoute): Promise<unknown> {
     // The position comes first, with no event: a reader that is cut before one misses nothing.
     const now = given === undefined && from === undefined;
     const after = now ? `${await handler.lastVersion(reader.tenant)}` : given;
+    // Not `stream.begun`: a heartbeat begins the stream, too.
+    let begun = false;
     const asked = { after, from: after === undefined ? from : undefined, signal: caller.signal };
     for await (const page of handler.events(reader, asked)) {
       const position = now ? `id: ${after}\n` : "";
-      if (!stream.begun) stream.write(`${position}retry: ${limits.retryAfterMs}\n\n`);
+      if (!begun) stream.write(`${position}retry: ${limits.retryAfterMs}\n\n`);
+      begun = true;
       for (const event of page) {
         stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
       }
@@ -48,7 +53,9 @@ export async function eventsRoute(route: EventsRoute): Promise<unknown> {
       throw thrown;
     }
     // Not `error`: a browser's EventSource has its own event of that name.
-    const body = errorBody(handler.explain(thrown));
+    const error = handler.explain(thrown);
+    route.audit.failed(request, error.code);
+    const body = errorBody(error);
     stream.write(`event: failed\ndata: ${JSON.stringify(body)}\n\n`);
   }
   stream.end();

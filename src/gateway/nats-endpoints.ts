@@ -22,6 +22,7 @@ import { publishLines } from "./ndjson.ts";
 import { parsed } from "./parsed.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 import { lineResultsSchema, publishedSchema } from "./schemas.ts";
+import { statusFor } from "./tenant-status.ts";
 
 /** A request as it came. */
 export interface NatsCall {
@@ -82,11 +83,7 @@ export const natsEndpoints: readonly NatsEndpoint[] = [
   {
     ...{ name: "status", subject: subjectOf("status"), bytesMax: limits.questionBytesMax },
     ...{ request: z.unknown(), response: engineStatusSchema, operation: "status" },
-    answer: async ({ handler }, { tenant }) => {
-      // What lies in the log names other tenants.
-      const { quarantined: _, ...shown } = handler.status();
-      return { ...shown, tenants: shown.tenants.filter((one) => one.tenant === tenant) };
-    },
+    answer: async ({ handler }, { tenant }) => statusFor(handler.status(), { tenant }),
   },
   {
     ...{ name: "listen", subject: subjectOf("listen"), bytesMax: limits.questionBytesMax },

@@ -31,6 +31,7 @@ import { addOperationRoutes, operationMethods } from "./operations/routes.ts";
 import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
 import type { RequestAudit } from "./request-audit.ts";
+import { statusFor } from "./tenant-status.ts";
 import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
 export interface RouteOptions {
@@ -177,14 +178,7 @@ function addReadRoutes(app: FastifyInstance, options: GatedOptions): void {
   );
   app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();
-    if (!options.keys) return status;
-    const own = gate.readerOf(request);
-    // What lies in the log names other tenants.
-    const { quarantined: _, ...shown } = status;
-    // The numbers of a tenant count documents that a credential with groups may not know of.
-    const mayCount = own.groups === undefined;
-    const tenants = status.tenants.filter(({ tenant }) => mayCount && tenant === own.tenant);
-    return { ...shown, tenants };
+    return options.keys ? statusFor(status, gate.readerOf(request)) : status;
   });
 }
 

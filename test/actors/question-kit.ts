@@ -81,7 +81,7 @@ export interface QuestionSetUp {
   readonly stored?: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
   readonly quota?: Quota;
   /** What the encoder of the sparse signal makes of a text; without it that signal is off. */
-  readonly sparse?: (text: string) => SparseVector;
+  readonly sparse?: (text: string) => SparseVector | undefined;
 }
 
 const epoch = 1 as Epoch;
@@ -160,7 +160,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
     behaviour: questionActor({
       ...{ directory, proofs, log, cold, metrics: silentMetrics, logger },
       vectors: new QuestionVectors({
-        ...{ embedder, kept, metrics: silentMetrics, isOn: true },
+        ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
         sparse: options.sparse && sparseEncoder(options.sparse),
         tokenizer: createMemoryTokenizer(),
         model: { fingerprint: "model", maxTokens: 64 },
@@ -264,11 +264,13 @@ async function playEmbedder(
   }
 }
 
-function sparseEncoder(sparse: (text: string) => SparseVector) {
+/** Undefined stands for an encoder that does not answer. */
+function sparseEncoder(sparse: (text: string) => SparseVector | undefined) {
   return {
     tryPut({ inputs, reply }: EmbedRequest<SparseVector>): boolean {
       try {
-        reply.resolve(inputs.map(({ text }) => sparse(text)));
+        const vectors = inputs.flatMap(({ text }) => sparse(text) ?? []);
+        if (vectors.length === inputs.length) reply.resolve(vectors);
       } catch (thrown) {
         reply.reject(toFreshetError(thrown));
       }

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import { dimensions, quiet, upsert } from "./kit.ts";
 import { coldHit, type QuestionSetUp, startQuestions } from "./question-kit.ts";
@@ -128,6 +129,13 @@ describe("a question", () => {
     expect(idsOf(second)).toEqual(["b-about", "a-other"]);
     await ask(search).promise;
     expect(calls).toBe(2);
+  });
+
+  it("whose encoder does not answer waits for it no longer than a moment (QV4)", async () => {
+    const { ask, clock } = documents({ sparse: () => undefined });
+    const asked = ask(search);
+    await clock.advance(limits.sparseQuestionMs);
+    expect((await asked.promise).coverage.sparse).toBe("unavailable");
   });
 
   it.each([{ rank_by: "dense" }, { diversity: 0.3 }])(

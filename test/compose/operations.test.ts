@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createOperations } from "../../src/compose/operations.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import { tenantId, version } from "../../src/contract/ids.ts";
 import type { Operations } from "../../src/contract/operations.ts";
 import { mergeStateSchema } from "../../src/gateway/operations/schemas.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+
+const served = async (): Promise<void> => {};
 
 const acme = tenantId("acme");
 const globex = tenantId("globex");
@@ -14,7 +17,7 @@ let operations: Operations;
 beforeEach(() => {
   engine = startMemoryEngine();
   const { merges, log } = engine;
-  operations = createOperations({ merges, log, uiUrl: "http://127.0.0.1:8233" });
+  operations = createOperations({ merges, log, served, uiUrl: "http://127.0.0.1:8233" });
 });
 afterEach(() => engine.stop());
 
@@ -62,7 +65,7 @@ it("pauses and resumes, and a cancel of nothing changes nothing", async () => {
 
 it("has no link where Temporal UI is not known", async () => {
   const { merges, log } = engine;
-  const without = createOperations({ merges, log, uiUrl: "" });
+  const without = createOperations({ merges, log, served, uiUrl: "" });
   expect(await without.merge(acme)).toEqual({ progress: null });
 });
 
@@ -94,4 +97,20 @@ it("publishes none when one of them has no dead letter", async () => {
     code: "not_found",
   });
   expect(await engine.service.lastVersion(acme)).toEqual(before);
+});
+
+it("does nothing for a tenant that is not served", async () => {
+  const { merges, log } = engine;
+  const refused = async () => Promise.reject(new FreshetError("tenant_suspended"));
+  const closed = createOperations({ merges, log, uiUrl: "", served: refused });
+  const after = version(0);
+  for (const asked of [
+    closed.merge(acme),
+    closed.steer(acme, "run"),
+    closed.letters(acme, { after, max: 1 }),
+    closed.replay(acme, []),
+  ]) {
+    await expect(asked).rejects.toMatchObject({ code: "tenant_suspended" });
+  }
+  expect(await merges.progress(acme)).toBeNull();
 });

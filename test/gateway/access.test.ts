@@ -21,6 +21,8 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 import { eventually } from "../support/promises.ts";
 
+const served = async (): Promise<void> => {};
+
 const acme = "acme" as TenantId;
 const documents = [
   { id: "open", text: "The harvest feast is on Friday." },
@@ -55,7 +57,7 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
     const log = silentLogger;
     app = createHttpApp({
       handler: createHandler({ service: engine.service, log, clock: systemClock }),
-      operations: createOperations({ ...engine, uiUrl: undefined }),
+      operations: createOperations({ ...engine, served, uiUrl: undefined }),
       credentials: { keyStore: KeyStore.open({ path, clock: systemClock, logger: log }) },
       ...{ log, metrics, version: "0.0.1" },
     });

@@ -16,6 +16,8 @@ import { createMetrics } from "../../src/observe/metrics.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
+const served = async (): Promise<void> => {};
+
 const executablePath = process.env["FRESHET_CHROMIUM"] ?? "/usr/bin/chromium";
 const axe = createRequire(import.meta.url).resolve("axe-core");
 const demo = tenantId("demo");
@@ -72,7 +74,7 @@ describe.skipIf(!existsSync(executablePath))("the console", () => {
     });
     server = await startHttp({
       ...{ handler, metrics, log: silentLogger, version: "0.0.1" },
-      operations: createOperations({ merges, log, uiUrl: "http://127.0.0.1:8233" }),
+      operations: createOperations({ merges, log, served, uiUrl: "http://127.0.0.1:8233" }),
       credentials: {},
       ...{ host: "127.0.0.1", port: 0 },
     });

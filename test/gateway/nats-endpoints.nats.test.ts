@@ -160,6 +160,7 @@ describe("the other endpoints", () => {
       after: 3,
     });
     expect(await jsonOf(call("listen", { from_seq: 3 }))).toMatchObject({ events: [{ seq: 3 }] });
+    expect(await jsonOf(call("listen", { after: 1, wait_ms: 0 }))).toMatchObject({ after: 3 });
     expect(await jsonOf(call("listen", { after: 3, wait_ms: 0 }))).toEqual({
       ...{ events: [], after: 3 },
     });

@@ -50,9 +50,11 @@ async function run(
   { options, terminal }: { readonly options: BlameOptions; readonly terminal: Terminal },
 ): Promise<void> {
   const { signal } = terminal;
-  const to = options.to ?? (await hitsNow(engine, question, signal)).seq;
+  // What is not there yet would be waited for.
+  const { seq: newest } = await hitsNow(engine, question, signal);
+  const to = Math.min(options.to ?? newest, newest);
   const { operations, isCut } = await operationsOf(engine, { from: options.from, to }, signal);
-  let searches = options.to === undefined ? 1 : 0;
+  let searches = 1;
   const hitsAt = (seq: number) => {
     searches += 1;
     return hitsAsOf(engine, { ...question, as_of: Math.max(1, seq) }, signal);

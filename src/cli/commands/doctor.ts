@@ -5,12 +5,12 @@
  */
 
 import type { Command } from "commander";
-import { type Config, ConfigError, readClientConfig, readConfig } from "../../config/config.ts";
+import { ConfigError, readClientConfig, readConfig } from "../../config/config.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { inspectors } from "../connect.ts";
-import { checkFolders, checkKeys, checkModel, checkSecrets } from "../doctor/files.ts";
+import { cacheOf, checkFolders, checkKeys, checkModel, checkSecrets } from "../doctor/files.ts";
 import { type Finding, fail, findingLines, ok, worst } from "../doctor/finding.ts";
 import { judgeVersion, versionsMin } from "../doctor/judge.ts";
 import {
@@ -139,7 +139,3 @@ function readSettings(env: Terminal["env"]): {
 const settingRoundsMax = 4;
 /** Of one check as a whole: checksums of a model take seconds on a busy machine. */
 const checkMsMin = 30_000;
-
-function cacheOf({ cacheDir }: Config): string {
-  return cacheDir ?? `${process.env["HOME"] ?? ""}/.cache/freshet`;
-}

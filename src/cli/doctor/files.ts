@@ -53,7 +53,7 @@ async function nearestThere(path: string): Promise<string> {
   }
 }
 
-/** Names end in `key`, `pem` or `creds` where a secret lies in the data folder. */
+/** Of files in the data folder that hold a secret. */
 const secretFile = /(\.(key|pem|creds|nk|seed)|keys\.json)$/;
 
 export async function checkSecrets(config: Config, dataDir: string): Promise<readonly Finding[]> {
@@ -114,11 +114,15 @@ async function checkKeyStore(path: string, nowMs: number): Promise<Finding> {
 
 const stampSchema = z.looseObject({ sha256: z.string(), bytes: z.number() });
 
+/** Where set-up puts servers and models. */
+export function cacheOf({ cacheDir }: Config): string {
+  return cacheDir ?? join(homedir(), ".cache", "freshet");
+}
+
 /** Against what was written down when it was installed. */
 export async function checkModel(config: Config): Promise<readonly Finding[]> {
   const { modelDir, graph, remote } = config.embedding;
-  const cache = config.cacheDir ?? join(homedir(), ".cache", "freshet");
-  const dir = modelDir ?? join(cache, "models", "all-MiniLM-L6-v2");
+  const dir = modelDir ?? join(cacheOf(config), "models", "all-MiniLM-L6-v2");
   const what = "model";
   const names = await readdir(dir).catch((): string[] => []);
   const lacks = ["config.json", "tokenizer.json"].filter((name) => !names.includes(name));

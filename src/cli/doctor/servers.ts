@@ -76,8 +76,9 @@ export async function checkEngine({ addresses, timeoutMs }: Asked): Promise<read
   const { http } = addresses;
   const answer = await ask(`${http}/readyz`, { tls: addresses.api?.tls, timeoutMs });
   if ("failed" in answer) {
-    const { hostname, port } = new URL(http);
-    const at = Number(port === "" ? 80 : port);
+    const { hostname, port, protocol } = new URL(http);
+    const usual = protocol === "https:" ? 443 : 80;
+    const at = port === "" ? usual : Number(port);
     if (await isFree(hostname, at)) {
       return [warn(what, `none runs at ${http}; the port is free`, "ops/start")];
     }

@@ -118,6 +118,12 @@ export const embeddingLimits = {
    * one. What it costs the ranking is in ops/decisions/0063-a-learned-sparse-signal.md.
    */
   sparseTermsMax: 128,
+  /**
+   * A question is not kept longer by a signal that it can do without; a document is, by what may
+   * wait before it in the queue.
+   */
+  sparseQuestionMs: 1 * secondMs,
+  sparseDocumentMs: 30 * secondMs,
   /** The graph makes 120 KB of numbers a token: 60 MB. */
   sparseBatchPaddedTokensMax: 512,
   sparseBatchItemsMax: 16,

@@ -56,6 +56,8 @@ export const surfaceLimits = {
   sseHeartbeatMs: 10 * secondMs,
   /** Readers of event streams of one node; one tenant alone has half of them. */
   eventStreamsMax: 256,
+  /** What a request for events that are there already may take, where it would not wait for more. */
+  eventsReadMs: 2 * secondMs,
   /** Records that a page of events is made of: headers, without bodies. */
   eventsPageMax: 256,
   /** Times in a row that the command line opens a stream of events which ends at once. */
@@ -130,6 +132,8 @@ export const surfaceLimits = {
   dlqListDefault: 50,
   /** Dead letters of one request over HTTP, to look at or to publish again. */
   dlqRequestMax: 200,
+  /** Requests of operators at once; a replay reads the headers of what came since its letter. */
+  operationsInFlightMax: 16,
   dlqListMax: 10_000,
   /** How often an import that waits looks whether all has been dealt with. */
   ingestPollMs: 10,

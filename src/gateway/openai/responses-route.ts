@@ -51,8 +51,11 @@ export async function responses(
       sequence_number += 1;
     }
   };
+  // Not `stream.begun`: a heartbeat begins the stream, too.
+  let begun = false;
   const onText = (text: string): void => {
-    if (!stream.begun) send(firstEvents(head));
+    if (!begun) send(firstEvents(head));
+    begun = true;
     send([textEvent(head, text)]);
   };
   try {
@@ -64,7 +67,7 @@ export async function responses(
         },
       }),
     );
-    if (!stream.begun) onText(completed.answer);
+    if (!begun) onText(completed.answer);
     send(lastEvents(head, completed, clock.nowMs()));
   } catch (thrown) {
     if (!stream.begun) {

@@ -10,7 +10,7 @@ import { openPassage } from "./passage.js";
  */
 export function showAsk(view, signal) {
   const query = /** @type {HTMLTextAreaElement} */ (
-    element("textarea", { name: "query", rows: 2, required: true, maxlength: 1000 })
+    element("textarea", { name: "query", rows: 2, required: true, maxlength: 4000 })
   );
   const mode = /** @type {HTMLSelectElement} */ (
     element(
@@ -36,10 +36,14 @@ export function showAsk(view, signal) {
     running.abort();
     running = new AbortController();
     const asked = { query: query.value, mode: mode.value, stream: true };
-    const parts = { told, answer, sources, signal: AbortSignal.any([signal, running.signal]) };
+    const { signal: own } = running;
+    const parts = { told, answer, sources, signal: AbortSignal.any([signal, own]) };
     button.disabled = true;
     ask(asked, parts)
-      .catch((thrown) => told.fail(thrown))
+      .catch((thrown) => {
+        // A newer question has taken its place.
+        if (!own.aborted) told.fail(thrown);
+      })
       .finally(() => {
         button.disabled = false;
       });
