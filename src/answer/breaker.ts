@@ -8,7 +8,7 @@
  *        up to another;
  *   BR3  behind a rest one call tries it; the others wait for what becomes of that one;
  *   BR4  calls that were under way when the rest began neither lengthen nor end it, but for a
- *        longer `Retry-After`;
+ *        longer `Retry-After`, and so it is with those that end after it (`Link.era`);
  *   BR5  a call that was given up for reasons of its own says nothing about the endpoint.
  */
 

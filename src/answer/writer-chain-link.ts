@@ -35,6 +35,7 @@ export class Link {
   readonly options: ChainOptions;
   rates: TokenRates = unknownRates;
   #breaker: Breaker = closed;
+  #era = 0;
 
   constructor(endpoint: ChainEndpoint, options: ChainOptions) {
     this.endpoint = endpoint;
@@ -50,6 +51,14 @@ export class Link {
     return this.model.name;
   }
 
+  /**
+   * When a call began: each rest begins an era, and so does its end. What a call of an earlier one
+   * ends with says nothing about the endpoint now (BR4): answers take longer than a rest.
+   */
+  get era(): number {
+    return this.#era;
+  }
+
   /** False while it rests; else what becomes of the call is told by one of the next three. */
   begin(): boolean {
     if (!mayAsk(this.#breaker, this.#nowMs)) return false;
@@ -57,16 +66,20 @@ export class Link {
     return true;
   }
 
-  succeeded(): void {
-    this.#become(succeeded(this.#breaker, this.#nowMs));
+  succeeded(era: number): void {
+    if (era === this.#era) this.#become(succeeded(this.#breaker, this.#nowMs));
   }
 
-  givenUp(): void {
-    this.#become(givenUp(this.#breaker));
+  givenUp(era: number): void {
+    if (era === this.#era) this.#become(givenUp(this.#breaker));
   }
 
-  failed({ status, reason, retry_after_ms: retryAfterMs }: ErrorDetails): void {
-    if (isOfTheCall(status) || reason === "window" || reason === "useless") return this.givenUp();
+  failed({ status, reason, retry_after_ms: retryAfterMs }: ErrorDetails, era: number): void {
+    if (isOfTheCall(status) || reason === "window" || reason === "useless") {
+      return this.givenUp(era);
+    }
+    // While it rests, a longer Retry-After counts, whenever the call began; nothing else does.
+    if (era !== this.#era && this.#nowMs >= this.#breaker.restsUntilMs) return;
     this.#become(
       failed(this.#breaker, {
         nowMs: this.#nowMs,
@@ -85,7 +98,7 @@ export class Link {
       await this.model.ping();
     } catch (thrown) {
       const { details = {} } = toFreshetError(thrown);
-      if (isAway(details) && mayAsk(this.#breaker, this.#nowMs)) this.failed(details);
+      if (isAway(details) && mayAsk(this.#breaker, this.#nowMs)) this.failed(details, this.#era);
       throw thrown;
     }
   }
@@ -95,8 +108,9 @@ export class Link {
   }
 
   #become(breaker: Breaker): void {
-    const { rests } = this.#breaker;
+    const { rests, restsUntilMs } = this.#breaker;
     this.#breaker = breaker;
+    if (breaker.restsUntilMs !== restsUntilMs) this.#era += 1;
     if (breaker.rests === rests) return;
     this.#show();
     if (breaker.rests < rests) return;

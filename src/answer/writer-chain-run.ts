@@ -45,6 +45,7 @@ export class Run {
   readonly #budget: Deadline;
   readonly #span: Span;
   readonly #beganMs: number;
+  readonly #era: number;
   #texts: readonly string[] = [];
   #said = "";
   #counted: TokenUsage | undefined;
@@ -55,6 +56,7 @@ export class Run {
     this.#asking = asking;
     this.#budget = budget;
     this.#beganMs = this.#nowMs;
+    this.#era = link.era;
     this.#span = (asking.span ?? noSpan).child("chat", chatAttributes(link, this.#maxTokens));
   }
 
@@ -69,7 +71,7 @@ export class Run {
           }),
         complete: (messages, heard) => this.#complete(messages, heard),
       });
-      this.#link.succeeded();
+      this.#link.succeeded(this.#era);
       const labels = { model: this.#link.name };
       this.#link.options.metrics.observe("language_model_seconds", this.#elapsedMs / 1000, labels);
       this.#span.end();
@@ -78,7 +80,7 @@ export class Run {
       return this.#failedBy(toFreshetError(thrown));
     } finally {
       if (this.#texts.length > 0) onCall?.(this.#call());
-      if (signal.aborted) this.#link.givenUp();
+      if (signal.aborted) this.#link.givenUp(this.#era);
     }
   }
 
@@ -145,8 +147,8 @@ export class Run {
     const reason = isOver ? "deadline" : reasonOf(details);
     metrics.count("language_model_errors_total", { model: name });
     logger.warn({ code, ...details, model: name, why: reason }, "the language model failed");
-    if (isOver) this.#link.givenUp();
-    else this.#link.failed(details);
+    if (isOver) this.#link.givenUp(this.#era);
+    else this.#link.failed(details, this.#era);
     // Refused unread: it took no tokens.
     if (isRefused(details)) this.#texts = [];
     return { reason, isLast: this.#said.trim() !== "" };

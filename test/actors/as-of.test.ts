@@ -12,6 +12,7 @@ import type { Log } from "../../src/log/port.ts";
 import { appendAll, removal, upsert } from "../log/records.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { codeOf } from "../support/promises.ts";
+import { runs } from "../support/runs.ts";
 
 const create = createExactHotShardFactory();
 const never = new AbortController().signal;
@@ -103,7 +104,7 @@ it("finds what was live then, for questions that come at once and in any order (
       expect(found).toEqual(asked.map((asOf) => liveAfter(made, asOf)));
       await log.close();
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

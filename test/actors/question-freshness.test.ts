@@ -7,6 +7,7 @@ import type { Version } from "../../src/contract/ids.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { codeOf } from "../support/promises.ts";
+import { runs } from "../support/runs.ts";
 import { acme, quiet, upsert } from "./kit.ts";
 import { namesOf, startQuestions } from "./question-kit.ts";
 
@@ -48,7 +49,7 @@ it("lets no operation be missing that was acknowledged longer ago than allowed (
       else expect(acked.some(({ seq, atMs }) => seq > visible && atMs <= old)).toBe(true);
       await log.close();
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
 });
 

@@ -10,6 +10,7 @@ import {
   succeeded,
 } from "../../src/answer/breaker.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { runs } from "../support/runs.ts";
 
 const failures = (count: number, nowMs = 0, from: Breaker = closed): Breaker =>
   Array.from({ length: count }).reduce<Breaker>((state) => failed(state, { nowMs }), from);
@@ -82,6 +83,6 @@ it("an endpoint is never left alone for longer than the longest that it may ask 
         expect(mayAsk(givenUp(state), rested)).toBe(true);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });

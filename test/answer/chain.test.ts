@@ -11,6 +11,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 import { chainOf, chainWith, endpointOf, playedModel } from "./chain-kit.ts";
 import {
   delta,
@@ -250,7 +251,7 @@ describe("whatever the endpoints of a chain do", () => {
         expect(new Set(spoke).size).toBeLessThanOrEqual(1);
         if (llm !== "extractive") expect(llm).toBe(`m${spoke[0] ?? -1}`);
       }),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     );
   });
 });

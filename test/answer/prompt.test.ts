@@ -134,7 +134,7 @@ describe("prompt", () => {
         expect(prefixOf(one)).toBe(prefixOf(other));
         expect(prefixOf(one)).toMatch(/"role":"user","content":"\[1\] <<<$/);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

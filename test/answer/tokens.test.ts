@@ -12,6 +12,7 @@ import {
   unknownRates,
 } from "../../src/answer/tokens.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
 
 /** Oracles: what real vocabularies take, and the worst that one could. */
@@ -71,7 +72,7 @@ describe("a prompt in tokens of the model in use", () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
     expect(built).toBeGreaterThan(0);
   });
@@ -113,7 +114,7 @@ describe("a prompt in tokens of the model in use", () => {
         expect(rates.expected).toBeLessThanOrEqual(1);
         expect(rates.template).toBeLessThanOrEqual(limits.templateTokensMax);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -133,7 +134,7 @@ describe("a prompt in tokens of the model in use", () => {
         expect(text.startsWith(cut)).toBe(true);
         expect(cut.isWellFormed()).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

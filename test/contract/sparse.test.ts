@@ -7,6 +7,7 @@ import {
   sparseStep,
   sparseUnion,
 } from "../../src/contract/sparse.ts";
+import { runs } from "../support/runs.ts";
 
 const vocabulary = 400;
 
@@ -91,7 +92,7 @@ describe("sparseUnion", () => {
         const union = sparseUnion(texts.map((weights) => packSparse(weights, vocabulary)));
         expect([...union]).toEqual([...packSparse(largest, vocabulary)]);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });

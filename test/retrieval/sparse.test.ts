@@ -4,6 +4,7 @@ import type { Candidate } from "../../src/contract/candidate.ts";
 import { packSparse, sparseProduct } from "../../src/contract/sparse.ts";
 import { rank } from "../../src/retrieval/fusion.ts";
 import { askedFor, candidate } from "../answer/candidates.ts";
+import { runs } from "../support/runs.ts";
 
 const text = "watermark merge";
 const weights = new Float32Array(20);
@@ -62,7 +63,7 @@ describe("the sparse signal", () => {
           }
         }
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -81,7 +82,7 @@ describe("the sparse signal", () => {
         const cold = other.slice(cut).map((found) => askedFor(text, found));
         expect(lines(ranked(other.slice(0, cut), { cold }))).toEqual(lines(ranked(candidates)));
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -96,7 +97,7 @@ describe("the sparse signal", () => {
           idsOf(ranked(candidates, { rankBy, sparse: undefined })),
         );
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 
@@ -106,7 +107,7 @@ describe("the sparse signal", () => {
         const { relevance } = ranked(candidates);
         expect(relevance).toEqual(ranked(candidates, { sparse: undefined }).relevance);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 
