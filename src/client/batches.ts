@@ -1,8 +1,8 @@
 /**
  * Many operations as batches of lines, in their order.
  *
- *   CB1  a batch is sent again under its own key until each line is stored or refused for good; the
- *        key and the line make each line's id, so what was stored before is not stored twice;
+ *   CB1  what of a batch is neither stored nor refused for good is sent again, under the same key
+ *        and line numbers, which make each line's id: nothing is stored twice;
  *   CB2  a batch is sent only when the one before it is over: a later operation on a document never
  *        overtakes an earlier one.
  */
@@ -87,26 +87,33 @@ async function publishBatch(
   number: number,
   options: BatchOptions,
 ): Promise<readonly ManyResult[]> {
-  const text = batch.map((line) => line.text).join("\n");
   const key = `${options.key}/${number}`;
-  let stored = 0;
+  const settled = new Map<number, ManyResult>();
   for (let made = 1; ; made += 1) {
+    // What is settled is sent as an empty line, which keeps the numbers, and so the ids, of the
+    // others: the engine remembers ids for two minutes, and a quota may take longer.
+    const text = batch.map((line, at) => (settled.has(at) ? "" : line.text)).join("\n");
     const { results } = await withRetries(() => options.send(text, key), options);
-    const found = resultsOf(batch, results);
-    const open = found.filter((one) => "error" in one && one.error.retryable);
-    const [first] = open;
-    if (first === undefined || !("error" in first)) return found;
+    const found = resultsOf(batch, results).map((result, at) => settled.get(at) ?? result);
+    const before = settled.size;
+    for (const [at, result] of found.entries()) if (!isOpen(result)) settled.set(at, result);
+    const first = found.find(isOpen);
+    if (first === undefined) return found;
     // Attempts that bring nothing are counted: a quota lets some lines through each time.
-    const now = found.length - open.length;
-    if (now > stored) made = 1;
-    stored = Math.max(stored, now);
+    if (settled.size > before) made = 1;
     if (made >= options.retries.attemptsMax) return found;
     if (isTooLong(first.error.retryAfterMs, options.retries)) return found;
     await pause(made, first.error.retryAfterMs, options);
   }
 }
 
-/** A line that the engine did not come to is as its last word says: not now. */
+type Refused = Extract<ManyResult, { readonly error: FreshetError }>;
+
+function isOpen(result: ManyResult): result is Refused {
+  return "error" in result && result.error.retryable;
+}
+
+/** The engine ends a batch at the first line that it cannot take now: so is every line after it. */
 function resultsOf(batch: readonly Line[], results: readonly LineResult[]): readonly ManyResult[] {
   const byLine = new Map(results.map((result) => [result.line, result]));
   const last = results.findLast((result) => "error" in result);

@@ -1,0 +1,56 @@
+/** Batches against an engine that takes some lines each time, and forgets ids between them. */
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { linesOfOperations, publishBatches } from "../../src/client/batches.ts";
+import type { LineResult } from "../../src/client/types.ts";
+import { runs } from "../support/runs.ts";
+
+const overloaded = { code: "overloaded", message: "later", retryable: true } as const;
+const invalid = { code: "invalid_document", message: "no text", retryable: false } as const;
+
+/** Takes so many lines of a request and refuses the rest; what it stored it does not remember. */
+function engineThatTakes(most: number) {
+  const stored: string[] = [];
+  const send = async (text: string): Promise<{ results: LineResult[] }> => {
+    const results: LineResult[] = [];
+    let taken = 0;
+    for (const [at, line] of text.split("\n").entries()) {
+      if (line === "") continue;
+      const { id } = JSON.parse(line) as { id: string };
+      if (taken === most) {
+        results.push({ line: at + 1, error: overloaded });
+        break;
+      }
+      taken += 1;
+      if (id.startsWith("bad")) results.push({ line: at + 1, error: invalid });
+      else {
+        stored.push(id);
+        results.push({ line: at + 1, id, seq: stored.length });
+      }
+    }
+    return { results };
+  };
+  return { stored, send };
+}
+
+it("every line is stored once and in its order, however few are taken at a time (CB1, CB2)", async () => {
+  const ids = fc.array(fc.constantFrom("a", "b", "bad"), { minLength: 1, maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(ids, fc.integer({ min: 1, max: 5 }), async (names, most) => {
+      const operations = names.map((name, at) => ({ id: `${name}${at}`, text: "t" }));
+      const { stored, send } = engineThatTakes(most);
+      const retries = { attemptsMax: 2, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 1 };
+      const results = await publishBatches(linesOfOperations(operations), {
+        ...{ bytesMax: 10_000, linesMax: 7, key: "k", send, retries, signal: undefined },
+        surroundings: { sleep: async () => {}, random: () => 0 },
+      });
+      const good = operations.map(({ id }) => id).filter((id) => !id.startsWith("bad"));
+      expect(stored).toEqual(good);
+      expect(results.map(({ index }) => index)).toEqual(operations.map((_, at) => at));
+      const refused = results.flatMap((one) => ("error" in one ? [one.error.code] : []));
+      expect(new Set(refused)).toEqual(new Set(refused.length === 0 ? [] : ["invalid_document"]));
+    }),
+    { numRuns: runs(200) },
+  );
+});
