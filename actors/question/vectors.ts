@@ -137,7 +137,7 @@ export class QuestionVectors {
     return { vector: dense, sparse: sparseUnion(terms) };
   }
 
-  /** QV4: an encoder that is down would keep the question until it is back, or past its deadline. */
+  /** QV4: an encoder that is down would keep the question until it is back, or too late. */
   async #terms(
     sparse: To<SparseVector>,
     inputs: readonly EmbedInput[],

@@ -76,11 +76,7 @@ export function startTopology(options: TopologyOptions): Topology {
   checkWeights(settings.tenantWeights);
   const system = createSystem(options);
   const directory = new Directory(log.partitions);
-  const ingestEmbedder = spawnEmbedder(system, options, "ingest");
-  const queryEmbedder = spawnEmbedder(system, options, "query");
-  const ingest = inShares(ingestEmbedder, new FairShares({ total: limits.embedQueueTextsMax }));
-  const ingestSparse = spawnSparse(system, options, "ingest");
-  const querySparse = spawnSparse(system, options, "query");
+  const lanes = spawnLanes(system, options);
   const hot = new NodeHotMemory(directory, clock, {
     bounds: boundsOf(settings.keptBytesMax),
     quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
@@ -91,9 +87,8 @@ export function startTopology(options: TopologyOptions): Topology {
     system,
     options,
     directory,
-    ingest,
-    sparse:
-      ingestSparse && inShares(ingestSparse, new FairShares({ total: limits.embedQueueTextsMax })),
+    ingest: lanes.ingest,
+    sparse: lanes.ingestSparse,
     mergeTrigger: spawnMergeTrigger(system, options),
     hot,
     nextRevision: revisions(),
@@ -113,9 +108,7 @@ export function startTopology(options: TopologyOptions): Topology {
   spawnMembership(system, options, partitions);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
-  const query = queryLane(settings, queryEmbedder);
-  const sparse = querySparse && queryLane(settings, querySparse);
-  const kept = sharedByQuestions(options, query, sparse);
+  const kept = sharedByQuestions(options, lanes.query, lanes.querySparse);
   const questions = spawnQuestions(system, options, { directory, proofs, kept });
   const mailboxOf = (tenant: TenantId) => partitions[directory.partitionOf(tenant).partition];
   spawnLifeWatcher(system, options, { lives, mailboxOf, kept });
@@ -128,7 +121,7 @@ export function startTopology(options: TopologyOptions): Topology {
   };
   spawnSources(system, options, { directory, isOwner, isHotFull });
   return {
-    embeddings: tenantEmbeddings(options, { lives, query, document: ingest }),
+    embeddings: tenantEmbeddings(options, { lives, query: lanes.query, document: lanes.ingest }),
     directory,
     proofs,
     lives,
@@ -145,6 +138,20 @@ export function startTopology(options: TopologyOptions): Topology {
       kept.asOf.close();
       await system.stop();
     },
+  };
+}
+
+/** Of the embedder, and of the learned-sparse signal where that is on; in shares of the tenants. */
+function spawnLanes(system: ActorSystem, options: TopologyOptions) {
+  const { settings } = options;
+  const bulk = () => new FairShares({ total: limits.embedQueueTextsMax });
+  const ingestSparse = spawnSparse(system, options, "ingest");
+  const querySparse = spawnSparse(system, options, "query");
+  return {
+    ingest: inShares(spawnEmbedder(system, options, "ingest"), bulk()),
+    query: queryLane(settings, spawnEmbedder(system, options, "query")),
+    ingestSparse: ingestSparse && inShares(ingestSparse, bulk()),
+    querySparse: querySparse && queryLane(settings, querySparse),
   };
 }
 

@@ -93,8 +93,7 @@ export async function startEngine(
     const opened = await opening;
     const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
     await claimModel(log, embedding);
-    const models = openModels(base);
-    if (models !== undefined) stack.push("language models", models, (part) => part.close());
+    const models = startModels(base, stack);
     const sparse = await startSparse(base, embedding, stack);
     const reranking = openReranking(base, stack);
     const keys = await openRedaction({ redactionKey: config.redactionKey?.() }, log);
@@ -160,6 +159,12 @@ async function startNames(
   stack.push("model of names", names, (part) => part.close());
   await names.start();
   return names;
+}
+
+function startModels(base: Foundation, stack: Stack): ReturnType<typeof openModels> {
+  const models = openModels(base);
+  if (models !== undefined) stack.push("language models", models, (part) => part.close());
+  return models;
 }
 
 async function startSparse(

@@ -6,8 +6,10 @@ import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import { documentHasExpired } from "../cold/document-expiry.ts";
 import { documentLabels } from "../cold/document-labels.ts";
 import type { ColdShard } from "../cold/port.ts";
+import type { Config } from "../config/config.ts";
 import { canaryTenants } from "../contract/canary.ts";
 import { limits } from "../contract/limits.ts";
+import type { Operations } from "../contract/operations.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
@@ -83,14 +85,7 @@ export async function startSurfaces(
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
-  const uiUrl = config.temporal.uiUrl;
-  const operations = createOperations({
-    ...{ merges: parts.merges, log, uiUrl },
-    served: async (tenant) => {
-      await topology.lives.load();
-      topology.lives.check(tenant);
-    },
-  });
+  const operations = openOperations(config, parts);
   const http = stack.push(
     "HTTP",
     await startHttp({
@@ -101,6 +96,24 @@ export async function startSurfaces(
     (part) => part.close(),
   );
   return { http, nats };
+}
+
+/** Of tenants that are served: an operator of a closed one is refused as its publishers are. */
+function openOperations(
+  { temporal }: Config,
+  {
+    merges,
+    log,
+    topology,
+  }: { readonly merges: MergeClient; readonly log: NatsLog; readonly topology: Topology },
+): Operations {
+  return createOperations({
+    ...{ merges, log, uiUrl: temporal.uiUrl },
+    served: async (tenant) => {
+      await topology.lives.load();
+      topology.lives.check(tenant);
+    },
+  });
 }
 
 function openCanary(

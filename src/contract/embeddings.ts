@@ -46,7 +46,7 @@ export interface Embeddings {
   embed(request: TextsToEmbed): Promise<EmbeddedTexts>;
 }
 
-const text = z.string().min(1);
+const text = z.string();
 const optional = z.string().max(200).nullish();
 
 export const embeddingsRequestSchema = z.looseObject({
@@ -68,8 +68,14 @@ export type EmbeddingsRequest = z.infer<typeof embeddingsRequestSchema>;
 /** @throws FreshetError invalid_request, which names the first field that is wrong */
 export function parseEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   const parsed = embeddingsRequestSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new FreshetError("invalid_request", inputComplaint(body) ?? issueOf(parsed.error));
+  if (!parsed.success) {
+    throw new FreshetError("invalid_request", inputComplaint(body) ?? issueOf(parsed.error));
+  }
+  const { input, truncate } = parsed.data;
+  // An engine embeds whatever a model takes; from anybody else an empty text is a mistake.
+  const empty = truncate ? -1 : [input].flat().indexOf("");
+  if (empty === -1) return parsed.data;
+  throw new FreshetError("invalid_request", `input.${empty}: is empty`);
 }
 
 function issueOf(error: z.ZodError): string {

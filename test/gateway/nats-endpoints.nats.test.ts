@@ -279,9 +279,16 @@ it("a user of before answers questions as ever, and the log names what it may no
   await service.publish("demo", { payload });
   const reply = await admin.request("query.demo", '{"query":"rivers"}', { timeout: 10_000 });
   expect(reply.json()).toMatchObject({ answer: "It was." });
-  await expect.poll(() => refused.length, patient).toBe(5);
+  await expect.poll(() => refused.length, patient).toBe(6);
   expect([...refused].sort()).toEqual([
-    ...["api.*.document", "api.*.listen", "api.*.publish", "api.*.search", "api.*.status"],
+    ...[
+      "api.*.document",
+      "api.*.feedback",
+      "api.*.listen",
+      "api.*.publish",
+      "api.*.search",
+      "api.*.status",
+    ],
   ]);
   const again = await admin.request("query.demo", '{"query":"rivers"}', { timeout: 10_000 });
   expect(again.json()).toMatchObject({ answer: "It was." });

@@ -78,7 +78,7 @@ describe("what a reply says of models", () => {
       reason: "rate_limited",
       passed: [{ endpoint: "tiny", reason: "rate_limited" }],
     });
-    expect(first.usage).toMatchObject({ estimated: true, completion_tokens: 0 });
+    expect(first.usage).toMatchObject({ prompt_tokens: 0, completion_tokens: 0 });
     expect((await ask(engine)).fallback?.reason).toBe("resting");
     expect(metrics.counted("language_model_fallbacks_total", { reason: "resting" })).toBe(1);
   });

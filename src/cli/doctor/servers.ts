@@ -193,7 +193,8 @@ async function ask(
     const json: unknown = await response.json().catch(() => undefined);
     return { ok: response.ok, status: response.status, json, offsetMs };
   } catch (thrown) {
-    return { failed: lineOf(thrown) };
+    // Some errors repeat the address, which may hold a password.
+    return { failed: lineOf(thrown).replaceAll(url, hostOf(url)) };
   }
 }
 

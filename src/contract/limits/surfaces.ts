@@ -56,7 +56,7 @@ export const surfaceLimits = {
   sseHeartbeatMs: 10 * secondMs,
   /** Readers of event streams of one node; one tenant alone has half of them. */
   eventStreamsMax: 256,
-  /** What a request for events that are there already may take, where it would not wait for more. */
+  /** What a request for events that are there may take, where it would not wait for more. */
   eventsReadMs: 2 * secondMs,
   /** Records that a page of events is made of: headers, without bodies. */
   eventsPageMax: 256,
