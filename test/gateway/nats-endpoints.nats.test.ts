@@ -242,6 +242,8 @@ describe("a stream whose asker goes", () => {
     const { pieces, heard } = await ask("demo", "request-1");
     heard.unsubscribe();
     await client.flush();
+    // More than are on their way when the server's word comes.
+    service.deltas = Array.from({ length: 5_000 }, () => "and so on ");
     release();
     await expect.poll(() => service.signals.at(-1)?.aborted, patient).toBe(true);
     await expect
