@@ -42,7 +42,9 @@ export function showAsk(view, signal) {
     ask(asked, parts)
       .catch((thrown) => {
         // A newer question has taken its place.
-        if (!own.aborted) told.fail(thrown);
+        if (own.aborted) return;
+        told.fail(thrown);
+        answer.hidden = answer.textContent === "";
       })
       .finally(() => {
         button.disabled = false;
