@@ -5,6 +5,7 @@ import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
 import type { Asker } from "../contract/service.ts";
 import type { Handler } from "./handler.ts";
+import { unlessNothing } from "./no-results.ts";
 
 export interface DocumentRequest {
   readonly handler: Pick<Handler, "answer">;
@@ -28,13 +29,10 @@ export async function documentPassages(request: DocumentRequest): Promise<Docume
   const { handler, asker, id, signal } = request;
   const query = id.trim() === "" ? "document" : id.slice(0, limits.questionCharsMax);
   const body = { query, mode: "search", top_k: limits.topKMax, filter: { id } };
-  const { sources } = await handler.answer({ ...asker, body, signal }).catch(absent);
+  const { sources } = await unlessNothing(handler.answer({ ...asker, body, signal }), {
+    sources: [],
+  });
   const passages = [...sources].sort((a, b) => a.chunk - b.chunk);
   if (passages.length === 0) throw new FreshetError("not_found", "there is no such document");
   return { passages, complete: passages.length < limits.topKMax };
-}
-
-function absent(thrown: unknown): { readonly sources: readonly Source[] } {
-  if (thrown instanceof FreshetError && thrown.code === "no_results") return { sources: [] };
-  throw thrown;
 }

@@ -7,6 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { Reader, Service } from "../contract/service.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import type { Gate } from "./gate.ts";
+import { wholeNumberIn } from "./whole-number.ts";
 
 interface FeedbackQuery {
   readonly after?: unknown;
@@ -44,8 +45,8 @@ export function createFeedbackHandler(
         throw new FreshetError("forbidden", "feedback is read with keys without groups");
       }
       const page = {
-        after: numberIn(query.after ?? "0", "after", [0, Number.MAX_SAFE_INTEGER]),
-        limit: numberIn(query.limit ?? `${limits.feedbackPageDefault}`, "limit", [
+        after: wholeNumberIn(query.after ?? "0", "after", [0, Number.MAX_SAFE_INTEGER]),
+        limit: wholeNumberIn(query.limit ?? `${limits.feedbackPageDefault}`, "limit", [
           1,
           limits.feedbackPageMax,
         ]),
@@ -77,11 +78,4 @@ export function addFeedbackRoutes(
     { onRequest: gate.admits("query") },
     async (request) => feedback.page(gate.readerOf(request), request.query),
   );
-}
-
-/** @throws FreshetError invalid_request */
-function numberIn(value: unknown, name: string, [min, max]: readonly [number, number]): number {
-  const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : -1;
-  if (number >= min && number <= max) return number;
-  throw new FreshetError("invalid_request", `${name}: a whole number from ${min} to ${max}`);
 }

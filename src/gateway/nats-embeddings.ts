@@ -20,6 +20,7 @@ import { limits } from "../contract/limits.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import { explaining } from "./handler.ts";
 import { parseJson } from "./json.ts";
+import { headerText } from "./nats-pieces.ts";
 import { answeringInboxes } from "./nats-replies.ts";
 import { describeModel, type EmbeddingsHandler } from "./openai/embeddings.ts";
 
@@ -95,7 +96,7 @@ async function answer(
     const error = explaining(log)(thrown);
     const told = headers();
     told.set("Nats-Service-Error-Code", String(error.status));
-    told.set("Nats-Service-Error", error.message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200));
+    told.set("Nats-Service-Error", headerText(error.message));
     message.respond(encode(errorBody(error)), { headers: told });
   }
 }

@@ -18,9 +18,9 @@ import { eventPageOf, listenSchema, pageOfEventsSchema } from "./event-pages.ts"
 import type { Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
 import { jsonSchema } from "./json-schema.ts";
-import { publishLines } from "./ndjson.ts";
+import { countsOf, ndjsonType, publishLines } from "./ndjson.ts";
 import { parsed } from "./parsed.ts";
-import type { PublishBodies } from "./publish-bodies.ts";
+import { isDelete, type PublishBodies } from "./publish-bodies.ts";
 import { lineResultsSchema, publishedSchema } from "./schemas.ts";
 import { statusFor } from "./tenant-status.ts";
 
@@ -53,8 +53,6 @@ export interface NatsEndpoint {
 }
 
 const searchSchema = questionSchema.omit({ mode: true });
-
-const ndjson = /^application\/x-ndjson\b/i;
 
 export const natsEndpoints: readonly NatsEndpoint[] = [
   {
@@ -136,13 +134,12 @@ async function publish({ handler, bodies }: EndpointParts, call: NatsCall): Prom
   const traceparent = call.header("traceparent");
   const release = bodies.hold(tenant, data.byteLength);
   try {
-    if (ndjson.test(call.header("Content-Type") ?? "")) {
+    if (ndjsonType.test(call.header("Content-Type") ?? "")) {
       const room = bodies.lineRoom(tenant);
       const source = oneChunk(data);
       const lines = { traceparent, tenant, source, room, idempotencyKey, signal };
       const results = await publishLines(handler, lines);
-      const refused = results.filter((result) => "error" in result).length;
-      call.tell({ accepted: results.length - refused, refused });
+      call.tell(countsOf(results));
       return { results };
     }
     if (data.byteLength > limits.httpDocumentBytesMax) {
@@ -151,8 +148,7 @@ async function publish({ handler, bodies }: EndpointParts, call: NatsCall): Prom
     }
     const body = parseJson(data);
     const { id, seq } = await handler.publish({ tenant, body, idempotencyKey, traceparent });
-    const isDelete = isObject(body) && body["op"] === "delete";
-    call.tell({ document: id, operation: isDelete ? "delete" : "publish" });
+    call.tell({ document: id, operation: isDelete(body) ? "delete" : "publish" });
     return { seq };
   } finally {
     release();

@@ -96,6 +96,6 @@ export class Pieces {
 const headerBytes = 512;
 
 /** A header value is one line of plain text. */
-function headerText(message: string): string {
+export function headerText(message: string): string {
   return message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
 }

@@ -128,3 +128,12 @@ const passing: ReadonlySet<string> = new Set(["log_unavailable", "overloaded", "
 function tooMany(max: number): FreshetError {
   return new FreshetError("document_too_large", `at most ${max} lines in a request`);
 }
+
+/** The media type of many operations, with or without parameters. */
+export const ndjsonType = /^application\/x-ndjson\b/i;
+
+/** What the audit trail keeps of many. */
+export function countsOf(results: readonly LineResult[]) {
+  const refused = results.filter((result) => "error" in result).length;
+  return { accepted: results.length - refused, refused };
+}

@@ -109,3 +109,8 @@ function tooLong(): FreshetError {
   const says = `at most ${limits.httpNdjsonBytesMax} bytes in a request`;
   return new FreshetError("document_too_large", says);
 }
+
+/** Of a body that was published, so that it is an operation. */
+export function isDelete(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "op" in body && body.op === "delete";
+}

@@ -23,12 +23,12 @@ import { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
 import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
-import { type LineResult, publishLines } from "./ndjson.ts";
+import { countsOf, ndjsonType, publishLines } from "./ndjson.ts";
 import type { EmbeddingsHandler } from "./openai/embeddings.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { addOperationRoutes, operationMethods } from "./operations/routes.ts";
-import { type BodyBounds, boundedBody, PublishBodies } from "./publish-bodies.ts";
+import { type BodyBounds, boundedBody, isDelete, PublishBodies } from "./publish-bodies.ts";
 import { readinessOf } from "./readiness.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import { statusFor } from "./tenant-status.ts";
@@ -60,7 +60,6 @@ interface DocumentRoute {
   Params: { id: string };
 }
 
-const ndjson = /^application\/x-ndjson\b/i;
 const jsonType = /^application\/json\b/i;
 
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
@@ -105,7 +104,7 @@ function addPublishRoutes(
       const { tenant, credential } = gate.identityOf(request);
       const idempotencyKey = idempotencyKeyOf(request);
       reply.code(202);
-      if (ndjson.test(request.headers["content-type"] ?? "")) {
+      if (ndjsonType.test(request.headers["content-type"] ?? "")) {
         // Leaving the body early must not destroy the socket, and with it the reply that says why.
         const body = request.raw.iterator({ destroyOnReturn: false });
         const source = boundedBody(body, options.body, options.clock);
@@ -247,7 +246,8 @@ async function wantsJson(request: FastifyRequest): Promise<void> {
 
 async function wantsDocuments(request: FastifyRequest): Promise<void> {
   const type = request.headers["content-type"] ?? "";
-  if (!jsonType.test(type) && !ndjson.test(type)) throw new FreshetError("unsupported_media_type");
+  if (!jsonType.test(type) && !ndjsonType.test(type))
+    throw new FreshetError("unsupported_media_type");
 }
 
 /**
@@ -256,16 +256,6 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
  */
 async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
   if (!hasBody(raw)) delete raw.headers["content-type"];
-}
-
-function countsOf(results: readonly LineResult[]) {
-  const refused = results.filter((result) => "error" in result).length;
-  return { accepted: results.length - refused, refused };
-}
-
-/** Of a body that was published, so that it is an operation. */
-function isDelete(body: unknown): boolean {
-  return typeof body === "object" && body !== null && "op" in body && body.op === "delete";
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {

@@ -7,19 +7,15 @@ import { limits } from "../../contract/limits.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { hitsAsOf, hitsNow, type StandingQuestion } from "../evidence/as-of-hits.ts";
 import { type Blamed, blame, changesDocuments } from "../evidence/blame.ts";
+import { type StandingOptions, standingQuestion, withStandingQuestion } from "../evidence/flags.ts";
 import { changeLines } from "../evidence/hits.ts";
-import { addClause, type FilterFlag } from "../filter-flags.ts";
 import { connectEngine, type Engine } from "../http-client.ts";
-import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
+import { wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
-interface BlameOptions extends CommonOptions {
-  readonly url?: string;
-  readonly from?: number;
+interface BlameOptions extends StandingOptions {
   readonly to?: number;
-  readonly topK?: number;
-  readonly filter?: FilterFlag;
 }
 
 export function addBlame(program: Command, terminal: Terminal): void {
@@ -27,19 +23,16 @@ export function addBlame(program: Command, terminal: Terminal): void {
   const command = program
     .command("blame")
     .description("find the operation that changed what a question finds, by searching the past")
-    .argument("<question>", "the question, in quotes")
     .option("--from <seq>", "look at operations after this one; by default all", sequence)
-    .option("--to <seq>", "and up to this one; by default until now", sequence)
-    .option("-k, --top-k <n>", "sources that are compared", wholeNumber(1, limits.topKMax))
-    .option("--filter <field=value>", "only documents that match; repeat for more", addClause);
+    .option("--to <seq>", "and up to this one; by default until now", sequence);
   withEngine(
-    withCommon(command, [
+    withCommon(withStandingQuestion(command, "compared"), [
       'freshet blame "how do I configure retries?"',
       'freshet blame "who is on call?" --from 1099511627790 --tenant acme --json',
     ]),
   ).action(async (query: string, options: BlameOptions) => {
     const engine = connectEngine(resolveAddresses(options, terminal.env), options.tenant);
-    const question = { query, top_k: options.topK, filter: options.filter };
+    const question = standingQuestion(query, options);
     await run(engine, question, { options, terminal });
   });
 }

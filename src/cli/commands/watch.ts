@@ -1,42 +1,31 @@
 /** `freshet watch`: tells when what a standing question finds changes. */
 
 import type { Command } from "commander";
-import { limits } from "../../contract/limits.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { hitsAsOf, hitsNow } from "../evidence/as-of-hits.ts";
+import { type StandingOptions, standingQuestion, withStandingQuestion } from "../evidence/flags.ts";
 import { changeLines } from "../evidence/hits.ts";
 import { type Watched, watch } from "../evidence/watch.ts";
-import { addClause, type FilterFlag } from "../filter-flags.ts";
 import { connectEngine } from "../http-client.ts";
-import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
+import { wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
-
-interface WatchOptions extends CommonOptions {
-  readonly url?: string;
-  readonly from?: number;
-  readonly topK?: number;
-  readonly filter?: FilterFlag;
-}
 
 export function addWatch(program: Command, terminal: Terminal): void {
   const sequence = wholeNumber(1, Number.MAX_SAFE_INTEGER);
   const command = program
     .command("watch")
     .description("tell when the passages that a question finds change, without end")
-    .argument("<question>", "the question, in quotes")
-    .option("--from <seq>", "begin after this operation, the last that was told", sequence)
-    .option("-k, --top-k <n>", "sources that are watched", wholeNumber(1, limits.topKMax))
-    .option("--filter <field=value>", "only documents that match; repeat for more", addClause);
+    .option("--from <seq>", "begin after this operation, the last that was told", sequence);
   withEngine(
-    withCommon(command, [
+    withCommon(withStandingQuestion(command, "watched"), [
       'freshet watch "who is on call?"',
       'freshet watch "who is on call?" --from 1099511627790 --tenant acme --json',
     ]),
-  ).action(async (query: string, options: WatchOptions) => {
+  ).action(async (query: string, options: StandingOptions) => {
     const { signal } = terminal;
     const engine = connectEngine(resolveAddresses(options, terminal.env), options.tenant);
-    const question = { query, top_k: options.topK, filter: options.filter };
+    const question = standingQuestion(query, options);
     const from = options.from ?? (await hitsNow(engine, question, signal)).seq;
     if (options.json !== true) terminal.note(`watching from ${from} on\n`);
     const changes = watch({

@@ -4,11 +4,11 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type ErrorCode, FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Answer } from "../../contract/query.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import { errorResponses } from "../error-responses.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
+import { unlessNothing } from "../no-results.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
 import type { RequestAudit } from "../request-audit.ts";
 import {
@@ -50,14 +50,9 @@ export function addDifyRoute(app: FastifyInstance, options: DifyRouteOptions): v
       const { signal } = abortWhenCallerLeaves(reply.raw);
       const { traceparent } = request.headers;
       const asked = { ...asker, body: questionOf(retrieval), signal, traceparent };
-      return recordsOf(await handler.answer(asked).catch(nothing));
+      return recordsOf(await unlessNothing(handler.answer(asked), { sources: [] }));
     });
   });
-}
-
-function nothing(thrown: unknown): Pick<Answer, "sources"> {
-  if (thrown instanceof FreshetError && thrown.code === "no_results") return { sources: [] };
-  throw thrown;
 }
 
 /** Dify's own numbers where it has one, else the status. */

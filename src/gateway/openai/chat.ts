@@ -14,6 +14,7 @@ import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
 import { cutText } from "../../contract/well-formed.ts";
+import { unlessNothing } from "../no-results.ts";
 
 export const modelName = "freshet";
 
@@ -195,13 +196,8 @@ const envelope = ({ id, created }: ReplyHead, object: string) => ({
 });
 
 /** @throws FreshetError what the question ends with, other than that nothing matches */
-export async function orNothing(answering: Promise<Answer>): Promise<Completed> {
-  try {
-    return await answering;
-  } catch (thrown) {
-    if (thrown instanceof FreshetError && thrown.code === "no_results") return nothingMatches;
-    throw thrown;
-  }
+export function orNothing(answering: Promise<Answer>): Promise<Completed> {
+  return unlessNothing(answering, nothingMatches);
 }
 
 export function completionOf(head: ReplyHead, query: string, completed: Completed): object {

@@ -4,14 +4,14 @@
  */
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
 import { type TenantId, type Version, version } from "../../contract/ids.ts";
-import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeAction, Operations } from "../../contract/operations.ts";
 import type { Gate } from "../gate.ts";
+import { parsed } from "../parsed.ts";
 import type { RequestAudit } from "../request-audit.ts";
+import { wholeNumberIn } from "../whole-number.ts";
 import { mergeRequestSchema, replayRequestSchema } from "./schemas.ts";
 
 export interface OperationRouteOptions {
@@ -48,21 +48,20 @@ export function addOperationRoutes(app: FastifyInstance, options: OperationRoute
   };
   app.get("/v1/merge", { onRequest }, async (request) => available().merge(tenantOf(request)));
   app.post("/v1/merge", { onRequest, bodyLimit }, async (request) => {
-    const { action } = checked(mergeRequestSchema, request);
+    const { action } = parsed(mergeRequestSchema, request.body);
     audit.tells(request, { operation: auditedAs[action] });
     return available().steer(tenantOf(request), action);
   });
   app.get<LettersRoute>("/v1/dead-letters", { onRequest }, async (request) => {
     const { after = "0", limit = `${limits.dlqListDefault}` } = request.query;
     const page = {
-      after: whole(after, "after", Number.MAX_SAFE_INTEGER) as Version,
-      max: whole(limit, "limit", limits.dlqRequestMax),
+      after: wholeNumberIn(after, "after", [0, Number.MAX_SAFE_INTEGER]) as Version,
+      max: wholeNumberIn(limit, "limit", [1, limits.dlqRequestMax]),
     };
-    if (page.max === 0) throw new FreshetError("invalid_request", "limit: at least 1");
     return available().letters(tenantOf(request), page);
   });
   app.post("/v1/dead-letters/replay", { onRequest, bodyLimit }, async (request) => {
-    const { seqs } = checked(replayRequestSchema, request);
+    const { seqs } = parsed(replayRequestSchema, request.body);
     const results = await available().replay(tenantOf(request), seqs.map(version));
     const accepted = results.filter((result) => "as" in result).length;
     audit.tells(request, { accepted, refused: results.length - accepted });
@@ -78,23 +77,3 @@ const auditedAs = {
   resume: "merge_resume",
   cancel: "merge_cancel",
 } as const satisfies Record<MergeAction, string>;
-
-/** @throws FreshetError invalid_request, which names the field */
-function checked<Schema extends z.ZodObject>(
-  schema: Schema,
-  { body }: FastifyRequest,
-): z.output<Schema> {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const names = Object.keys(schema.shape);
-  const told = describeIssue(result.error, { root: "request", names });
-  throw new FreshetError("invalid_request", told);
-}
-
-function whole(value: unknown, name: string, max: number): number {
-  const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : -1;
-  if (number < 0 || number > max) {
-    throw new FreshetError("invalid_request", `${name}: a whole number from 0 to ${max}`);
-  }
-  return number;
-}
