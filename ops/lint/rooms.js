@@ -1,6 +1,6 @@
 /**
  * What kind of file a path is. One place, so that the layer rules (dependency-cruiser), the lint
- * (eslint) and the house rules (test/architecture) can never disagree about what "an adapter" is.
+ * (oxlint) and the house rules (test/architecture) can never disagree about what "an adapter" is.
  *
  * An adapter is a file, a folder or a companion (`weaviate.ts`, `nats/streams.ts`,
  * `weaviate-write.ts`) named after what it talks to. A new vendor gets its name added here and in

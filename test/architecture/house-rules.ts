@@ -179,8 +179,8 @@ export const silencedRulesHaveAReason: Rule = (files) =>
     .flatMap((file) =>
       complain(
         file,
-        /(?:\/\/|\/\*) (?:eslint-disable|biome-ignore)(?![^\n]*(?: -- |: )\S)[^\n]*/g,
-        "say why: `eslint-disable-next-line rule -- reason`",
+        /(?:\/\/|\/\*) (?:(?:eslint|oxlint)-disable|biome-ignore)(?![^\n]*(?: -- |: )\S)[^\n]*/g,
+        "say why: `oxlint-disable-next-line rule -- reason`",
       ),
     );
 

@@ -96,10 +96,10 @@ const cases: readonly {
   {
     sentence: "a silenced rule has a reason beside it",
     rule: rules.silencedRulesHaveAReason,
-    refused: { path: "src/a.ts", text: `// eslint-${"disable"}-next-line max-params` },
+    refused: { path: "src/a.ts", text: `// oxlint-${"disable"}-next-line max-params` },
     allowed: {
       path: "src/a.ts",
-      text: `// eslint-${"disable"}-next-line max-params -- the vendor's callback`,
+      text: `// oxlint-${"disable"}-next-line max-params -- the vendor's callback`,
     },
   },
   {

@@ -1,6 +1,6 @@
 /**
  * The client has types of its own, since it leans on no other room. Here they are held against what
- * the engine checks and sends: `npm run types` fails where two differ, also by an optional field,
+ * the engine checks and sends: `npm run lint` fails where two differ, also by an optional field,
  * and the tests below compare the names with the OpenAPI document.
  */
 import { readFileSync } from "node:fs";
