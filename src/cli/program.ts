@@ -13,6 +13,7 @@ import { addIngest } from "./commands/ingest.ts";
 import { addKey } from "./commands/key.ts";
 import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addReceipt } from "./commands/receipt.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
@@ -72,6 +73,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addKey,
     addVerify,
     addTenant,
+    addPlan,
     addReceipt,
     addAudit,
     addEmbedServer,

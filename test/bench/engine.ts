@@ -32,6 +32,8 @@ export interface BenchEngine {
   readonly modelDir: string;
   readonly engine: Engine;
   readonly httpUrl: string;
+  /** Of all engines. */
+  readonly httpUrls: readonly string[];
   readonly natsUrl: string;
   /** The engine as another tenant asks it. */
   engineOf(tenant: TenantId): Engine;
@@ -47,7 +49,10 @@ export interface BenchEngine {
   stop(): Promise<void>;
 }
 
-export async function startBenchEngine(context: BenchContext): Promise<BenchEngine> {
+export async function startBenchEngine(
+  context: BenchContext,
+  { nodes = 1 }: { readonly nodes?: number } = {},
+): Promise<BenchEngine> {
   const { scratch, say } = context;
   const env = withoutFixedPorts(context.env);
   const progress = lineProgress(
@@ -75,7 +80,7 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
       // Not the default one: an engine that starts beside this bench may want it at the same moment.
       FRESHET_HTTP_PORT: String(await freePort()),
     };
-    freshet = await startFreshet({ servers, model, dataDir, env: engineEnv, onDeath });
+    freshet = await startFreshet({ servers, model, dataDir, env: engineEnv, nodes, onDeath });
     const addresses = resolveAddresses({}, freshet.env);
     const connection = await connectLog(addresses);
     const feed = await createFeed(connection.log, tenant);
@@ -85,6 +90,7 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
       modelDir: model.modelDir,
       engine: connectEngine(addresses, tenant),
       httpUrl,
+      httpUrls: freshet.nodes.map((node) => node.httpUrl),
       natsUrl: addresses.nats,
       engineOf: (other) => connectEngine(addresses, other),
       publishAs: async (other, { id, text }) => {

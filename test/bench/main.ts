@@ -25,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   freshness: async () => (await import("./freshness.ts")).benchFreshness,
   fairness: async () => (await import("./fairness.ts")).benchFairness,
   tenants: async () => (await import("./tenants.ts")).benchTenants,
+  growth: async () => (await import("./growth.ts")).benchGrowth,
   heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   recency: async () => (await import("./recency.ts")).benchRecency,
@@ -54,6 +55,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   fairness   a tenant's questions beside another's flood of them, against its own idle ones; starts the same
   tenants    floods of one tenant on each surface beside another, costs of a document and a question from 1
              to 1,000 tenants, an idle engine with as many; starts the same; --files 100 stops at 100 tenants
+  growth     costs of a document and a question, and bytes on disk, by chunks in cold; cost of a document by
+             engines; starts the same; --chunks 1k,10k,100k,1000k names the sizes
   heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   recency    "what is the latest on ...": hit@1 with recency against without, on dated changelogs
@@ -108,7 +111,8 @@ function program(): Command {
     "tenants: of floods, costs, idle; all of them are a quarter of an hour",
     (value) => {
       const parts = value.split(",").map((part) => part.trim());
-      if (parts.every((part) => ["floods", "costs", "idle"].includes(part))) return parts;
+      if (parts.every((part) => ["floods", "costs", "idle", "cold", "nodes"].includes(part)))
+        return parts;
       throw new InvalidArgumentError("It is a list of floods, costs and idle.");
     },
   );

@@ -133,7 +133,11 @@ export function foreignCoverage(
   return `cold was ${others.map(([name, count]) => `${name} ${count} times`).join(", ")}`;
 }
 
-async function makeSample({ context, site, documents }: Filling): Promise<readonly UpsertRecord[]> {
+export async function makeSample({
+  context,
+  site,
+  documents,
+}: Filling): Promise<readonly UpsertRecord[]> {
   context.say(`${sampleDocuments} documents through the engine`);
   await site.startEngine();
   await untilReady(site);
@@ -182,7 +186,7 @@ async function fillTenants(
   return tenants;
 }
 
-async function mergeAll(
+export async function mergeAll(
   { say }: BenchContext,
   site: RecoverySite,
   tenants: readonly QueryTenant[],
@@ -209,7 +213,7 @@ async function untilConfirmed({ log }: RecoverySite, tenant: TenantId): Promise<
   }
 }
 
-async function untilReady(site: RecoverySite): Promise<void> {
+export async function untilReady(site: RecoverySite): Promise<void> {
   const endMs = performance.now() + readyWithinMs;
   for (;;) {
     const status = await site.status();
