@@ -24,9 +24,11 @@ import {
   sourceStateSchema,
 } from "../contract/source.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
+import { readLetters } from "./nats-source-letters.ts";
 import type { SourceStore } from "./sources/port.ts";
 
 const bucket = "freshet_sources";
+const bucketStream = `KV_${bucket}`;
 const lettersStream = "freshet_source_letters";
 const letterSubjects = "freshet.source.letters";
 
@@ -141,17 +143,11 @@ export class NatsSourceStore implements SourceStore {
     const newest: SourceLetter[] = [];
     try {
       await this.#letterStream();
-      const consumer = await this.#js.consumers.get(lettersStream, {
-        filterSubjects: `${letterSubjects}.${name}.${generation}.*`,
-      });
-      const { num_pending: count } = await consumer.info();
-      if (count === 0) return [];
-      const messages = await consumer.consume();
-      for await (const message of messages) {
-        const letter = decode(sourceLetterSchema, message.data);
+      const filter = `${letterSubjects}.${name}.${generation}.*`;
+      for await (const { data } of readLetters(this.#js, { stream: lettersStream, filter })) {
+        const letter = decode(sourceLetterSchema, data);
         if (letter !== null) newest.push(letter);
         if (newest.length > max) newest.shift();
-        if (message.info.pending === 0) break;
       }
       return newest.reverse();
     } catch (thrown) {
@@ -189,21 +185,23 @@ export class NatsSourceStore implements SourceStore {
   /** The stream's bound is the work's: letters name their tenant in their body alone. */
   async *#lettersOf(tenant: TenantId): AsyncGenerator<{ readonly seq: number }> {
     await this.#letterStream();
-    const consumer = await this.#js.consumers.get(lettersStream);
-    if ((await consumer.info()).num_pending === 0) return;
-    for await (const { data, seq, info } of await consumer.consume()) {
-      if (decode(sourceLetterSchema, data)?.tenant === tenant) yield { seq };
-      if (info.pending === 0) return;
+    const all = { stream: lettersStream, filter: `${letterSubjects}.>` };
+    for await (const { data, seq } of readLetters(this.#js, all)) {
+      // Also one that is unreadable otherwise, from a newer version.
+      if (decode(ownedSchema, data)?.tenant === tenant) yield { seq };
     }
   }
 
+  /** From the leader: `keys()` of the bucket reads through a consumer, which may be on an old copy. */
   async #names(): Promise<readonly string[]> {
     try {
-      const names: string[] = [];
-      for await (const key of await (await this.#bucket()).keys(definitionKey("*"))) {
-        names.push(key.slice(definitionKey("").length));
-      }
-      return names.sort();
+      await this.#bucket();
+      const jsm = await this.#js.jetstreamManager();
+      const subjects = `$KV.${bucket}.${definitionKey("")}`;
+      const { state } = await jsm.streams.info(bucketStream, { subjects_filter: `${subjects}*` });
+      return Object.keys(state.subjects ?? {})
+        .map((subject) => subject.slice(subjects.length))
+        .sort();
     } catch (thrown) {
       throw sourceError(thrown);
     }
@@ -222,16 +220,27 @@ export class NatsSourceStore implements SourceStore {
   /** Tried again by the next caller when it failed. */
   #bucket(): Promise<KV> {
     const { replicas } = this.#options;
-    this.#kv ??= this.#js.views
-      .kv(bucket, {
-        ...{ history: 1, replicas, storage: StorageType.File },
-        ...{ max_bytes: limits.sourceBucketBytesMax, description: "Freshet: change streams" },
-      })
-      .catch((thrown: unknown) => {
-        this.#kv = undefined;
-        throw thrown;
-      });
+    this.#kv ??= this.#openBucket(replicas).catch((thrown: unknown) => {
+      this.#kv = undefined;
+      throw thrown;
+    });
     return this.#kv;
+  }
+
+  /** Read from the leader alone: a direct read is answered by any copy, also by one that is old. */
+  async #openBucket(replicas: number): Promise<KV> {
+    const open = (): Promise<KV> =>
+      this.#js.views.kv(bucket, {
+        ...{ history: 1, replicas, storage: StorageType.File, allow_direct: false },
+        ...{ max_bytes: limits.sourceBucketBytesMax, description: "Freshet: change streams" },
+      });
+    const kv = await open();
+    const jsm = await this.#js.jetstreamManager();
+    const { config } = await jsm.streams.info(bucketStream);
+    if (!config.allow_direct) return kv;
+    // One that was made before.
+    await jsm.streams.update(bucketStream, { allow_direct: false });
+    return open();
   }
 
   #letterStream(): Promise<void> {
@@ -259,6 +268,8 @@ export class NatsSourceStore implements SourceStore {
     });
   }
 }
+
+const ownedSchema = sourceLetterSchema.pick({ tenant: true });
 
 const definitionKey = (name: string): string => `source.${name}`;
 const stateKey = (name: string): string => `state.${name}`;

@@ -44,6 +44,8 @@ export const sourceLimits = {
   mapOutputBytesMax: 16 * MiB,
   /** Body of one event: what a webhook's sender may send (GitHub: 25 MB, nearly all below 1 MB). */
   sourceEventBytesMax: 4 * MiB,
+  /** For a copy of the letters that lags: elections of a cluster take 4 to 8 s. */
+  sourceReadMs: 10 * secondMs,
 
   // --- webhooks ------------------------------------------------------------------------------
   /** A definition that was looked up is believed so long: what a stranger's request costs. */

@@ -1,8 +1,11 @@
 import { connect, type NatsConnection } from "nats";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TenantId } from "../../../src/contract/ids.ts";
 import { NatsSourceStore } from "../../../src/ingest/nats-source-store.ts";
 import { NatsSourceStreams } from "../../../src/ingest/nats-source-streams.ts";
-import { startPrivateNats } from "../../support/private-nats.ts";
-import { sourcesConformance } from "./conformance.ts";
+import { rewriteAnswers } from "../../log/nats-harness.ts";
+import { type PrivateNats, startPrivateNats } from "../../support/private-nats.ts";
+import { sourcesConformance, streamSource } from "./conformance.ts";
 
 sourcesConformance("NATS", async () => {
   const server = await startPrivateNats();
@@ -44,4 +47,62 @@ sourcesConformance("NATS", async () => {
       await server[Symbol.asyncDispose]();
     },
   };
+});
+
+describe("a copy of what sources keep that lags", () => {
+  let server: PrivateNats;
+  let connection: NatsConnection;
+  let store: NatsSourceStore;
+  const tenant = "acme" as TenantId;
+
+  beforeEach(async () => {
+    server = await startPrivateNats();
+    connection = await connect({ servers: server.url });
+    store = new NatsSourceStore({ connection, replicas: 1 });
+    const source = streamSource("one", "S");
+    await store.add(source);
+    for (let sequence = 1; sequence <= 3; sequence += 1) {
+      const letter = { source: source.name, generation: source.generation, tenant, sequence };
+      await store.putLetter({ ...letter, subject: "s", message: `m${sequence}`, atMs: 1 });
+    }
+  });
+  afterEach(async () => {
+    await connection.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  /** Consumers say so many times that nothing is there for them. */
+  function nothingPending(times: number): void {
+    let left = times;
+    for (const subjects of ["$JS.API.CONSUMER.CREATE.", "$JS.API.CONSUMER.INFO."]) {
+      rewriteAnswers({ connection }, subjects, (info) => {
+        if (left <= 0) return info;
+        left -= 1;
+        return { ...info, num_pending: 0 };
+      });
+    }
+  }
+
+  it("hides no letter from a count or an erase", async () => {
+    nothingPending(4);
+    expect(await store.countOf(tenant)).toBe(4);
+    nothingPending(4);
+    await store.eraseTenant(tenant);
+    const fresh = new NatsSourceStore({ connection, replicas: 1 });
+    expect(await fresh.countOf(tenant)).toBe(0);
+  });
+
+  it("makes a count fail, rather than say that nothing is left, when it never catches up", async () => {
+    nothingPending(Number.POSITIVE_INFINITY);
+    await expect(store.countOf(tenant)).rejects.toMatchObject({ code: "log_unavailable" });
+  });
+
+  it("is never asked for a definition: the bucket allows no direct reads, also one of before", async () => {
+    const jsm = await connection.jetstreamManager();
+    const direct = async () => (await jsm.streams.info("KV_freshet_sources")).config.allow_direct;
+    expect(await direct()).toBe(false);
+    await jsm.streams.update("KV_freshet_sources", { allow_direct: true });
+    await new NatsSourceStore({ connection, replicas: 1 }).list();
+    expect(await direct()).toBe(false);
+  });
 });
