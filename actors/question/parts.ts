@@ -226,10 +226,15 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
   return new FreshetError("not_visible_yet", undefined, { details });
 }
 
+const hiddenByFilter =
+  "nothing that matches is among the nearest chunks; the filter hides too many of them to look at all: name a field by equality too";
+
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"], visible: number): FreshetError {
-  const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
   const details = { coverage, visible_seq: visible };
+  // Asked again it would end in the same way.
+  if (coverage === "partial") return new FreshetError("no_results", hiddenByFilter, { details });
+  const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
   return new FreshetError(code, undefined, { details });
 }
 

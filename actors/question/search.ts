@@ -174,14 +174,15 @@ export class QuestionSearch {
       const { traceparent } = span;
       const found = { tenant, vector, text, filter, access, wanted, sparse };
       const query = { ...found, ...asked, signal: budget.signal, traceparent };
-      const [hits, isCurrent] = await raceAbort(
+      const [{ hits, isCut }, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,
       );
       metrics.observe("cold_search_seconds", (this.#clock.monotonicMs() - begun) / 1000);
       span.set({ "freshet.hits": hits.length });
       span.end();
-      return { hits, coverage: isCurrent ? "complete" : "stale" };
+      if (!isCurrent) return { hits, coverage: "stale" };
+      return { hits, coverage: isCut ? "partial" : "complete" };
     } catch (thrown) {
       metrics.count("cold_errors_total", { operation: "search" });
       span.end(budget.isOver ? "cold_unavailable" : toFreshetError(thrown).code);

@@ -151,7 +151,14 @@ export interface Citation {
 /** What a reply rests on. */
 export interface Coverage {
   readonly hot: "complete";
-  readonly cold: "complete" | "empty" | "resident" | "timeout" | "unavailable" | "stale";
+  readonly cold:
+    | "complete"
+    | "empty"
+    | "resident"
+    | "partial"
+    | "timeout"
+    | "unavailable"
+    | "stale";
   readonly llm: string;
   readonly rerank?: "complete" | "timeout" | "unavailable" | undefined;
   readonly context?: "complete" | "partial" | undefined;

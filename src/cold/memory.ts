@@ -4,7 +4,6 @@
  * objects that are stored and not found, and deleted objects that come back.
  */
 
-import type { Candidate } from "../contract/candidate.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { hasExpired } from "../contract/expiry.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
@@ -12,6 +11,7 @@ import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { bothLists, wordsIn } from "./memory-search.ts";
 import type {
   ColdEntry,
+  ColdFound,
   ColdMarker,
   ColdObject,
   ColdQuery,
@@ -244,11 +244,11 @@ class ColdInMemory implements MemoryCold {
     }
   }
 
-  async search(query: ColdQuery): Promise<readonly Candidate[]> {
+  async search(query: ColdQuery): Promise<ColdFound> {
     checkQuery(query);
     await this.#enter("search", query.signal);
     const terms = this.#tenants.get(query.tenant)?.terms ?? new Map();
-    return bothLists(this.findable(query.tenant), terms, query);
+    return { hits: bothLists(this.findable(query.tenant), terms, query), isCut: false };
   }
 
   async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {

@@ -100,6 +100,16 @@ export interface ColdMarker {
  * Every method rejects with FreshetError cold_unavailable when Weaviate does not do its part: a
  * later call may pass.
  */
+/** What a search found. */
+export interface ColdFound {
+  readonly hits: readonly Candidate[];
+  /**
+   * A filter that the vendor cannot apply by itself hid so many that the search ended before it had
+   * enough: others that match may be there.
+   */
+  readonly isCut: boolean;
+}
+
 export interface ColdShard {
   /** Creates the collection and the tenant, explicitly; idempotent. */
   ensureTenant(tenant: TenantId): Promise<void>;
@@ -163,7 +173,7 @@ export interface ColdShard {
    * The best `limit` chunks by vector and the best by words, each once, with its cosine; unordered.
    * An unknown tenant has none.
    */
-  search(query: ColdQuery): Promise<readonly Candidate[]>;
+  search(query: ColdQuery): Promise<ColdFound>;
   /** Removes the tenant with all that it holds; nothing when there is none. May come twice. */
   eraseTenant(tenant: TenantId): Promise<void>;
   hasTenant(tenant: TenantId): Promise<boolean>;

@@ -10,7 +10,7 @@ import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
 import { limits } from "../contract/limits.ts";
 import { queryTerms } from "../text/lexical.ts";
-import type { ColdObject, ColdQuery } from "./port.ts";
+import type { ColdFound, ColdObject, ColdQuery } from "./port.ts";
 import { questionTerms } from "./terms.ts";
 import type { SearchChannel } from "./weaviate-channel.ts";
 import {
@@ -55,14 +55,16 @@ export interface SearchedThrough {
   readonly stored: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
 }
 
+export const nothingFound: ColdFound = { hits: [], isCut: false };
+
 /** The best `query.limit` chunks by vector and the best by words, each once. */
 export async function searchBothWays(
   through: SearchedThrough,
   query: ColdQuery,
-): Promise<readonly Candidate[]> {
+): Promise<ColdFound> {
   // The mandatory part stands beside all that was asked for: neither can widen the other.
   const { clause, exact } = nativeBoth(nativeAccess(query.access), nativeFilter(query.filter));
-  if (clause === "none") return [];
+  if (clause === "none") return nothingFound;
   const { tenant, text, vector } = query;
   const common = {
     ...{ collection: collectionsOf(through.client).chunks, tenant },
@@ -80,9 +82,12 @@ export async function searchBothWays(
   const words = questionTerms(text);
   const lists = await Promise.all([
     bestOf(listBy({ vector, target: vectorName }), { query, exact }),
-    words === "" ? [] : bestOf(listBy({ words, property: "terms" }), { query, exact }),
+    words === "" ? nothingFound : bestOf(listBy({ words, property: "terms" }), { query, exact }),
   ]);
-  return [...new Set(lists.flat())];
+  return {
+    hits: [...new Set(lists.flatMap(({ hits }) => hits))],
+    isCut: lists.some(({ isCut }) => isCut),
+  };
 }
 
 /** Hits to candidates: what both lists find is read once. */
@@ -121,7 +126,7 @@ interface ListRequest {
 }
 
 /** One request, unless a metadata range has to be checked here. */
-async function bestOf(list: List, { query, exact }: ListRequest): Promise<readonly Candidate[]> {
+async function bestOf(list: List, { query, exact }: ListRequest): Promise<ColdFound> {
   const fetchMax = Math.max(query.limit, limits.coldOverFetchMax);
   let fetch = exact ? query.limit : Math.min(query.limit * growth, fetchMax);
   for (;;) {
@@ -130,11 +135,11 @@ async function bestOf(list: List, { query, exact }: ListRequest): Promise<readon
       ({ documentId, info }) =>
         admits(query.access, info.acl) && matchesFilter({ id: documentId, ...info }, query.filter),
     );
-    const exhausted = found.length < fetch || fetch >= fetchMax;
     // A native filter lets too much through only where Weaviate trims blanks: then, too, ask for
     // more.
-    if (hits.length >= query.limit || exhausted || hits.length === found.length) {
-      return hits.slice(0, query.limit);
+    const isEnough = hits.length >= query.limit || hits.length === found.length;
+    if (isEnough || found.length < fetch || fetch >= fetchMax) {
+      return { hits: hits.slice(0, query.limit), isCut: !isEnough && found.length >= fetch };
     }
     fetch = Math.min(fetch * growth, fetchMax);
   }

@@ -30,7 +30,7 @@ import {
 import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
 import { claimCollections, collectionsOf, upgradeChunks } from "./weaviate-schema.ts";
-import { type ChunkCollection, chunksOf, searchBothWays } from "./weaviate-search.ts";
+import { type ChunkCollection, chunksOf, nothingFound, searchBothWays } from "./weaviate-search.ts";
 import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 import { type WriteParts, writePage } from "./weaviate-write.ts";
@@ -73,7 +73,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
     async search(query) {
       checkQuery(query, dimensions);
       return await tenants.reading(query.tenant, {
-        whenUnknown: [],
+        whenUnknown: nothingFound,
         work: () =>
           connection.run((client, signal, channel) => {
             const chunks = chunksOf(client, query.tenant);

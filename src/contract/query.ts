@@ -139,10 +139,11 @@ export const coverageSchema = z.object({
   /** `complete`: everything visible was searched. */
   hot: z.enum(["complete"]),
   /**
-   * `empty`: nothing is merged yet; `resident`: memory holds all, cold was not asked; `timeout`,
+   * `empty`: nothing is merged yet; `resident`: memory holds all, cold was not asked; `partial`: the
+   * filter hid so many of the nearest that others which match may be missing; `timeout`,
    * `unavailable`, `stale`: why it is not covered.
    */
-  cold: z.enum(["complete", "empty", "resident", "timeout", "unavailable", "stale"]),
+  cold: z.enum(["complete", "empty", "resident", "partial", "timeout", "unavailable", "stale"]),
   /** The model that wrote the answer; `extractive` when none answered, `none` for a search. */
   llm: z.string(),
   /** Only where a reranker is set up and was to be asked; without it the fused order stands. */

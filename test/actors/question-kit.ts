@@ -63,6 +63,8 @@ type Search = (query: ColdQuery, call: number) => Promise<readonly Candidate[]>;
 
 export interface QuestionSetUp {
   readonly search?: Search;
+  /** Cold says that a filter hid too much. */
+  readonly isCut?: true;
   readonly marker?: () => Promise<ColdMarker | null>;
   readonly write?: (request: WriteRequest) => Promise<Written>;
   /** Answers embed requests; by default at once. */
@@ -140,9 +142,10 @@ export function startQuestions(options: QuestionSetUp = {}) {
   });
   if (options.served !== false) partition.tenants.set(acme, entry);
   const cold = {
-    search: (query: ColdQuery) => {
+    async search(query: ColdQuery) {
       searches.push(query);
-      return options.search?.(query, searches.length) ?? Promise.resolve([]);
+      const hits = (await options.search?.(query, searches.length)) ?? [];
+      return { hits, isCut: options.isCut === true };
     },
     stored: (_tenant, ids) => options.stored?.(ids) ?? Promise.resolve([]),
     readMarker: () => {

@@ -132,6 +132,15 @@ it("Q5, I12: cold that is down costs its share and says so; hot answers", async 
   expect(answer.coverage).toEqual({ hot: "complete", cold: "unavailable", llm: "hand" });
 });
 
+it("Q5, I12: a filter that hid too much of cold is said, also where nothing was found", async () => {
+  const { load, apply, ask } = startQuestions({ isCut: true });
+  load(5, [["merged", 1]]);
+  expect(await codeOf(ask().promise)).toBe("no_results");
+  apply(upsert({ id: "new", position: 6 }));
+  const answer = await ask().promise;
+  expect(answer.coverage).toEqual({ hot: "complete", cold: "partial", llm: "hand" });
+});
+
 it("Q6: a bug in cold is logged and fails the question: it is no outage", async () => {
   const bugs = [
     new FreshetError("internal", "a vector is broken"),

@@ -141,9 +141,9 @@ async function coldRows(context: BenchContext, texts: readonly string[]) {
     context.say(`${chunks} chunks into Weaviate`);
     const tenant = tenantId("bench-acl");
     const asked = await fill({ cold, tenant, chunks, texts, labelsOf });
-    return await rowsOf("cold", asked, (question, access) =>
-      cold.search({ tenant, ...question, limit, access }),
-    );
+    return await rowsOf("cold", asked, async (question, access) => {
+      return (await cold.search({ tenant, ...question, limit, access })).hits;
+    });
   } finally {
     await cold.close();
     await stop();

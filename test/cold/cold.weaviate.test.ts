@@ -71,7 +71,7 @@ test("without a server every method rejects as unavailable, and works once it is
     () => cold.versions(tenant, [object.id]),
     () => cold.staleIds(tenant, { documentId: object.documentId, keep: null }),
     () => cold.deleteIds(tenant, [object.id]),
-    () => cold.search(query),
+    async () => (await cold.search(query)).hits,
     () => cold.writeMarker(tenant, { to: 1 as never, version: 1 as never }),
     () => cold.readMarker(tenant),
   ]) {
@@ -79,7 +79,7 @@ test("without a server every method rejects as unavailable, and works once it is
   }
   await up();
   await eventually(() => cold.upsert(tenant, [object]));
-  expect(await cold.search(query)).toHaveLength(1);
+  expect((await cold.search(query)).hits).toHaveLength(1);
 });
 
 test("a connection that breaks is replaced when the server is back", async () => {
@@ -92,7 +92,7 @@ test("a connection that breaks is replaced when the server is back", async () =>
   await expect(cold.search(query)).rejects.toEqual(unavailable);
   await expect(cold.search(query)).rejects.toEqual(unavailable);
   await up();
-  expect(await eventually(() => cold.search(query))).toHaveLength(1);
+  expect((await eventually(() => cold.search(query))).hits).toHaveLength(1);
 });
 
 test("after close every method rejects", async () => {
@@ -118,11 +118,11 @@ test("a tenant that was removed or put to sleep behind our back is made again by
   const query = { tenant, vector: direction(0), text: "text", limit: 3 };
   await cold.upsert(tenant, [coldObject(tenant, { id: "a" })]);
   await changeTenants("DELETE", [tenant]);
-  expect(await cold.search(query)).toEqual([]);
+  expect((await cold.search(query)).hits).toEqual([]);
   await cold.upsert(tenant, [coldObject(tenant, { id: "b" })]);
-  expect(await cold.search(query)).toMatchObject([{ documentId: "b" }]);
+  expect((await cold.search(query)).hits).toMatchObject([{ documentId: "b" }]);
   await changeTenants("PUT", [{ name: tenant, activityStatus: "INACTIVE" }]);
-  expect(await cold.search(query)).toMatchObject([{ documentId: "b" }]);
+  expect((await cold.search(query)).hits).toMatchObject([{ documentId: "b" }]);
   await changeTenants("PUT", [{ name: tenant, activityStatus: "INACTIVE" }]);
   const id = coldObject(tenant, { id: "b" }).id;
   await cold.deleteIds(tenant, [id]);
@@ -144,7 +144,13 @@ test("a metadata range finds its few matches among more objects than one request
     coldObject(tenant, { id: "rare", angle: 3, info: { metadata: { n: 9 } }, text: "none" }),
   ]);
   const filter = normalFilter({ "metadata.n": { gt: 8 } });
-  const hits = await cold.search({ tenant, vector: direction(0), text: "text", limit: 2, filter });
+  const { hits } = await cold.search({
+    tenant,
+    vector: direction(0),
+    text: "text",
+    limit: 2,
+    filter,
+  });
   expect(hits.map((hit) => hit.documentId)).toEqual(["rare"]);
 });
 
@@ -242,9 +248,9 @@ test("a collection of an earlier Freshet is read, and its objects are found by w
   );
   await cold.upsert(tenant, near);
   const query = { tenant, vector: direction(2), text: "zyzzyva", limit: 2 };
-  const ids = async () => (await cold.search(query)).map(({ documentId: found }) => found);
+  const ids = async () => (await cold.search(query)).hits.map(({ documentId: found }) => found);
   expect(await ids()).not.toContain("a");
-  expect(await cold.search({ ...query, vector: direction(0), limit: 1 })).toHaveLength(1);
+  expect((await cold.search({ ...query, vector: direction(0), limit: 1 })).hits).toHaveLength(1);
   const old = (await cold.walk(tenant, { after: null, limit: 10 })).filter(
     ({ hasOldTerms }) => hasOldTerms === true,
   );
@@ -279,7 +285,8 @@ test("labelled objects that do not say so, of an earlier Freshet, are hidden all
   }
   const access = accessOf(["own"], "allow");
   const query = { tenant, vector: direction(0), text: "text", limit: 2, access };
-  const found = async () => new Set((await cold.search(query)).map(({ documentId }) => documentId));
+  const found = async () =>
+    new Set((await cold.search(query)).hits.map(({ documentId }) => documentId));
   expect(await found()).toEqual(new Set(["open", "own"]));
   const old = (await cold.walk(tenant, { after: null, limit: 100 })).filter(
     ({ hasOldTerms }) => hasOldTerms === true,

@@ -36,8 +36,8 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       return { tenant, objects: made };
     }
 
-    const search = (tenant: TenantId, query: Partial<ColdQuery> = {}) =>
-      cold.search({ tenant, vector: direction(0), text: "text", limit: 10, ...query });
+    const search = async (tenant: TenantId, query: Partial<ColdQuery> = {}) =>
+      (await cold.search({ tenant, vector: direction(0), text: "text", limit: 10, ...query })).hits;
 
     const found = async (tenant: TenantId, query: Partial<ColdQuery> = {}) =>
       (await search(tenant, query)).map((hit) => hit.documentId).toSorted();

@@ -61,9 +61,9 @@ function objectsOf(tenant: TenantId): readonly ColdObject[] {
  * Words that no object has: only the vector index can find it. With a filter the index is searched
  * exhaustively; without one, a walk through a graph of objects that were indexed anew may miss one.
  */
-function searchByVector(tenant: TenantId, [object]: readonly ColdObject[]) {
+async function searchByVector(tenant: TenantId, [object]: readonly ColdObject[]) {
   const vector = object?.vector ?? new Float32Array();
-  return cold.search({ tenant, vector, text: "zzz", limit: 1_000, filter });
+  return (await cold.search({ tenant, vector, text: "zzz", limit: 1_000, filter })).hits;
 }
 
 it("what an upsert wrote is still found by a search after kill -9 of Weaviate (I1, I5)", async () => {

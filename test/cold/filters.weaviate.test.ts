@@ -7,6 +7,7 @@ import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { documents, filterInputs, passesInput } from "../support/filters.ts";
@@ -14,6 +15,8 @@ import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";
 import { weaviateAddress } from "./weaviate-address.ts";
 
 const documentCount = 80;
+/** Upserts of so many: a batch of the merge. */
+const objectsAtOnce = 500;
 const filterCount = 400;
 const seed = 20_261_129;
 
@@ -38,7 +41,7 @@ test("any filter finds in Weaviate what it finds in memory, and what the rules s
   const found = async (shard: ColdShard, input: FilterInput): Promise<readonly number[]> => {
     const filter = normalFilter(input);
     const query = { tenant, vector: direction(0), text: "text", limit: documentCount, filter };
-    const hits = await shard.search(query);
+    const { hits } = await shard.search(query);
     return hits.map(({ chunk }) => chunk).toSorted((left, right) => left - right);
   };
   let matched = 0;
@@ -52,5 +55,34 @@ test("any filter finds in Weaviate what it finds in memory, and what the rules s
     if (wanted.length > 0 && wanted.length < documentCount) matched += 1;
   }
   expect(matched).toBeGreaterThan(filterCount / 3);
+  await weaviate.close();
+}, 120_000);
+
+test("a range that hides more chunks than are looked at is said to be cut, one that hides fewer is not", async () => {
+  const weaviate = connectWeaviate({
+    ...{ ...weaviateAddress(), dimensions, clock: systemClock, logger: silentLogger },
+  });
+  const tenant = freshTenant("hidden");
+  await weaviate.ensureTenant(tenant);
+  const hidden = limits.coldOverFetchMax + 200;
+  const objects = Array.from({ length: hidden + 1 }, (_, index) =>
+    coldObject(tenant, {
+      id: `doc-${index}`,
+      angle: index === hidden ? Math.PI : index / hidden,
+      info: { metadata: { floor: index === hidden ? 9 : 1 } },
+    }),
+  );
+  for (let at = 0; at < objects.length; at += objectsAtOnce) {
+    await weaviate.upsert(tenant, objects.slice(at, at + objectsAtOnce));
+  }
+  const search = async (input: FilterInput) => {
+    // Words that no object has: both lists would find it otherwise.
+    const query = { tenant, vector: direction(0), text: "zzz", limit: 5 };
+    const { hits, isCut } = await weaviate.search({ ...query, filter: normalFilter(input) });
+    return { found: hits.length, isCut };
+  };
+  expect(await search({ "metadata.floor": { gte: 5 } })).toEqual({ found: 0, isCut: true });
+  expect(await search({ "metadata.floor": { lte: 5 } })).toEqual({ found: 5, isCut: false });
+  expect(await search({ "metadata.floor": 9 })).toEqual({ found: 1, isCut: false });
   await weaviate.close();
 }, 120_000);

@@ -23,7 +23,7 @@ test("while down every method rejects with cold_unavailable, then all is as befo
     await expect(call).rejects.toMatchObject({ code: "cold_unavailable", retryable: true });
   }
   cold.setDown(false);
-  expect(await cold.search({ tenant, ...anything })).toHaveLength(1);
+  expect((await cold.search({ tenant, ...anything })).hits).toHaveLength(1);
 });
 
 test("a partial error writes some objects and rejects; the same write again is complete", async () => {
@@ -45,13 +45,13 @@ test("hidden objects are stored and not found, a write of the same changes nothi
   cold.hide(tenant, [object.id]);
   await cold.upsert(tenant, [object]);
   expect(await cold.versions(tenant, [object.id])).toEqual(new Map());
-  expect(await cold.search({ tenant, ...anything })).toEqual([]);
+  expect((await cold.search({ tenant, ...anything })).hits).toEqual([]);
   expect(await cold.walk(tenant, { after: null, limit: 10 })).toHaveLength(1);
   await cold.rewrite(tenant, [object]);
-  expect(await cold.search({ tenant, ...anything })).toHaveLength(1);
+  expect((await cold.search({ tenant, ...anything })).hits).toHaveLength(1);
   cold.hide(tenant, [object.id]);
   cold.reveal(tenant, [object.id]);
-  expect(await cold.search({ tenant, ...anything })).toHaveLength(1);
+  expect((await cold.search({ tenant, ...anything })).hits).toHaveLength(1);
 });
 
 test("resurrected objects are found again, dropped ones are not", async () => {
@@ -61,7 +61,7 @@ test("resurrected objects are found again, dropped ones are not", async () => {
   await cold.upsert(tenant, [object]);
   await cold.deleteIds(tenant, [object.id]);
   cold.resurrect(tenant, [object]);
-  expect(await cold.search({ tenant, ...anything })).toHaveLength(1);
+  expect((await cold.search({ tenant, ...anything })).hits).toHaveLength(1);
   cold.drop(tenant, [object.id]);
-  expect(await cold.search({ tenant, ...anything })).toEqual([]);
+  expect((await cold.search({ tenant, ...anything })).hits).toEqual([]);
 });

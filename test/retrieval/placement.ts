@@ -220,8 +220,8 @@ export async function place(
     ]);
     return [
       { hot: all.search(query), cold: [] },
-      { hot: rest.search(query), cold: inHalf },
-      { hot: [], cold: inCold },
+      { hot: rest.search(query), cold: inHalf.hits },
+      { hot: [], cold: inCold.hits },
     ];
   };
   return {

@@ -82,7 +82,7 @@ function fused(hot: readonly Candidate[], cold: readonly Candidate[]): readonly 
 async function askCold(cold: ColdShard, watermark: number): Promise<ColdAnswer> {
   try {
     const query = { tenant: acme, vector: axis(0), text: "common", limit: everything };
-    const [hits, marker] = await Promise.all([cold.search(query), cold.readMarker(acme)]);
+    const [{ hits }, marker] = await Promise.all([cold.search(query), cold.readMarker(acme)]);
     return { hits, covered: (marker?.to ?? 0) >= watermark };
   } catch {
     return { hits: [], covered: false };
