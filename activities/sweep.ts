@@ -11,6 +11,7 @@ import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
 import { isErased, type TenantLife } from "../src/contract/tenant-life.ts";
 import type { MergePorts } from "./context.ts";
+import { purgeRaw } from "./retention/raw.ts";
 
 export interface SweepResult {
   /** Tenants that were looked at, and those of them that were asked to merge. */
@@ -46,7 +47,9 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
   const quietUntilMs = new Map<TenantId, number>();
   return {
     /** At most `sweepTenantsMax` requests; those left out are still due at the next sweep. */
-    signalDueTenants() {
+    async signalDueTenants() {
+      // Each minute, where retention of all else looks once an hour.
+      await purgeRaw(ports);
       const nowMs = clock.monotonicMs();
       for (const [tenant, untilMs] of quietUntilMs) {
         if (untilMs <= nowMs) quietUntilMs.delete(tenant);

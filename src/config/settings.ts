@@ -197,6 +197,18 @@ export const settings = {
     text,
     "file with `FRESHET_REDACTION_KEY`; read once, at the start",
   ),
+  FRESHET_PAYLOAD_KEY: setting(
+    undefined,
+    text
+      .regex(/^\S{32,}(?:\s+\S{32,}){0,7}$/)
+      .meta({ expected: "secrets of at least 32 characters, each on a line" }),
+    "secrets that wrap the keys of tenants whose documents DOCS holds sealed, the same on all nodes, merge workers and for `freshet`: the first one wraps, all of them open ([tenants](tenants.md#sealed-documents)); unset: nothing is sealed",
+  ),
+  FRESHET_PAYLOAD_KEY_FILE: setting(
+    undefined,
+    text,
+    "file with `FRESHET_PAYLOAD_KEY`; read once, at the start",
+  ),
   FRESHET_REDACT_NAMES: setting(
     "off",
     oneOf(["off", "model"]),

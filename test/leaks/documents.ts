@@ -12,6 +12,8 @@ export interface PlantedValue {
   readonly kind: string;
   readonly place: string;
   readonly value: string;
+  /** In a question, not in a document: who asked may hear it again. */
+  readonly isAsked: boolean;
 }
 
 export interface PlantedDocument {
@@ -30,6 +32,7 @@ export class Garden {
   readonly all: PlantedValue[] = [];
   /** Words that are no secret: what does not find them in a store has not looked into it. */
   readonly markers: string[] = [];
+  isAsking = false;
 
   constructor(plants: Plants) {
     this.plants = plants;
@@ -42,7 +45,7 @@ export class Garden {
 
   plant(place: string, kind?: string): Plant {
     const plant = kind === undefined ? this.plants.next() : this.plants.of(kind);
-    this.all.push({ kind: plant.kind, place, value: plant.value });
+    this.all.push({ kind: plant.kind, place, value: plant.value, isAsked: this.isAsking });
     return plant;
   }
 

@@ -35,11 +35,15 @@ export function judge({ garden, outputs, also, roots }: Looked): Verdict {
   const leaks: Leak[] = [];
   const rawFiles: string[] = [];
   const seen = new Set<string>();
+  const report = (where: string, { isAsked, ...value }: PlantedValue, count: number): void => {
+    // Some surfaces repeat the request in its own reply.
+    if (!(isAsked && where === "replies")) leaks.push({ where, ...value, count });
+  };
   const look = (where: string, found: ReadonlyMap<string, number>): void => {
     for (const [name, count] of found) {
       if (markers.has(name)) seen.add(placeOf(where));
       else if (rawPlace.test(where)) rawFiles.push(where);
-      else leaks.push({ where, ...(garden.all[Number(name)] as PlantedValue), count });
+      else report(where, garden.all[Number(name)] as PlantedValue, count);
     }
   };
   for (const [where, texts] of Object.entries({ ...outputs, ...also }))

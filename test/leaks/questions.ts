@@ -8,6 +8,7 @@ export async function askEverything(
   garden: Garden,
   replies: string[],
 ): Promise<void> {
+  garden.isAsking = true;
   for (const [path, body] of questionsOf(site, garden)) {
     const response = await post(site, path, body);
     const text = await response.text();

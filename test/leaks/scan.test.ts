@@ -17,18 +17,21 @@ describe("the scan for planted values", () => {
     expect(isFound("Nobody is at the light house, example or not.")).toBe(false);
   });
 
-  it.each([
+  it("finds it in UTF-16", () => {
+    expect(scanner.text(Buffer.from(value, "utf16le")).has("it")).toBe(true);
+  });
+
+  it.each<readonly [string, (text: string) => string]>([
     ["base64", (text: string) => Buffer.from(`ab${text}c`).toString("base64")],
     ["base64, one byte on", (text: string) => Buffer.from(`abc${text}c`).toString("base64")],
     ["base64, two bytes on", (text: string) => Buffer.from(`abcd${text}c`).toString("base64")],
     ["hexadecimal", (text: string) => Buffer.from(text).toString("hex")],
     ["percent escapes", (text: string) => encodeURIComponent(text)],
-    ["UTF-16", (text: string) => Buffer.from(text, "utf16le")],
     ["other case", (text: string) => text.toUpperCase()],
     ["no separators", (text: string) => text.replaceAll(/\W/g, "")],
     ["escapes of JSON", (text: string) => text.replaceAll("@", "\\u0040")],
     ["a part", (_: string) => "only zauberhaft is left"],
-  ] as const)("finds it in %s", (_name, change: (text: string) => string) => {
+  ])("finds it in %s", (_name, change) => {
     expect(isFound(change(value))).toBe(true);
   });
 

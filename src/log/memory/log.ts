@@ -22,7 +22,9 @@ import type { ModelProbe } from "../../contract/model-probe.ts";
 import type { RedactionSecret } from "../../contract/redaction-secret.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { ChainCheck } from "../chain.ts";
+import type { PayloadVault } from "../payload-port.ts";
 import type { ChunksRange, EventSink, Log, StoredOperation } from "../port.ts";
+import type { PrivacyStore } from "../privacy-port.ts";
 import { Quarantine } from "../quarantine.ts";
 import type { WireHeaders } from "../wire/record.ts";
 import { MemoryAttempts } from "./attempts.ts";
@@ -34,6 +36,7 @@ import { memoryErasure } from "./erasure.ts";
 import { MemoryFeedback } from "./feedback.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryLives } from "./lives.ts";
+import { MemoryPrivacy } from "./privacy.ts";
 import { MemoryManifests } from "./manifests.ts";
 import { MemoryTokens } from "./tokens.ts";
 
@@ -90,6 +93,8 @@ export interface MemoryLogOptions {
    * Stands in for the chain check of range reads (L3): how a test plants one that checks nothing.
    */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
+  /** As on NATS; undefined: every payload stays what it is. */
+  readonly vault?: ((store: PrivacyStore) => PayloadVault) | undefined;
 }
 
 export type MemoryLog = Log & { readonly hooks: MemoryLogHooks };
@@ -100,7 +105,9 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const availability = new Availability();
   const quarantine = new Quarantine({ report: () => {} });
-  const docs = new MemoryDocs({ clock, partitions, base, availability });
+  const privacy = new MemoryPrivacy(availability);
+  const vault = options.vault?.(privacy);
+  const docs = new MemoryDocs({ clock, partitions, base, availability }, vault);
   const { createChain } = options;
   const chunks = new MemoryChunks({
     clock,
@@ -135,8 +142,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     tokens,
     feedback,
     lives: new MemoryLives(availability),
+    privacy,
     erasure: memoryErasure({
       ...{ availability, docs, chunks, manifests, deadLetters, attempts, tokens, feedback },
+      privacy,
     }),
     events,
     async checkIdentity() {
