@@ -71,10 +71,7 @@ export async function awaitConfirmed(
 }
 
 /** ED2. */
-async function hold(
-  { log }: ErasePorts,
-  { tenant, version }: EraseDocumentInput,
-): Promise<void> {
+async function hold({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
   const { privacy } = await log.privacy.get(tenant);
   if (privacy.rawMs === undefined || privacy.rawMs === null) return;
   await changePrivacy(log.privacy, tenant, (now) => ({

@@ -33,6 +33,7 @@ export interface BenchEngine {
   readonly engine: Engine;
   readonly httpUrl: string;
   readonly natsUrl: string;
+  readonly temporal: { readonly address: string; readonly namespace: string };
   /** The engine as another tenant asks it. */
   engineOf(tenant: TenantId): Engine;
   /** As `publish`, for another tenant; resolves when the document is visible there. */
@@ -86,6 +87,7 @@ export async function startBenchEngine(context: BenchContext): Promise<BenchEngi
       engine: connectEngine(addresses, tenant),
       httpUrl,
       natsUrl: addresses.nats,
+      temporal: addresses.temporal,
       engineOf: (other) => connectEngine(addresses, other),
       publishAs: async (other, { id, text }) => {
         const payload = new TextEncoder().encode(JSON.stringify({ id, text }));

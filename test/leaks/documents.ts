@@ -150,7 +150,10 @@ export async function plantedFiles(
   const record = { id: `line-${number}`, text: lines("JSON lines").join(" ") };
   return [
     file("page.html", `<html><title>${garden.in("HTML title")}</title>${html.join("")}</html>`),
-    file("page.md", `# ${garden.in("Markdown heading", "email")}\n\n${lines("Markdown").join("\n\n")}`),
+    file(
+      "page.md",
+      `# ${garden.in("Markdown heading", "email")}\n\n${lines("Markdown").join("\n\n")}`,
+    ),
     file("page.txt", lines("plain text").join("\n")),
     file("mail.eml", `${mail}\r\n${lines("mail").join("\r\n")}\r\n`),
     file("table.csv", `Name,Note\n${csv(lines("table"))}\n`),

@@ -68,7 +68,11 @@ const makers: Readonly<Record<string, Maker>> = {
   "key by its name": (dice) => ["api key: ", dice.text(mixed, 32), ""],
   "token by its name": (dice) => ["API_TOKEN=", dice.text(hex, 40), ""],
   "key of a storage account": (dice) => ["AccountKey=", `${dice.text(mixed, 86)}==`, ";"],
-  "password in a URL": (dice) => ["postgres://app:", `${word(dice)}${dice.digits(3)}`, "@db:5432/x"],
+  "password in a URL": (dice) => [
+    "postgres://app:",
+    `${word(dice)}${dice.digits(3)}`,
+    "@db:5432/x",
+  ],
   "signature in a URL": (dice) => ["https://x.example/b?sv=1&sig=", dice.text(mixed, 30), "&se=2"],
   cookie: (dice) => ["Cookie: session=", dice.text(mixed, 32), "; theme=dark"],
   "bearer token": (dice) => ["Authorization: Bearer ", dice.text(mixed, 32), ""],

@@ -14,7 +14,8 @@ export async function askEverything(
     const text = await response.text();
     // A refusal goes to who asked; what else it left behind is looked for all the same.
     if (response.ok) replies.push(text);
-    else if (![400, 404].includes(response.status)) throw new Error(`${path}: ${response.status} ${text}`);
+    else if (![400, 404].includes(response.status))
+      throw new Error(`${path}: ${response.status} ${text}`);
   }
   for (const path of pathsOf(garden)) await (await get(site, path)).text();
   const asked = JSON.stringify({ query: `Who is ${garden.in("question over NATS")}?` });
@@ -78,8 +79,7 @@ function questionsOf({ tenant }: LeakSite, garden: Garden): readonly Asked[] {
 
 /** What stands in URLs, which programs like to log. */
 function pathsOf(garden: Garden): readonly string[] {
-  const secret = (place: string): string =>
-    encodeURIComponent(garden.plant(place, "email").value);
+  const secret = (place: string): string => encodeURIComponent(garden.plant(place, "email").value);
   return [
     `/v1/documents/${secret("path of a document")}`,
     `/v1/documents/${secret("path of a document")}/text`,

@@ -142,7 +142,8 @@ export class Scanner {
     const last = Math.min(end - 1, bytes.length - windowBytes);
     for (let at = 0; ; at += 1) {
       const place = hash >>> (32 - bitmapBits);
-      if (((bits[place >>> 5] as number) >>> (place & 31)) & 1) this.#compare(bytes, at, hash, found);
+      if (((bits[place >>> 5] as number) >>> (place & 31)) & 1)
+        this.#compare(bytes, at, hash, found);
       if (at >= last) return;
       hash =
         (Math.imul(hash, multiplier) +

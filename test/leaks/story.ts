@@ -43,7 +43,12 @@ export async function tellLeakStory(
   const heard = site.nats.subscribe("events.>", {
     callback: (_, message) => void events.push(message.string()),
   });
-  const outputs = { events, replies: [] as string[], metrics: [] as string[], status: [] as string[] };
+  const outputs = {
+    events,
+    replies: [] as string[],
+    metrics: [] as string[],
+    status: [] as string[],
+  };
   await addSources(site);
   await publishAll(site, garden, documents);
   site.say(`${garden.all.length} values are planted`);
@@ -105,7 +110,8 @@ async function publishAll(site: LeakSite, garden: Garden, count: number): Promis
   const waiting: (() => Promise<void>)[] = [];
   const lines: object[] = [];
   for (const [number, body] of bodies.entries()) {
-    const key = number % 9 === 0 ? { "idempotency-key": garden.plant("message id", "email").value } : {};
+    const key =
+      number % 9 === 0 ? { "idempotency-key": garden.plant("message id", "email").value } : {};
     switch (number % 10) {
       case 0:
       case 1:

@@ -137,10 +137,16 @@ export class MemoryDocs implements DocsLog {
   }
 
   /** How many below a bound; removed for good with `isRemoved`. */
-  erase(tenant: TenantId, below: number, isRemoved: boolean): number {
-    const found = this.#stream.of(tenant).filter(({ version }) => version < below).length;
-    if (isRemoved) this.#stream.purgeBelow(tenant, below as Version);
-    return found;
+  erase(
+    tenant: TenantId,
+    { below, max }: { readonly below: number; readonly max?: number | undefined },
+    isRemoved: boolean,
+  ): number {
+    const all = this.#stream.of(tenant).filter(({ version }) => version < below);
+    const found = all.slice(0, max);
+    const last = found.at(-1);
+    if (isRemoved && last !== undefined) this.#stream.purgeBelow(tenant, nextAfter(last.version));
+    return found.length;
   }
 
   async firstSince(atMs: number): Promise<Version> {

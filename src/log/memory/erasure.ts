@@ -34,12 +34,12 @@ export function memoryErasure(parts: Parts): Erasure {
 
 function erase(
   { docs, chunks, manifests, deadLetters, attempts, tokens, feedback, privacy }: Parts,
-  { tenant, of, below = Number.MAX_SAFE_INTEGER, version }: ErasureRequest,
+  { tenant, of, below = Number.MAX_SAFE_INTEGER, max, version }: ErasureRequest,
   isRemoved: boolean,
 ): number {
   switch (of) {
     case "operations":
-      return docs.erase(tenant, below, isRemoved);
+      return docs.erase(tenant, { below, max }, isRemoved);
     case "records":
       return chunks.erase(tenant, below, isRemoved);
     case "heads":

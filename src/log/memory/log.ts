@@ -36,8 +36,8 @@ import { memoryErasure } from "./erasure.ts";
 import { MemoryFeedback } from "./feedback.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryLives } from "./lives.ts";
-import { MemoryPrivacy } from "./privacy.ts";
 import { MemoryManifests } from "./manifests.ts";
+import { MemoryPrivacy } from "./privacy.ts";
 import { MemoryTokens } from "./tokens.ts";
 
 export interface PublishedEvent {
@@ -52,7 +52,11 @@ export interface MemoryLogHooks {
   /** Returns the function that ends the subscription. */
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under an unchecked tenant token, as a plain NATS client can. */
-  publishRaw(tenant: string, payload: Uint8Array, messageId?: string): StoredOperation;
+  publishRaw(
+    tenant: string,
+    payload: Uint8Array,
+    marks?: string | Pick<StoredOperation, "messageId" | "sealed">,
+  ): StoredOperation;
   /**
    * Stores a foreign message or a damaged record, as any client that may publish to a tenant's
    * subject in CHUNKS can.
@@ -204,7 +208,8 @@ interface Stores {
 function hooksOf(stores: Stores): Omit<MemoryLogHooks, "published" | "onEvent"> {
   const { docs, chunks, manifests, deadLetters, leases, availability } = stores;
   return {
-    publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
+    publishRaw: (tenant, payload, marks) =>
+      docs.store(tenant, payload, typeof marks === "string" ? { messageId: marks } : marks),
     putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
     putForeignManifest: (tenant, payload) => manifests.putForeign(tenant, payload),
     putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),
