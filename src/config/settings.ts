@@ -222,7 +222,7 @@ export const settings = {
   FRESHET_DOCUMENT_IDS: setting(
     "keep",
     oneOf(["keep", "refuse"]),
-    "`keep`: ids are stored as they are, whatever they hold; `refuse`: a document whose id holds personal data is rejected. The same on all nodes",
+    "`keep`: ids are stored as they are, whatever they hold; `refuse`: a document is rejected whose id, or one of whose labels, holds personal data. The same on all nodes",
   ),
   FRESHET_LOG_LEVEL: setting(
     "info",

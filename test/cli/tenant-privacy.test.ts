@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { rewrapKeys, rotateKey, setPrivacy } from "../../src/cli/commands/tenant-privacy.ts";
+import { judgeTenantKeys } from "../../src/cli/doctor/tenant-keys.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
@@ -80,6 +81,17 @@ describe("freshet tenant privacy", () => {
     expect(await rewrapKeys({ log, keys: [second] })).toBe(0);
     const alone = vaultOf([second])(log.privacy);
     expect(await alone.open(operation)).toEqual(Buffer.from(payload));
+  });
+
+  it("doctor says whose keys do not open with what is set", async () => {
+    const { log, site } = setUp();
+    expect(await judgeTenantKeys(log, undefined)).toEqual([]);
+    await setPrivacy(site, acme, { encryption: "on" });
+    expect(await judgeTenantKeys(log, "a".repeat(32))).toMatchObject([{ level: "ok" }]);
+    for (const secrets of [undefined, "b".repeat(32)]) {
+      const [finding] = await judgeTenantKeys(log, secrets);
+      expect(finding).toMatchObject({ level: "fail", found: expect.stringContaining("acme") });
+    }
   });
 
   it("asks for the installation's secret, and refuses an erased tenant", async () => {

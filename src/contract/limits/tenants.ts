@@ -25,6 +25,8 @@ export const tenantLimits = {
   wrappedKeyCharsMax: 128,
   /** Secrets in the file of an installation's keys: the one that wraps, and those before it. */
   payloadSecretsMax: 8,
+  /** Tenants that a finding of `freshet doctor` names. */
+  doctorNamesMax: 10,
   /** Operations of raw text that a sweep overwrites for one tenant: each is an fsync. */
   rawPerSweepMax: 2_000,
   /** Resting tenants that a node's status names; it counts the others. */
