@@ -3,11 +3,11 @@
  *
  * Never: removes an operation before its record is in CHUNKS, whatever a tenant asks for.
  *
- *   RR1  ages are counted by the log's clock, and no operation goes before the window of message
+ *   XR1  ages are counted by the log's clock, and no operation goes before the window of message
  *        ids is over: a repetition is known by the operation that it repeats;
- *   RR2  a message is overwritten before it is removed: a purge leaves its bytes in the files;
- *   RR3  what an erase of a document still has to read stays until that erase is done;
- *   RR4  one call removes a bounded number of each tenant; the next one goes on.
+ *   XR2  a message is overwritten before it is removed: a purge leaves its bytes in the files;
+ *   XR3  what an erase of a document still has to read stays until that erase is done;
+ *   XR4  one call removes a bounded number of each tenant; the next one goes on.
  */
 
 import { nextAfter, noVersion, type TenantId, type Version } from "../../src/contract/ids.ts";
@@ -15,9 +15,9 @@ import { limits } from "../../src/contract/limits.ts";
 import type { TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
 import type { Log } from "../../src/log/port.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
-import { passingOver } from "../sweep.ts";
+import { passingOver } from "../passing-over.ts";
 
-/** RR1. Undefined: as long as the installation keeps it; null: for ever. */
+/** XR1. Undefined: as long as the installation keeps it; null: for ever. */
 export function rawKeptMs({ rawMs }: TenantPrivacy): number | null | undefined {
   if (rawMs === undefined || rawMs === null) return rawMs;
   return Math.max(rawMs, 2 * limits.duplicateWindowMs);

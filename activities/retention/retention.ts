@@ -35,7 +35,8 @@ import { isErased, type TenantLife } from "../../src/contract/tenant-life.ts";
 import { noPrivacy } from "../../src/contract/tenant-privacy.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { payDeadLetters } from "../merge/dead-letters.ts";
-import { livesOf, passingOver } from "../sweep.ts";
+import { passingOver } from "../passing-over.ts";
+import { livesOf } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
 import { privacyOf, rawKeptMs } from "./raw.ts";
 

@@ -70,7 +70,7 @@ export async function usageHere(topology: Metered, tenant: TenantId): Promise<Te
   };
 }
 
-/** What the tenant asks for; nothing where it asks for nothing. @throws FreshetError log_unavailable */
+/** What the tenant asks for, if anything. @throws FreshetError log_unavailable */
 export async function rawTextOf(
   { privacy: store }: Pick<Log, "privacy">,
   tenant: TenantId,

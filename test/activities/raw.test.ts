@@ -32,7 +32,7 @@ async function setUp(privacy: TenantPrivacy) {
 }
 
 describe("raw text that a tenant wants gone at once", () => {
-  it("goes to the last operation, when it is decided and its message id is forgotten (RR1)", async () => {
+  it("goes to the last operation, when it is decided and its message id is forgotten (XR1)", async () => {
     const { ports, clock, publish, decide, left } = await setUp({ rawMs: 0 });
     const first = await publish();
     const second = await publish();
@@ -49,7 +49,7 @@ describe("raw text that a tenant wants gone at once", () => {
     expect(await purgeRaw(ports)).toBe(0);
   });
 
-  it("is looked for by each sweep, so many of a tenant at a time (RR4)", async () => {
+  it("is looked for by each sweep, so many of a tenant at a time (XR4)", async () => {
     const { ports, clock, publish, decide, left } = await setUp({ rawMs: 0 });
     let newest = 0 as Version;
     for (let count = 0; count < limits.rawPerSweepMax + 5; count += 1) newest = await publish();
@@ -64,7 +64,7 @@ describe("raw text that a tenant wants gone at once", () => {
     expect(await left()).toEqual([]);
   });
 
-  it("stays while an erase of a document needs it (RR3)", async () => {
+  it("stays while an erase of a document needs it (XR3)", async () => {
     const { ports, log, clock, publish, decide, left } = await setUp({ rawMs: 0 });
     await publish();
     const held = await publish();

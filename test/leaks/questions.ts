@@ -1,7 +1,7 @@
 /** Questions with planted values in everything that an asker can write, on every surface. */
 
 import type { Garden } from "./documents.ts";
-import { get, type LeakSite, post } from "./story.ts";
+import { get, type LeakSite, post } from "./site.ts";
 
 export async function askEverything(
   site: LeakSite,

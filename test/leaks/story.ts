@@ -6,23 +6,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NatsConnection } from "nats";
 import { Garden, plantedDocument, plantedFiles, refusedBodies } from "./documents.ts";
 import { Plants } from "./kinds.ts";
 import { askEverything } from "./questions.ts";
-
-export interface LeakSite {
-  readonly httpUrl: string;
-  readonly nats: NatsConnection;
-  readonly tenant: string;
-  /** An empty folder for files that are ingested: what is in there is no find. */
-  readonly spool: string;
-  /** Runs `freshet …`; what it says. @throws Error unless it ends well */
-  freshet(parameters: readonly string[]): Promise<string>;
-  /** Resolves when everything is in cold and proved to be there. */
-  merge(): Promise<void>;
-  say(line: string): void;
-}
+import { get, type LeakSite, post } from "./site.ts";
 
 export interface Heard {
   readonly garden: Garden;
@@ -72,27 +59,6 @@ export async function tellLeakStory(
   outputs.status.push(await site.freshet(["source", "show", "mapped", "--json"]));
   heard.unsubscribe();
   return { garden, outputs };
-}
-
-export function headersOf({ tenant }: Pick<LeakSite, "tenant">): Record<string, string> {
-  return { "content-type": "application/json", "x-tenant": tenant };
-}
-
-export function post(
-  site: LeakSite,
-  path: string,
-  body: string | object,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<Response> {
-  return fetch(`${site.httpUrl}${path}`, {
-    method: "POST",
-    headers: { ...headersOf(site), ...headers },
-    body: typeof body === "string" ? body : JSON.stringify(body),
-  });
-}
-
-export function get(site: LeakSite, path: string): Promise<Response> {
-  return fetch(`${site.httpUrl}${path}`, { headers: headersOf(site) });
 }
 
 /** One whose mapper works, one whose mapper chokes on the value, one that says it as a reason. */

@@ -23,8 +23,6 @@ export const tenantLimits = {
   payloadKeysMax: 64,
   /** A wrapped key has 80. */
   wrappedKeyCharsMax: 128,
-  /** Secrets in the file of an installation's keys: the one that wraps, and those before it. */
-  payloadSecretsMax: 8,
   /** Tenants that a finding of `freshet doctor` names. */
   doctorNamesMax: 10,
   /** Operations of raw text that a sweep overwrites for one tenant: each is an fsync. */

@@ -24,7 +24,7 @@ const fileEnds = new Set(
     "img bin dat sql sqlite bak tmp pem crt key cert patch diff map wasm node"
   ).split(" "),
 );
-/** Of files that people name after one another: `jane@example.com.pdf` is an address, and its file. */
+/** Of files that are named after people: `jane@example.com.pdf` is an address, and its file. */
 const documentEnds = new Set("txt pdf html htm csv tsv xml json log".split(" "));
 /** `pkg@latest.zip`, `pkg@1.2.3-rc.alpha`: a package with its version. */
 const versionPattern = /^(?:v?\d+\.\d|(?:latest|next|canary|nightly|beta|alpha)\.)/i;
