@@ -74,11 +74,6 @@ function power(base: number, exponent: number): number {
   return result;
 }
 
-export interface Find {
-  readonly name: string;
-  readonly count: number;
-}
-
 export class Scanner {
   readonly #bits = new Uint32Array(2 ** (bitmapBits - 5));
   readonly #byHash = new Map<number, Needle[]>();
