@@ -48,9 +48,8 @@ export function newTenantKey(): PayloadKey {
 }
 
 export function wrapKey(by: PayloadKey, { id, secret }: PayloadKey, tenant: string): string {
-  return encrypt(by.secret, secret, wrapContext(by, id, tenant), randomBytes(nonceBytes)).toString(
-    "base64url",
-  );
+  const [context, nonce] = [wrapContext(by, id, tenant), randomBytes(nonceBytes)];
+  return encrypt(by.secret, secret, { context, nonce }).toString("base64url");
 }
 
 /** Undefined where it is not what was wrapped. */
@@ -79,7 +78,8 @@ export function sealPayload(
           .update(payload)
           .digest()
           .subarray(0, nonceBytes);
-  return { payload: encrypt(key.secret, payload, context, nonce), sealed: `${format} ${key.id}` };
+  const encrypted = encrypt(key.secret, payload, { context, nonce });
+  return { payload: encrypted, sealed: `${format} ${key.id}` };
 }
 
 /** Undefined where anything of it was changed, or it was sealed for another (PS1). */
@@ -106,7 +106,11 @@ const wrapContext = (by: PayloadKey, id: string, tenant: string): Buffer =>
 const payloadContext = (keyId: string, { tenant, messageId }: SealedUnder): Buffer =>
   Buffer.from(JSON.stringify(["freshet/docs", format, keyId, tenant, messageId ?? null]));
 
-function encrypt(key: Uint8Array, plain: Uint8Array, context: Buffer, nonce: Buffer): Buffer {
+function encrypt(
+  key: Uint8Array,
+  plain: Uint8Array,
+  { context, nonce }: { readonly context: Buffer; readonly nonce: Uint8Array },
+): Buffer {
   const cipher = createCipheriv(algorithm, key, nonce);
   cipher.setAAD(context);
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);

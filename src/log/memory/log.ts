@@ -111,16 +111,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const quarantine = new Quarantine({ report: () => {} });
   const privacy = new MemoryPrivacy(availability);
   const vault = options.vault?.(privacy);
-  const docs = new MemoryDocs({ clock, partitions, base, availability }, vault);
   const { createChain } = options;
-  const chunks = new MemoryChunks({
-    clock,
-    partitions,
-    base,
-    availability,
-    quarantine,
-    createChain,
-  });
+  const stream = { clock, partitions, base, availability };
+  const docs = new MemoryDocs(stream, vault);
+  const chunks = new MemoryChunks({ ...stream, quarantine, createChain });
   const manifests = new MemoryManifests(availability, quarantine);
   const deadLetters = new MemoryDeadLetters({
     clock,
