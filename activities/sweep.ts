@@ -11,6 +11,8 @@ import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
 import { isErased, type TenantLife } from "../src/contract/tenant-life.ts";
 import type { MergePorts } from "./context.ts";
+import { passingOver, type SweepStep } from "./passing-over.ts";
+import { purgeRaw } from "./retention/raw.ts";
 
 export interface SweepResult {
   /** Tenants that were looked at, and those of them that were asked to merge. */
@@ -46,7 +48,9 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
   const quietUntilMs = new Map<TenantId, number>();
   return {
     /** At most `sweepTenantsMax` requests; those left out are still due at the next sweep. */
-    signalDueTenants() {
+    async signalDueTenants() {
+      // Each minute, where retention of all else looks once an hour.
+      await purgeRaw(ports);
       const nowMs = clock.monotonicMs();
       for (const [tenant, untilMs] of quietUntilMs) {
         if (untilMs <= nowMs) quietUntilMs.delete(tenant);
@@ -126,37 +130,6 @@ async function eachTenant(
   }
   const { failed, ...result } = counts;
   return failed === 0 ? result : { ...result, failed };
-}
-
-export type SweepStep = "merge" | "retention" | "scrub";
-
-/** Failures that the next tenant would have as well. */
-const sharedFailures: ReadonlySet<ErrorCode> = new Set([
-  "log_unavailable",
-  "log_identity",
-  "temporal_unavailable",
-  "cancelled",
-]);
-
-/**
- * What the work brings; undefined when it failed and the sweep continues. `tenant` may be a token
- * that is no tenant.
- */
-export async function passingOver<Result>(
-  ports: MergePorts,
-  { step, tenant }: { readonly step: SweepStep; readonly tenant: string },
-  work: () => Promise<Result>,
-): Promise<Result | undefined> {
-  try {
-    return await work();
-  } catch (thrown) {
-    ports.signal()?.throwIfAborted();
-    const { code } = toFreshetError(thrown);
-    if (sharedFailures.has(code)) throw thrown;
-    ports.metrics.count("sweep_failures_total", { step });
-    ports.logger.error({ tenant, step, code }, "a sweep passed over a tenant that failed");
-    return undefined;
-  }
 }
 
 /** A tenant's slot is a function of its name: when it was scrubbed need not be remembered. */

@@ -6,6 +6,7 @@
  *        at the confirmed position, as after retention, and no reader needs what lies below;
  *   ED2  the operations go last: the first of them alone says which document it is, so what is cut
  *        off can be repeated until all else is gone;
+ *        Until the receipt they are held against a tenant's own retention, which may be minutes;
  *   ED3  objects and letters of a version above the delete belong to a document that was published
  *        anew: they stay.
  */
@@ -33,6 +34,7 @@ import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import { type ErasureCounts, type SignedReceipt } from "../../src/contract/receipt.ts";
 import { checkServed } from "../../src/contract/tenant-life.ts";
 import { changeLife } from "../../src/log/lives.ts";
+import { changePrivacy } from "../../src/log/privacy.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import { type ErasePorts, notCovered } from "./tenant.ts";
 
@@ -49,6 +51,7 @@ export async function awaitConfirmed(
   checkServed((await log.lives.get(tenant)).life);
   const documentId = await documentOf(ports, request);
   if (documentId === undefined) throw new FreshetError("not_found");
+  await hold(ports, request);
   let end: Position | undefined;
   for (let look = 0; ; look += 1) {
     const last = await log.chunks.last(tenant);
@@ -67,6 +70,22 @@ export async function awaitConfirmed(
   }
 }
 
+/** ED2. */
+async function hold({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
+  const { privacy } = await log.privacy.get(tenant);
+  if (privacy.rawMs === undefined || privacy.rawMs === null) return;
+  await changePrivacy(log.privacy, tenant, (now) => ({
+    ...now,
+    heldFrom: Math.min(version, now.heldFrom ?? version) as Version,
+  }));
+}
+
+async function letGo({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
+  const { privacy } = await log.privacy.get(tenant);
+  if (privacy.heldFrom === undefined || privacy.heldFrom < version) return;
+  await changePrivacy(log.privacy, tenant, ({ heldFrom: _, ...now }) => now);
+}
+
 /** ED2: undefined when the operations are gone, so everything is. */
 async function documentOf(
   { log }: ErasePorts,
@@ -74,7 +93,7 @@ async function documentOf(
 ): Promise<DocumentId | undefined> {
   const [found] = await log.docs.readTenant({ tenant, after: lastBefore(version), max: 1 });
   if (found?.version !== version) return undefined;
-  const text = new TextDecoder().decode(found.payload);
+  const text = new TextDecoder().decode(await log.docs.open(found));
   const { id } = JSON.parse(text) as { readonly id?: unknown };
   return typeof id === "string" && isDocumentId(id) ? id : undefined;
 }
@@ -180,6 +199,7 @@ export async function finishDocument(
   const { tenant, begun, below } = request;
   const left = await lookForDocument(ports, request);
   if (!isNothing(left)) throw new FreshetError("log_unavailable", "something is still there");
+  await letGo(ports, request);
   return ports.sign({
     format: 1,
     kind: "document",

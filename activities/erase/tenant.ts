@@ -86,7 +86,9 @@ export async function removeTenant(ports: ErasePorts, request: EraseRequest): Pr
   const { tenant, below } = request;
   const { log, cold, sources } = ports;
   const signal = ports.signal();
-  // First: what they bring is refused already, and they name the tenant.
+  // First: without its keys nothing that was sealed can be read, wherever a copy of it lies.
+  await log.erasure.remove({ tenant, of: "keys", signal });
+  // What they bring is refused already, and they name the tenant.
   await sources?.eraseTenant(tenant);
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
   for (const of of whole) await log.erasure.remove({ tenant, of, signal, onProgress });
@@ -106,7 +108,9 @@ async function countsOf(
 ): Promise<ErasureCounts> {
   const count = (of: Erasable, bound?: number): Promise<number> =>
     log.erasure.count({ tenant, of, below: bound });
+  const keys = await count("keys");
   return {
+    ...(keys === 0 ? {} : { keys }),
     operations: await count("operations", below?.docs),
     records: await count("records", below?.chunks),
     manifests: await count("manifests"),

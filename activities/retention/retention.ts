@@ -14,12 +14,15 @@
  *        looked at them. Those still owed are written before;
  *   RT6  a tenant that sleeps is not woken: its record says what cold had marked; of an erased one
  *        nothing is kept;
+ *   RT7  a tenant may want its operations kept for another time, or for ever; what it wants gone
+ *        earlier, each sweep takes (raw.ts);
  *   RT5  a tenant whose own state is broken keeps everything, and the others are still looked at.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import {
   isTenantId,
+  noVersion,
   type Partition,
   type Position,
   type TenantId,
@@ -29,10 +32,13 @@ import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Described } from "../../src/contract/merge.ts";
 import { isErased, type TenantLife } from "../../src/contract/tenant-life.ts";
+import { noPrivacy } from "../../src/contract/tenant-privacy.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { payDeadLetters } from "../merge/dead-letters.ts";
-import { livesOf, passingOver } from "../sweep.ts";
+import { passingOver } from "../passing-over.ts";
+import { livesOf } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
+import { privacyOf, rawKeptMs } from "./raw.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
 export interface RetentionCursor {
@@ -72,12 +78,20 @@ export async function purgeOld(
   replayWindowMs: number,
 ): Promise<RetentionResult> {
   const { log } = ports;
-  const sinceMs = (await logNowMs(ports)) - replayWindowMs;
+  const nowMs = await logNowMs(ports);
+  const sinceMs = nowMs - replayWindowMs;
   const young = {
     version: await log.docs.firstSince(sinceMs),
     position: await log.chunks.firstSince(sinceMs),
   };
   const lives = await livesOf(log);
+  const wishes = await privacyOf(log);
+  const youngOf = async (name: string): Promise<Young> => {
+    const keptMs = rawKeptMs(wishes.get(name) ?? noPrivacy);
+    if (keptMs === undefined) return young;
+    const version = keptMs === null ? noVersion : await log.docs.firstSince(nowMs - keptMs);
+    return { ...young, version };
+  };
   const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
   const result = (next: RetentionCursor | null): RetentionResult => {
     const { failed, ...done } = counts;
@@ -86,8 +100,8 @@ export async function purgeOld(
   for await (const cursor of cursorsAfter(ports, after)) {
     ports.signal()?.throwIfAborted();
     const life = lives.get(cursor.name as TenantId);
-    const purged = await passingOver(ports, { step: "retention", tenant: cursor.name }, () =>
-      purgeOne(ports, cursor.name, { young, life }),
+    const purged = await passingOver(ports, { step: "retention", tenant: cursor.name }, async () =>
+      purgeOne(ports, cursor.name, { young: await youngOf(cursor.name), life }),
     );
     counts.tenants += 1;
     if (purged === undefined) counts.failed += 1;

@@ -17,7 +17,7 @@ import type { Isolation } from "../../src/ingest/isolation/port.ts";
 import { embedPrepared } from "../../src/ingest/pipeline.ts";
 import type { Preparation } from "../../src/ingest/preparation/port.ts";
 import type { Prepared } from "../../src/ingest/prepare-payload.ts";
-import type { Log, StoredOperation } from "../../src/log/port.ts";
+import type { DocsLog, Log, StoredOperation } from "../../src/log/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { Deadline } from "../../src/runtime/deadline.ts";
@@ -29,7 +29,7 @@ import type { WriterQuotas } from "./turn.ts";
 
 export interface ProcessorOptions {
   readonly tenant: TenantId;
-  readonly log: Pick<Log, "documentTextBytesMax">;
+  readonly log: Pick<Log, "documentTextBytesMax"> & { readonly docs: Pick<DocsLog, "open"> };
   readonly preparation: Pick<Preparation, "prepare">;
   readonly embedder: Pick<Mailbox<EmbedderMessage>, "put">;
   /** Undefined where that signal is off. */
@@ -65,14 +65,17 @@ export class OperationProcessor {
 
   /** Rejects only when this life ends meanwhile; anything else is an outcome or a fault. */
   async process(
-    operation: KeptOperation,
+    kept: KeptOperation,
     { suspect, span = noSpan }: { readonly suspect: boolean; readonly span?: Span },
   ): Promise<Outcome | Fault> {
     const { logger, tenant } = this.#options;
-    const refused = tooLarge(operation);
+    const refused = tooLarge(kept);
     if (refused !== undefined) return refused;
     let documentId: DocumentId | null = null;
+    let operation: StoredOperation = kept;
     try {
+      const payload = await this.#retrying(() => this.#options.log.docs.open(kept));
+      operation = { ...kept, payload };
       if (suspect) return await this.#isolated(operation);
       const named = (id: DocumentId): void => {
         documentId = id;
@@ -83,8 +86,11 @@ export class OperationProcessor {
       if (this.#context.signal.aborted) throw error;
       // The text itself stays out of log lines (I10): its version is enough to find it.
       const { code, message: cause } = error;
-      const { version } = operation;
+      const { version } = kept;
       logger.warn({ tenant, version, code, cause }, "a document could not be processed");
+      // One that cannot be opened, or may not come in plain, says nothing of its neighbours.
+      if (code === "payload_unreadable" || code === "payload_plain")
+        return { kind: "reject", documentId: null, reason: code, message: cause };
       if (code === "embedding_failed") return failedOutcome(documentId ?? this.#idIn(operation));
       return { kind: "fault", documentId, error };
     }

@@ -24,6 +24,8 @@ export interface Addresses {
   /** How the addresses are reached: credentials and TLS. */
   readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
   readonly api?: Links["api"] | undefined;
+  /** Wraps the keys of tenants whose documents are sealed. */
+  readonly payloadKey?: Config["payloadKey"];
   /** Whether, and under which key, commands that change something write it down. */
   readonly audit?: Config["audit"] | undefined;
   /** Reads files that have no text of their own. */
@@ -69,6 +71,7 @@ export function resolveAddresses(
     dataDir: dataFolder(env),
     links: { nats, temporal },
     api: config.api,
+    payloadKey: config.payloadKey,
     audit: config.audit,
     parser: config.parser,
   };

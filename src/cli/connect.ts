@@ -24,7 +24,7 @@ export interface PublisherConnection {
   /** For those who count what became of a tenant's documents. */
   readonly chunks: Pick<ChunksLog, "first" | "last" | "headers" | "read">;
   /** For those who look at what was refused, and publish it again. */
-  readonly docs: Pick<DocsLog, "publish" | "readTenant">;
+  readonly docs: Pick<DocsLog, "publish" | "readTenant" | "open">;
   readonly deadLetters: Pick<DeadLetterLog, "list" | "get">;
   readonly audit: AuditLog;
   close(): Promise<void>;
@@ -45,7 +45,13 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
 }
 
 async function openLog(addresses: Addresses, connectMs: number = limits.cliConnectMs) {
-  const { connectNatsLog } = await import("../log/nats/log.ts");
+  const [{ connectNatsLog }, { installationKeys }, { KeyVault }] = await Promise.all([
+    import("../log/nats/log.ts"),
+    import("../log/guard/payload-seal.ts"),
+    import("../log/guard/payload-vault.ts"),
+  ]);
+  const keys = installationKeys(addresses.payloadKey?.());
+  const around = { keys, clock: systemClock, metrics: silentMetrics };
   try {
     return await connectNatsLog({
       ...addresses.links?.nats,
@@ -56,6 +62,7 @@ async function openLog(addresses: Addresses, connectMs: number = limits.cliConne
       // A log is begun by an engine, with its partitions and its replicas, which stay for good.
       creates: false,
       clock: systemClock,
+      vault: (store) => new KeyVault({ store, ...around }),
     });
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {

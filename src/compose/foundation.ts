@@ -13,6 +13,8 @@ import type { ModelShape } from "../embedding/model-shape.ts";
 import type { Embedder } from "../embedding/port.ts";
 import { guardedLog } from "../log/guard/guarded-log.ts";
 import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
+import { installationKeys } from "../log/guard/payload-seal.ts";
+import { KeyVault } from "../log/guard/payload-vault.ts";
 import { connectNatsLog } from "../log/nats/log.ts";
 import { connectReplies } from "../log/nats/replies.ts";
 import { createLogger } from "../observe/logs.ts";
@@ -74,6 +76,7 @@ export async function connectLog(
   role: string,
 ): Promise<{ readonly log: NatsLog; readonly trust: LogIdentityMonitor }> {
   const { config, clock, logger, metrics } = base;
+  const keys = installationKeys(config.payloadKey?.());
   const log = await connectNatsLog({
     ...config.nats,
     servers: config.nats.url,
@@ -82,6 +85,7 @@ export async function connectLog(
     clock,
     logger,
     metrics,
+    vault: (store) => new KeyVault({ store, keys, clock, metrics }),
   });
   const seen = stack.push("log", base.seams.log?.(log) ?? log, (part) => part.close());
   const { onReconnect } = seen;

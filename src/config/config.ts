@@ -83,6 +83,8 @@ export interface Config extends Links {
   readonly replayWindowMs: number;
   /** Secret of redaction, the same on all nodes; undefined means one that the log keeps. */
   readonly redactionKey: Secret | undefined;
+  /** Wraps the keys of tenants; undefined: nothing is sealed or opened. */
+  readonly payloadKey: Secret | undefined;
   /** The lane of names; undefined where it is off. */
   readonly names: { readonly modelDir: string | undefined } | undefined;
   readonly documentIds: Value<"FRESHET_DOCUMENT_IDS">;
@@ -212,6 +214,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     hotKeptBytes: present("FRESHET_HOT_KEPT_BYTES"),
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
     redactionKey: secretIn(values, "FRESHET_REDACTION_KEY"),
+    payloadKey: secretIn(values, "FRESHET_PAYLOAD_KEY"),
     names:
       present("FRESHET_REDACT_NAMES") === "off"
         ? undefined

@@ -197,6 +197,18 @@ export const settings = {
     text,
     "file with `FRESHET_REDACTION_KEY`; read once, at the start",
   ),
+  FRESHET_PAYLOAD_KEY: setting(
+    undefined,
+    text
+      .regex(/^\S{32,}(?:\s+\S{32,}){0,7}$/)
+      .meta({ expected: "secrets of at least 32 characters, each on a line" }),
+    "secrets that wrap the keys of tenants whose documents DOCS holds sealed, the same on all nodes, merge workers and for `freshet`: the first one wraps, all of them open ([tenants](tenants.md#sealed-documents)); unset: nothing is sealed",
+  ),
+  FRESHET_PAYLOAD_KEY_FILE: setting(
+    undefined,
+    text,
+    "file with `FRESHET_PAYLOAD_KEY`; read once, at the start",
+  ),
   FRESHET_REDACT_NAMES: setting(
     "off",
     oneOf(["off", "model"]),
@@ -210,7 +222,7 @@ export const settings = {
   FRESHET_DOCUMENT_IDS: setting(
     "keep",
     oneOf(["keep", "refuse"]),
-    "`keep`: ids are stored as they are, whatever they hold; `refuse`: a document whose id holds personal data is rejected. The same on all nodes",
+    "`keep`: ids are stored as they are, whatever they hold; `refuse`: a document is rejected whose id, or one of whose labels, holds personal data. The same on all nodes",
   ),
   FRESHET_LOG_LEVEL: setting(
     "info",

@@ -72,6 +72,23 @@ export const errorTable = {
     retryable: false,
     summary: "min_seq belongs to another incarnation of the log",
   },
+  payload_key_unavailable: {
+    status: 503,
+    retryable: true,
+    summary:
+      "the tenant's documents are sealed, and this process has not the key (FRESHET_PAYLOAD_KEY_FILE)",
+  },
+  payload_unreadable: {
+    status: 422,
+    retryable: false,
+    summary: "a sealed document was changed, or its key is destroyed",
+  },
+  payload_plain: {
+    status: 422,
+    retryable: false,
+    summary:
+      "the tenant takes sealed documents only: publish over HTTP, api.<tenant>.publish or freshet ingest",
+  },
   duplicate_id: { status: 409, retryable: false, summary: "the idempotency key was used before" },
   document_too_large: {
     status: 413,

@@ -58,6 +58,8 @@ export interface CounterLabels {
   readonly sweep_failures_total: "step";
   /** Messages that retention removed. */
   readonly purged_total: "stream";
+  /** Payloads that could not be sealed or opened. reason: an error code */
+  readonly payload_failures_total: "reason";
   /** Messages of the log that a reader could not use and passed over, each once a process. */
   readonly records_quarantined_total: "stream";
   /** surface: service, peer */

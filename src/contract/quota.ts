@@ -201,6 +201,10 @@ export const tenantUsageSchema = z.object({
   model_tokens_today: z.int(),
   /** Absent from a node of an older release. */
   model_seconds_today: z.number().optional(),
+  /** How long DOCS keeps raw text, null: for ever; absent: for the replay window. */
+  raw_retention_ms: z.int().nullable().optional(),
+  /** Whether DOCS holds it sealed; absent: in plain text. */
+  encryption: z.enum(["on", "required"]).optional(),
   /** Only what is limited. */
   quota: quotaSchema,
   /** Of what is limited: what is left of it now. */

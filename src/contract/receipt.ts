@@ -16,6 +16,8 @@ const countsSchema = z.strictObject({
   sources: count.optional(),
   /** Absent in receipts from before there was any. */
   feedback: count.optional(),
+  /** Records of keys, which are destroyed; absent where there are none. */
+  keys: count.optional(),
   /** Objects of the document; of a whole tenant 1 for its shard, which goes as a whole. */
   cold: count,
 });

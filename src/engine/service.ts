@@ -28,7 +28,7 @@ import { ask } from "../runtime/reply.ts";
 import { eventsAfter } from "./events.ts";
 import { type FeedbackParts, feedbackOf } from "./feedback.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
-import { admitAtOwner, admitHere, usageHere } from "./usage.ts";
+import { admitAtOwner, admitHere, rawTextOf, usageHere } from "./usage.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
@@ -131,7 +131,8 @@ export function createLocalService({
     },
     usage: async (tenant) => {
       await trust.pass();
-      return usageHere(topology, tenant);
+      const usage = await usageHere(topology, tenant);
+      return { ...usage, ...(await rawTextOf(log, tenant)) };
     },
   };
 }

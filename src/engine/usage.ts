@@ -10,6 +10,7 @@ import type { Topology } from "../../actors/topology/topology.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import type { QuotaUser, TenantUsage } from "../contract/quota.ts";
+import type { Log } from "../log/port.ts";
 
 type Metered = Pick<Topology, "isOwner" | "quotas" | "refusalOfMore" | "held" | "directory">;
 
@@ -66,5 +67,17 @@ export async function usageHere(topology: Metered, tenant: TenantId): Promise<Te
     model_seconds_today: modelToday.ms / 1000,
     quota,
     left: { ...left, ...amounts },
+  };
+}
+
+/** What the tenant asks for, if anything. @throws FreshetError log_unavailable */
+export async function rawTextOf(
+  { privacy: store }: Pick<Log, "privacy">,
+  tenant: TenantId,
+): Promise<Pick<TenantUsage, "raw_retention_ms" | "encryption">> {
+  const { rawMs, encryption } = (await store.get(tenant)).privacy;
+  return {
+    ...(rawMs === undefined ? {} : { raw_retention_ms: rawMs }),
+    ...(encryption === undefined ? {} : { encryption }),
   };
 }

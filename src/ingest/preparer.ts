@@ -28,7 +28,10 @@ export interface PreparedDocument {
   readonly refusal?: string | undefined;
 }
 
-/** Ids name documents and are not redacted; what to do with one that holds personal data. */
+/**
+ * Ids name documents, and labels groups: neither is redacted. What to do with one that holds
+ * personal data.
+ */
 export type IdPolicy = "keep" | "refuse";
 
 export type Preparer = (operation: UpsertOperation) => PreparedDocument | Promise<PreparedDocument>;
@@ -137,16 +140,24 @@ function assemble(
     info,
     chunks: chunkText({ text, title, tokenizer }),
     redactor: redactor.version,
-    ...(ids === "refuse" ? refusalOf(operation.id, redactor) : {}),
+    ...(ids === "refuse" ? refusalOf(operation, redactor) : {}),
   };
 }
 
 /** Names the kinds, never the value. */
-function refusalOf(id: string, redactor: Redactor): Pick<PreparedDocument, "refusal"> {
-  const { counts } = redactor.redact(id);
-  const found = Object.entries(counts).filter(([, count]) => count > 0);
-  if (found.length === 0) return {};
-  return { refusal: `id: holds personal data (${found.map(([kind]) => kind).join(", ")})` };
+function refusalOf(
+  { id, acl = [] }: UpsertOperation,
+  redactor: Redactor,
+): Pick<PreparedDocument, "refusal"> {
+  // A control character stands in no label, so that no two of them make one value.
+  for (const [field, text] of Object.entries({ id, acl: acl.join("\n\n") })) {
+    const { counts } = redactor.redact(text);
+    const found = Object.entries(counts).filter(([, count]) => count > 0);
+    if (found.length === 0) continue;
+    const kinds = found.map(([kind]) => kind).join(", ");
+    return { refusal: `${field}: holds personal data (${kinds})` };
+  }
+  return {};
 }
 
 function charsOf({ text, title = "", source = "", metadata = {} }: UpsertOperation): number {

@@ -43,11 +43,11 @@ export async function pageOf(
 
 /** What the publisher sent; undefined when DOCS does not hold it any more. */
 export async function payloadOf(
-  docs: Pick<DocsLog, "readTenant">,
+  docs: Pick<DocsLog, "readTenant" | "open">,
   tenant: TenantId,
   version: Version,
 ): Promise<Uint8Array | undefined> {
   const after = (version - 1) as Version;
   const [operation] = await docs.readTenant({ tenant, after, max: 1 });
-  return operation?.version === version ? operation.payload : undefined;
+  return operation?.version === version ? docs.open(operation) : undefined;
 }

@@ -16,7 +16,7 @@ import type { DeadLetter } from "./dead-letter-port.ts";
 import type { ChunksLog, DocsLog } from "./port.ts";
 
 export interface ReplayLog {
-  readonly docs: Pick<DocsLog, "publish" | "readTenant">;
+  readonly docs: Pick<DocsLog, "publish" | "readTenant" | "open">;
   readonly chunks: Pick<ChunksLog, "last" | "headers">;
 }
 
@@ -57,7 +57,14 @@ async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promi
     if (newest === undefined) return skipped("the log does not hold what came after it any more");
     if ((newest.get(documentId) ?? 0) > version) return skipped(later);
   }
-  const payload = await payloadOf(log.docs, tenant, version);
+  let payload: Uint8Array | undefined;
+  try {
+    payload = await payloadOf(log.docs, tenant, version);
+  } catch (thrown) {
+    const error = toFreshetError(thrown);
+    if (error.code !== "payload_unreadable" && error.code !== "payload_plain") throw thrown;
+    return skipped(error.message);
+  }
   if (payload === undefined) return skipped(noPayload);
   const { seq } = await log.docs.publish({
     tenant,

@@ -2,7 +2,10 @@
 
 import type { TenantId, Version } from "../contract/ids.ts";
 
-/** DOCS, CHUNKS, manifests and what lies beside them, heads pieces, dead letters, feedback. */
+/**
+ * DOCS, CHUNKS, manifests and what lies beside them, heads pieces, dead letters, feedback, and the
+ * keys under which DOCS holds what was published, with all else that the tenant asked for.
+ */
 export const erasable = [
   "operations",
   "records",
@@ -10,6 +13,7 @@ export const erasable = [
   "heads",
   "letters",
   "feedback",
+  "keys",
 ] as const;
 export type Erasable = (typeof erasable)[number];
 
@@ -19,6 +23,8 @@ export interface ErasureRequest {
   /** Only sequences below it; of letters: the version of the only one. All when absent. */
   readonly below?: number | undefined;
   readonly version?: Version | undefined;
+  /** The oldest so many, of each subject. */
+  readonly max?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called now and then with how many are gone. */
   readonly onProgress?: ((removed: number) => void) | undefined;

@@ -33,6 +33,7 @@ import type { Erasure } from "./erasure-port.ts";
 import type { FeedbackLog } from "./feedback-port.ts";
 import type { LeaseStore } from "./lease-port.ts";
 import type { LifeStore } from "./life-port.ts";
+import type { PrivacyStore } from "./privacy-port.ts";
 
 /** One message of DOCS, as a publisher sent it. */
 export interface StoredOperation {
@@ -49,6 +50,8 @@ export interface StoredOperation {
   readonly messageId?: string | undefined;
   /** Set for the replay of a dead letter. */
   readonly replay?: Replay | undefined;
+  /** Format and key of a payload that is sealed; `open` makes it what was published. */
+  readonly sealed?: string | undefined;
   /** The publisher's trace (W3C `traceparent`), which the operation's own continues. */
   readonly traceparent?: string | undefined;
 }
@@ -73,7 +76,7 @@ export interface DocsLog {
    * id that was used: ids are compared by the tenant's owner, within the tenant. A log that
    * compared them would let one tenant's id swallow another's document.
    * @throws FreshetError overloaded (stream full), document_too_large, log_unavailable (outcome
-   * unknown)
+   * unknown), payload_key_unavailable (it is to be sealed, and cannot be)
    */
   publish(message: {
     readonly tenant: TenantId;
@@ -82,6 +85,13 @@ export interface DocsLog {
     readonly replay?: Replay | undefined;
     readonly traceparent?: string | undefined;
   }): Promise<PublishResult>;
+  /**
+   * The payload of an operation that was read, as it was published: where the tenant wants that,
+   * DOCS holds it under a key of the tenant.
+   * @throws FreshetError payload_key_unavailable, log_unavailable (passing); payload_unreadable,
+   * payload_plain (they never pass)
+   */
+  open(operation: StoredOperation): Promise<Uint8Array>;
   /**
    * Operations of a partition from `from` on (inclusive), in order and without end until the signal
    * aborts.
@@ -293,6 +303,7 @@ export interface Log {
   readonly attempts: AttemptJournal;
   readonly tokens: TokenJournal;
   readonly lives: LifeStore;
+  readonly privacy: PrivacyStore;
   readonly erasure: Erasure;
   readonly feedback: FeedbackLog;
   readonly events: EventSink;

@@ -102,6 +102,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "tenants that a sweep passed over because of a failure of theirs",
     labels: ["step"],
   },
+  payload_failures_total: {
+    help: "payloads of DOCS that could not be sealed or opened",
+    labels: ["reason"],
+  },
   purged_total: { help: "messages that retention removed from a stream", labels: ["stream"] },
   records_quarantined_total: {
     help: "messages of the log that are foreign or not readable, each once a process",

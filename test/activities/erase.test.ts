@@ -50,6 +50,30 @@ describe("an erase of a tenant", () => {
     await runMerge(world.ports, neighbour);
   });
 
+  it("destroys its keys before anything else is removed, and counts them", async () => {
+    const world = await filledWorld();
+    const wrapped = { id: "0".repeat(16), by: "1".repeat(16), wrapped: "w", atMs: 1 };
+    await world.log.privacy.put(acme, { encryption: "on", keys: [wrapped] }, 0);
+    const removed: string[] = [];
+    const { erasure } = world.log;
+    const log = {
+      ...world.log,
+      erasure: {
+        ...erasure,
+        remove: (request: Parameters<typeof erasure.remove>[0]) => {
+          removed.push(request.of);
+          return erasure.remove(request);
+        },
+      },
+    };
+    const ports = { ...erasePorts(world), log };
+    const signed = await eraseTenantStory(durable()(ports), input, noSleep);
+    expect(removed[0]).toBe("keys");
+    expect(signed.receipt.found.keys).toBe(1);
+    expect(verifyReceipt(signed).kind).toBe("valid");
+    expect(await world.log.privacy.get(acme)).toMatchObject({ privacy: {} });
+  });
+
   it("ends alike when it is killed at any call, before or after its effect (I1)", async () => {
     const counted = await filledWorld();
     const counting = dyingPorts(counted, 0, "before");
@@ -205,6 +229,18 @@ describe("an erase of a document", () => {
         expect(await runMerge(world.ports), what).toMatchObject({ kind: "merged" });
       }
     }
+  });
+
+  it("holds what says which document it is, however early raw text goes, until it is done", async () => {
+    const world = await filledWorld();
+    await world.log.privacy.put(acme, { rawMs: 0 }, 0);
+    const request = await deleteAlpha(world);
+    const steps = durable()(erasePorts(world));
+    await steps.awaitConfirmed(request);
+    const held = async () => (await world.log.privacy.get(acme)).privacy;
+    expect(await held()).toEqual({ rawMs: 0, heldFrom: request.version });
+    await eraseDocumentStory(steps, request, noSleep);
+    expect(await held()).toEqual({ rawMs: 0 });
   });
 
   it("keeps what was published anew under the same id", async () => {

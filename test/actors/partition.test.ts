@@ -135,6 +135,7 @@ it("P2: an operation that comes between the log's end and the tenants' recovery 
       ...log,
       docs: {
         publish: (message) => log.docs.publish(message),
+        open: (operation) => log.docs.open(operation),
         read: (options) => log.docs.read(options),
         readTenant: (options) => log.docs.readTenant(options),
         messageIds: (options) => log.docs.messageIds(options),

@@ -35,6 +35,7 @@ export interface BenchEngine {
   /** Of all engines. */
   readonly httpUrls: readonly string[];
   readonly natsUrl: string;
+  readonly temporal: { readonly address: string; readonly namespace: string };
   /** The engine as another tenant asks it. */
   engineOf(tenant: TenantId): Engine;
   /** As `publish`, for another tenant; resolves when the document is visible there. */
@@ -92,6 +93,7 @@ export async function startBenchEngine(
       httpUrl,
       httpUrls: freshet.nodes.map((node) => node.httpUrl),
       natsUrl: addresses.nats,
+      temporal: addresses.temporal,
       engineOf: (other) => connectEngine(addresses, other),
       publishAs: async (other, { id, text }) => {
         const payload = new TextEncoder().encode(JSON.stringify({ id, text }));

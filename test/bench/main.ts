@@ -26,6 +26,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   fairness: async () => (await import("./fairness.ts")).benchFairness,
   tenants: async () => (await import("./tenants.ts")).benchTenants,
   growth: async () => (await import("./growth.ts")).benchGrowth,
+  leaks: async () => (await import("./leaks.ts")).benchLeaks,
   heads: async () => (await import("./heads.ts")).benchHeads,
   recovery: async () => (await import("./recovery.ts")).benchRecovery,
   recency: async () => (await import("./recency.ts")).benchRecency,
@@ -57,6 +58,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
              to 1,000 tenants, an idle engine with as many; starts the same; --files 100 stops at 100 tenants
   growth     costs of a document and a question, and bytes on disk, by chunks in cold; cost of a document by
              engines; starts the same; --chunks 1k,10k,100k,1000k names the sizes
+  leaks      values that were to be redacted, planted in 10,000 documents (--files says another number),
+             their files and questions: found in what an engine says, and in all files of all servers
   heads      memory of heads, and bytes of them that a merge writes for each change, 10k to 1M documents
   recovery   replay after kill -9 against ingest, and merges against bare writes; starts the same
   recency    "what is the latest on ...": hit@1 with recency against without, on dated changelogs
@@ -99,7 +102,7 @@ function program(): Command {
     .addOption(
       new Option(
         "--files <count>",
-        "mirror: how many files the folder begins with; tenants: how many",
+        "mirror: how many files the folder begins with; tenants: how many; leaks: documents",
       ).argParser((value) => {
         const count = Number(value);
         if (Number.isSafeInteger(count) && count > 0) return count;

@@ -13,6 +13,8 @@ const targets: Readonly<Record<string, Target>> = {
   "acl.hot_vs_none.": atMost(1.3),
   "acl.cold_vs_none.": atMost(1.3),
   "acl.leaks": atMost(0),
+  "leaks.found": atMost(0),
+  "leaks.blind": atMost(0),
   "traces.off.": atMost(1.005),
   "traces.sampled.": atMost(1.02),
   "embed.worker_vs_raw": atLeast(0.95),

@@ -56,6 +56,7 @@ function engine(log: MemoryLog = memory): Engine {
       docs: {
         lastSequence: () => log.docs.lastSequence(),
         readTenant: (options) => log.docs.readTenant(options),
+        open: (operation) => log.docs.open(operation),
         async publish(message) {
           running += 1;
           made.most = Math.max(made.most, running);

@@ -100,10 +100,10 @@ describe("preparation", () => {
 });
 
 describe("ids that hold personal data", () => {
-  const payload = (id: string): Uint8Array =>
-    new TextEncoder().encode(JSON.stringify({ id, text: "Some text." }));
-  const prepared = (id: string, ids: "keep" | "refuse") =>
-    preparePayload(payload(id), {
+  const payload = (id: string, acl?: readonly string[]): Uint8Array =>
+    new TextEncoder().encode(JSON.stringify({ id, text: "Some text.", acl }));
+  const prepared = (id: string, ids: "keep" | "refuse", acl?: readonly string[]) =>
+    preparePayload(payload(id, acl), {
       documentTextBytesMax: 1_000,
       prepare: createPreparer({ tokenizer: createMemoryTokenizer(), redactor: testRedactor, ids }),
       named: () => {},
@@ -122,6 +122,13 @@ describe("ids that hold personal data", () => {
       message: "id: holds personal data (CARD)",
     });
     expect(await prepared("guides/1.128.1.0.md", "refuse")).toMatchObject({ kind: "prepared" });
+    expect(await prepared("guide", "refuse", ["staff", "user:jane@example.com"])).toEqual({
+      kind: "reject",
+      documentId: null,
+      reason: "invalid_document",
+      message: "acl: holds personal data (EMAIL)",
+    });
+    expect(await prepared("guide", "refuse", ["staff"])).toMatchObject({ kind: "prepared" });
   });
 });
 

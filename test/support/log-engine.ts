@@ -48,6 +48,7 @@ export class LogEngine {
       docs: {
         lastSequence: () => memory.docs.lastSequence(),
         readTenant: (options) => memory.docs.readTenant(options),
+        open: (operation) => memory.docs.open(operation),
         publish: (message) =>
           this.onPublish(async () => {
             const receipt = await memory.docs.publish(message);

@@ -22,6 +22,7 @@ import {
   checkTemporal,
   checkWeaviate,
 } from "../doctor/servers.ts";
+import { checkTenantKeys } from "../doctor/tenant-keys.ts";
 import { CliError } from "../exit.ts";
 import { wholeNumber, withJson } from "../options.ts";
 import { printable } from "../print.ts";
@@ -83,6 +84,7 @@ async function examine(
     ["folders", () => checkFolders(dataFolder(env), cacheOf(used))],
     ["files of secrets", () => checkSecrets(used, dataFolder(env))],
     ["keys", () => checkKeys(used, systemClock.nowMs())],
+    ["keys of tenants", () => checkTenantKeys(asked)],
     ["model", () => checkModel(used)],
   ];
   const found = await Promise.all(checks.map(([what, check]) => bounded(what, check, timeoutMs)));

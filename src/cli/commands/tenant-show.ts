@@ -7,6 +7,7 @@ import { connectEngine } from "../http-client.ts";
 import { tenantValue, withEngine } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
+import { keptFor } from "./tenant-privacy.ts";
 
 interface ShowOptions {
   readonly url?: string;
@@ -44,8 +45,15 @@ export function usageLines(usage: TenantUsage): readonly string[] {
     `last minute: ${minute.documents} operations, ${mebibytes(minute.bytes)}, ${minute.questions} questions`,
     `today: ${usage.model_tokens_today} tokens of language models${secondsOf(usage)}`,
     ...(behind === 0 ? [] : [`${behind} operations wait in the log`]),
+    ...rawLines(usage),
     ...quotaLines(usage),
   ];
+}
+
+function rawLines({ raw_retention_ms: rawMs, encryption }: TenantUsage): readonly string[] {
+  if (rawMs === undefined && encryption === undefined) return [];
+  const kept = keptFor(rawMs === undefined ? {} : { rawMs });
+  return [`raw text is kept ${kept}; encryption ${encryption ?? "off"}`];
 }
 
 function secondsOf({ model_seconds_today: seconds }: TenantUsage): string {

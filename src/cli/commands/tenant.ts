@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Terminal } from "../terminal.ts";
 import { addTenantAccounts } from "./tenant-accounts.ts";
 import { addTenantLife } from "./tenant-life.ts";
+import { addTenantPrivacy } from "./tenant-privacy.ts";
 import { addTenantShow } from "./tenant-show.ts";
 
 export function addTenant(program: Command, terminal: Terminal): void {
@@ -13,4 +14,5 @@ export function addTenant(program: Command, terminal: Terminal): void {
   addTenantAccounts(tenant, terminal);
   addTenantShow(tenant, terminal);
   addTenantLife(tenant, terminal);
+  addTenantPrivacy(tenant, terminal);
 }

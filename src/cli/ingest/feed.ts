@@ -11,7 +11,7 @@ export interface EventFeed {
 }
 
 export interface IngestLog extends StateLog {
-  readonly docs: Pick<DocsLog, "publish" | "lastSequence" | "readTenant">;
+  readonly docs: Pick<DocsLog, "publish" | "lastSequence" | "readTenant" | "open">;
   /** Which log it is. */
   readonly deployment: string;
   readonly events: EventFeed;

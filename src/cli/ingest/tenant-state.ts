@@ -31,7 +31,7 @@ import type { ChunksLog, DocsLog, ManifestStore, StoredOperation } from "../../l
 
 /** The parts of the log that say what a tenant has. */
 export interface StateLog {
-  readonly docs: Pick<DocsLog, "readTenant">;
+  readonly docs: Pick<DocsLog, "readTenant" | "open">;
   readonly chunks: Pick<ChunksLog, "first" | "last" | "headers">;
   readonly manifests: Pick<ManifestStore, "get" | "getPiece">;
   readonly documentTextBytesMax: number;
@@ -112,7 +112,7 @@ export class TenantState {
     const { tenant, log } = this.#options;
     const after = Math.max(version - 1, 0) as Version;
     const [operation] = await log.docs.readTenant({ tenant, after, max: 1 });
-    return operation?.version === version ? operation.payload : undefined;
+    return operation?.version === version ? log.docs.open(operation) : undefined;
   }
 
   async #load(): Promise<void> {

@@ -17,6 +17,16 @@ export const tenantLimits = {
   sleepLookEveryMs: 30 * secondMs,
   /** Tenants that a partition puts to sleep at one look: each costs some requests. */
   sleepsPerLookMax: 64,
+  /** How long a node goes by what it knows of a tenant's keys: one read for all tenants. */
+  payloadKeysKnownMs: 2 * secondMs,
+  /** Keys of a tenant; each seals until the next one, and opens for good. */
+  payloadKeysMax: 64,
+  /** A wrapped key has 80. */
+  wrappedKeyCharsMax: 128,
+  /** Tenants that a finding of `freshet doctor` names. */
+  doctorNamesMax: 10,
+  /** Operations of raw text that a sweep overwrites for one tenant: each is an fsync. */
+  rawPerSweepMax: 2_000,
   /** Resting tenants that a node's status names; it counts the others. */
   restingShownMax: 100,
 } as const;

@@ -83,11 +83,19 @@ function plain(result: unknown): unknown {
 function explain(thrown: unknown, text: string): string {
   const { message, position, code } = thrown as Readonly<Record<string, unknown>>;
   const said = typeof message === "string" ? message : "it failed";
-  const says = withoutValues(said, thrown).split("\n")[0];
-  // D3137 is $error() and D3141 $assert(): their text is the expression's own.
+  const isOwn = code === "D3137" || code === "D3141";
+  const says = (isOwn ? ownWords(said, text) : withoutValues(said, thrown)).split("\n")[0];
   const place = typeof position === "number" ? `${placeOf(text, position)}: ` : "";
   const coded = typeof code === "string" && code !== "D3137" ? ` (${code})` : "";
   return `${place}${says ?? ""}${coded}`.slice(0, limits.sourceFailureCharsMax);
+}
+
+/**
+ * What $error() and $assert() were told to say: a text of the expression, or what it made of the
+ * event, which is not told (I10).
+ */
+function ownWords(said: string, text: string): string {
+  return text.includes(said) ? said : "the expression refuses the event";
 }
 
 /** Its messages quote what they met, which is the event's content (I10). */

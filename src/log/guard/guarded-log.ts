@@ -17,6 +17,7 @@ export function guardedLog<Guarded extends Log>(
   monitor: LogIdentityMonitor,
 ): Guarded {
   const { docs, chunks, manifests, attempts, tokens, deadLetters, lives, erasure, feedback } = log;
+  const { privacy } = log;
   const checked = checkedBy(monitor);
   return {
     ...log,
@@ -40,6 +41,9 @@ export function guardedLog<Guarded extends Log>(
     lives: mapCalls(lives, checked, {
       all: () => whileTrusted(monitor, () => lives.all()),
       watch: (signal) => endless(monitor, signal, (until) => lives.watch(until)),
+    }),
+    privacy: mapCalls(privacy, checked, {
+      all: () => whileTrusted(monitor, () => privacy.all()),
     }),
     feedback: mapCalls(feedback, checked, {}),
     erasure: mapCalls(erasure, checked, {}),

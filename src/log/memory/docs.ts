@@ -12,19 +12,22 @@ import {
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { traceparentOf } from "../../contract/tracing.ts";
+import type { PayloadVault } from "../payload-port.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
 import { checkReadStart } from "../read-start.ts";
 import { TenantStream, type TenantStreamOptions } from "./tenant-stream.ts";
 
 /** What a message of DOCS says besides its document. */
-type Marks = Pick<StoredOperation, "messageId" | "replay" | "traceparent">;
+type Marks = Pick<StoredOperation, "messageId" | "replay" | "traceparent" | "sealed">;
 
 export class MemoryDocs implements DocsLog {
   readonly #options: TenantStreamOptions;
   readonly #stream: TenantStream<Version, StoredOperation>;
+  readonly #vault: PayloadVault | undefined;
 
-  constructor(options: TenantStreamOptions) {
+  constructor(options: TenantStreamOptions, vault?: PayloadVault) {
     this.#options = options;
+    this.#vault = vault;
     this.#stream = new TenantStream(options, version(options.base));
   }
 
@@ -32,7 +35,12 @@ export class MemoryDocs implements DocsLog {
     return this.#stream.lastSeq;
   }
 
-  async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+  async open(operation: StoredOperation): Promise<Uint8Array> {
+    return this.#vault === undefined ? operation.payload : await this.#vault.open(operation);
+  }
+
+  async publish(plain: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+    const message = { ...plain, ...(await this.#vault?.seal(plain)) };
     await this.#options.availability.pass();
     if (message.payload.byteLength > limits.docsMessageBytesMax) {
       throw new FreshetError("document_too_large");
@@ -42,13 +50,14 @@ export class MemoryDocs implements DocsLog {
   }
 
   store(tenant: string, payload: Uint8Array, marks: Marks = {}): StoredOperation {
-    const { messageId, replay } = marks;
+    const { messageId, replay, sealed } = marks;
     const traceparent = traceparentOf(marks.traceparent);
     const operation = this.#stream.add(tenant, (version, atMs) => ({
       ...{ tenant, version, atMs },
       payload: payload.slice(),
       ...(messageId === undefined ? {} : { messageId }),
       ...(replay === undefined ? {} : { replay }),
+      ...(sealed === undefined ? {} : { sealed }),
       ...(traceparent === undefined ? {} : { traceparent }),
     }));
     this.#options.availability.wake();
@@ -128,10 +137,16 @@ export class MemoryDocs implements DocsLog {
   }
 
   /** How many below a bound; removed for good with `isRemoved`. */
-  erase(tenant: TenantId, below: number, isRemoved: boolean): number {
-    const found = this.#stream.of(tenant).filter(({ version }) => version < below).length;
-    if (isRemoved) this.#stream.purgeBelow(tenant, below as Version);
-    return found;
+  erase(
+    tenant: TenantId,
+    { below, max }: { readonly below: number; readonly max?: number | undefined },
+    isRemoved: boolean,
+  ): number {
+    const all = this.#stream.of(tenant).filter(({ version }) => version < below);
+    const found = all.slice(0, max);
+    const last = found.at(-1);
+    if (isRemoved && last !== undefined) this.#stream.purgeBelow(tenant, nextAfter(last.version));
+    return found.length;
   }
 
   async firstSince(atMs: number): Promise<Version> {

@@ -8,6 +8,7 @@ import type { MemoryDeadLetters } from "./dead-letters.ts";
 import type { MemoryDocs } from "./docs.ts";
 import type { MemoryFeedback } from "./feedback.ts";
 import type { MemoryManifests } from "./manifests.ts";
+import type { MemoryPrivacy } from "./privacy.ts";
 import type { MemoryTokens } from "./tokens.ts";
 
 interface Parts {
@@ -19,6 +20,7 @@ interface Parts {
   readonly attempts: MemoryAttempts;
   readonly tokens: MemoryTokens;
   readonly feedback: MemoryFeedback;
+  readonly privacy: MemoryPrivacy;
 }
 
 export function memoryErasure(parts: Parts): Erasure {
@@ -31,13 +33,13 @@ export function memoryErasure(parts: Parts): Erasure {
 }
 
 function erase(
-  { docs, chunks, manifests, deadLetters, attempts, tokens, feedback }: Parts,
-  { tenant, of, below = Number.MAX_SAFE_INTEGER, version }: ErasureRequest,
+  { docs, chunks, manifests, deadLetters, attempts, tokens, feedback, privacy }: Parts,
+  { tenant, of, below = Number.MAX_SAFE_INTEGER, max, version }: ErasureRequest,
   isRemoved: boolean,
 ): number {
   switch (of) {
     case "operations":
-      return docs.erase(tenant, below, isRemoved);
+      return docs.erase(tenant, { below, max }, isRemoved);
     case "records":
       return chunks.erase(tenant, below, isRemoved);
     case "heads":
@@ -46,6 +48,8 @@ function erase(
       return deadLetters.erase(tenant, version, isRemoved);
     case "feedback":
       return feedback.erase(tenant, isRemoved);
+    case "keys":
+      return privacy.erase(tenant, isRemoved);
     case "manifests":
       return (
         manifests.erase(tenant, isRemoved) +

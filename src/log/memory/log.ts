@@ -22,7 +22,9 @@ import type { ModelProbe } from "../../contract/model-probe.ts";
 import type { RedactionSecret } from "../../contract/redaction-secret.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { ChainCheck } from "../chain.ts";
+import type { PayloadVault } from "../payload-port.ts";
 import type { ChunksRange, EventSink, Log, StoredOperation } from "../port.ts";
+import type { PrivacyStore } from "../privacy-port.ts";
 import { Quarantine } from "../quarantine.ts";
 import type { WireHeaders } from "../wire/record.ts";
 import { MemoryAttempts } from "./attempts.ts";
@@ -35,6 +37,7 @@ import { MemoryFeedback } from "./feedback.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryLives } from "./lives.ts";
 import { MemoryManifests } from "./manifests.ts";
+import { MemoryPrivacy } from "./privacy.ts";
 import { MemoryTokens } from "./tokens.ts";
 
 export interface PublishedEvent {
@@ -49,7 +52,11 @@ export interface MemoryLogHooks {
   /** Returns the function that ends the subscription. */
   onEvent(listener: (published: PublishedEvent) => void): () => void;
   /** Stores an operation under an unchecked tenant token, as a plain NATS client can. */
-  publishRaw(tenant: string, payload: Uint8Array, messageId?: string): StoredOperation;
+  publishRaw(
+    tenant: string,
+    payload: Uint8Array,
+    marks?: string | Pick<StoredOperation, "messageId" | "sealed">,
+  ): StoredOperation;
   /**
    * Stores a foreign message or a damaged record, as any client that may publish to a tenant's
    * subject in CHUNKS can.
@@ -90,6 +97,8 @@ export interface MemoryLogOptions {
    * Stands in for the chain check of range reads (L3): how a test plants one that checks nothing.
    */
   readonly createChain?: ((range: ChunksRange) => ChainCheck) | undefined;
+  /** As on NATS; undefined: every payload stays what it is. */
+  readonly vault?: ((store: PrivacyStore) => PayloadVault) | undefined;
 }
 
 export type MemoryLog = Log & { readonly hooks: MemoryLogHooks };
@@ -100,16 +109,12 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const base = (options.incarnation ?? 1) * incarnationSpan;
   const availability = new Availability();
   const quarantine = new Quarantine({ report: () => {} });
-  const docs = new MemoryDocs({ clock, partitions, base, availability });
+  const privacy = new MemoryPrivacy(availability);
+  const vault = options.vault?.(privacy);
   const { createChain } = options;
-  const chunks = new MemoryChunks({
-    clock,
-    partitions,
-    base,
-    availability,
-    quarantine,
-    createChain,
-  });
+  const stream = { clock, partitions, base, availability };
+  const docs = new MemoryDocs(stream, vault);
+  const chunks = new MemoryChunks({ ...stream, quarantine, createChain });
   const manifests = new MemoryManifests(availability, quarantine);
   const deadLetters = new MemoryDeadLetters({
     clock,
@@ -135,8 +140,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     tokens,
     feedback,
     lives: new MemoryLives(availability),
+    privacy,
     erasure: memoryErasure({
       ...{ availability, docs, chunks, manifests, deadLetters, attempts, tokens, feedback },
+      privacy,
     }),
     events,
     async checkIdentity() {
@@ -195,7 +202,8 @@ interface Stores {
 function hooksOf(stores: Stores): Omit<MemoryLogHooks, "published" | "onEvent"> {
   const { docs, chunks, manifests, deadLetters, leases, availability } = stores;
   return {
-    publishRaw: (tenant, payload, messageId) => docs.store(tenant, payload, { messageId }),
+    publishRaw: (tenant, payload, marks) =>
+      docs.store(tenant, payload, typeof marks === "string" ? { messageId: marks } : marks),
     putForeignRecord: (tenant, headers, body) => chunks.putForeign(tenant, headers, body),
     putForeignManifest: (tenant, payload) => manifests.putForeign(tenant, payload),
     putForeignLetter: (tenant, version) => deadLetters.putForeign(tenant, version),

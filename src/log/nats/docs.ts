@@ -13,6 +13,7 @@ import {
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { traceparentOf } from "../../contract/tracing.ts";
+import type { PayloadVault, SealedPayload } from "../payload-port.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
 import { checkReadStart } from "../read-start.ts";
 import { replayHeaders, replayIn } from "../wire/replay.ts";
@@ -44,16 +45,32 @@ import type { VerifiedStream } from "./verified-stream.ts";
  */
 const idHeaders = { publishers: "Nats-Msg-Id", own: "Freshet-Message-Id" } as const;
 
+const sealedHeader = "Freshet-Sealed";
+
+export interface NatsDocsOptions {
+  readonly context: NatsContext;
+  readonly verified: VerifiedStream;
+  readonly partitions: number;
+  readonly vault: PayloadVault;
+}
+
 export class NatsDocs implements DocsLog {
   readonly #context: NatsContext;
   readonly #stream: TenantStream;
+  readonly #vault: PayloadVault;
 
-  constructor(context: NatsContext, verified: VerifiedStream, partitions: number) {
+  constructor({ context, verified, partitions, vault }: NatsDocsOptions) {
     this.#context = context;
     this.#stream = new TenantStream({ context, stream: verified, root: "docs", partitions });
+    this.#vault = vault;
   }
 
-  async publish(message: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+  open(operation: StoredOperation): Promise<Uint8Array> {
+    return this.#vault.open(operation);
+  }
+
+  async publish(plain: Parameters<DocsLog["publish"]>[0]): Promise<PublishResult> {
+    const message = { ...plain, ...(await this.#vault.seal(plain)) };
     const ack = await this.#send(message, idHeaders.publishers);
     if (!ack.duplicate) return { seq: version(ack.seq) };
     // DOCS was given a duplicate window again: what it calls a repetition may repeat another
@@ -62,13 +79,17 @@ export class NatsDocs implements DocsLog {
     return { seq: version(seq) };
   }
 
-  async #send(message: Parameters<DocsLog["publish"]>[0], idHeader: string): Promise<PubAck> {
-    const { tenant, payload, messageId, replay, traceparent } = message;
+  async #send(
+    message: Parameters<DocsLog["publish"]>[0] & SealedPayload,
+    idHeader: string,
+  ): Promise<PubAck> {
+    const { tenant, payload, sealed, messageId, replay, traceparent } = message;
     const before = this.#stream.verified.highest;
     const headers = {
       ...(messageId === undefined ? {} : { [idHeader]: messageId }),
       ...(replay === undefined ? {} : replayHeaders(replay)),
       ...(traceparent === undefined ? {} : { traceparent }),
+      ...(sealed === undefined ? {} : { [sealedHeader]: sealed }),
     };
     try {
       const message = { subject: publishSubject(tenant), payload, headers };
@@ -214,7 +235,11 @@ export class NatsDocs implements DocsLog {
 
 function operationOf({ subject, seq, atMs, headers, data: payload }: Delivered): StoredOperation {
   const read = headerReader(headers);
-  const marks = { ...messageIdIn(read), ...replayIn(read), ...traceIn(read) };
+  const sealed = read(sealedHeader);
+  const marks = {
+    ...{ ...messageIdIn(read), ...replayIn(read), ...traceIn(read) },
+    ...(sealed === undefined ? {} : { sealed }),
+  };
   return { tenant: tenantIn(subject), version: version(seq), atMs, payload, ...marks };
 }
 

@@ -17,6 +17,7 @@ import {
   manifestSubject,
   owedSubject,
   piecesFilter,
+  privacySubject,
   tenantSubject,
   tokensSubject,
 } from "../wire/subjects.ts";
@@ -94,7 +95,7 @@ export class NatsErasure implements Erasure {
   async *#sequences(
     role: StreamRole | "feedback",
     subject: string,
-    { below = Number.POSITIVE_INFINITY, signal }: ErasureRequest,
+    { below = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY, signal }: ErasureRequest,
   ): AsyncGenerator<number> {
     const { context } = this.#options;
     const stream = nameOf(role);
@@ -105,8 +106,10 @@ export class NatsErasure implements Erasure {
       ...{ stream, filter: subject, start: 1, until: { through: newest.seq }, signal },
       ...{ headersOnly: true, page: limits.pullMax },
     });
+    let given = 0;
     for await (const { seq } of messages) {
-      if (seq >= below) return;
+      if (seq >= below || given >= max) return;
+      given += 1;
       yield seq;
     }
   }
@@ -141,6 +144,7 @@ const places: Readonly<Record<Erasable, (tenant: TenantId, at: Partition) => Whe
   records: (tenant, at) => ({ role: "chunks", subjects: [tenantSubject("chunks", at, tenant)] }),
   heads: (tenant) => ({ role: "heads", subjects: [piecesFilter(tenant)] }),
   letters: (tenant) => ({ role: "deadLetters", subjects: [deadLettersFilter(tenant)] }),
+  keys: (tenant) => ({ role: "manifests", subjects: [privacySubject(tenant)] }),
   feedback: (tenant) => ({ role: "feedback", subjects: [feedbackSubject(tenant)] }),
   manifests: (tenant) => ({
     role: "manifests",

@@ -18,7 +18,9 @@ import {
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline } from "../../runtime/deadline.ts";
 import type { AuditLog } from "../audit-port.ts";
+import type { PayloadVault } from "../payload-port.ts";
 import type { EventSink, Log } from "../port.ts";
+import type { PrivacyStore } from "../privacy-port.ts";
 import type { LogIdentity } from "../wire/identity.ts";
 import { eventsSubject } from "../wire/subjects.ts";
 import type { NatsAccess } from "./access.ts";
@@ -36,6 +38,7 @@ import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { NatsLives } from "./lives.ts";
 import { openingPauseMs } from "./pauses.ts";
+import { NatsPrivacy } from "./privacy.ts";
 import { NatsTokens } from "./tokens.ts";
 
 export interface NatsLogOptions extends NatsAccess {
@@ -49,6 +52,8 @@ export interface NatsLogOptions extends NatsAccess {
   readonly metrics?: Metrics | undefined;
   /** False for a process that only reads: a NATS without a log stays as it is. */
   readonly creates?: boolean | undefined;
+  /** Undefined: what a tenant wants sealed can be neither published nor read here. */
+  readonly vault?: ((store: PrivacyStore) => PayloadVault) | undefined;
 }
 
 export type NatsLog = Log & {
@@ -80,7 +85,9 @@ export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> 
   const deployment = { partitions, replicas, leaseMs, creates };
   try {
     const { identity, integrity } = await openWithin(context, deployment, deadline);
-    return assemble(context, integrity, { ...deployment, identity });
+    const privacy = new NatsPrivacy(context);
+    const vault = options.vault?.(privacy) ?? plainVault;
+    return assemble(context, integrity, { ...deployment, identity, privacy, vault });
   } catch (thrown) {
     await context.connection.close();
     throw thrown;
@@ -119,10 +126,25 @@ function isPassing(thrown: unknown): boolean {
   return thrown instanceof FreshetError && thrown.code === "log_unavailable";
 }
 
+interface Assembled extends Deployment {
+  readonly identity: LogIdentity;
+  readonly privacy: PrivacyStore;
+  readonly vault: PayloadVault;
+}
+
+/** Of a process that was given no keys and publishes for no tenant that wants any. */
+const plainVault: PayloadVault = {
+  seal: async ({ payload }) => ({ payload }),
+  async open({ payload, sealed }) {
+    if (sealed !== undefined) throw new FreshetError("payload_key_unavailable");
+    return payload;
+  },
+};
+
 function assemble(
   context: NatsContext,
   integrity: LogIntegrity,
-  { partitions, leaseMs, identity, ...streams }: Deployment & { readonly identity: LogIdentity },
+  { partitions, leaseMs, identity, privacy, vault, ...streams }: Assembled,
 ): NatsLog {
   return {
     connection: context.connection,
@@ -130,7 +152,7 @@ function assemble(
     partitions,
     deployment: deploymentOf(identity),
     documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
-    docs: new NatsDocs(context, integrity.docs, partitions),
+    docs: new NatsDocs({ context, verified: integrity.docs, partitions, vault }),
     chunks: new NatsChunks(context, integrity.chunks, partitions),
     manifests: integrity.manifests,
     leases: new NatsLeases(context, leaseMs),
@@ -138,6 +160,7 @@ function assemble(
     attempts: new NatsAttempts(context),
     tokens: new NatsTokens(context),
     lives: new NatsLives(context),
+    privacy,
     erasure: new NatsErasure({
       ...{ context, partitions },
       verified: [integrity.docs, integrity.chunks],

@@ -83,6 +83,9 @@ export const tokensSubject = (tenant: TenantId): string => `${manifestSubjects}.
 const lifePrefix = `${manifestSubjects}.life.`;
 export const lifeSubject = (tenant: TenantId): string => `${lifePrefix}${tenant}`;
 export const livesFilter = `${lifePrefix}*`;
+const privacyPrefix = `${manifestSubjects}.privacy.`;
+export const privacySubject = (tenant: TenantId): string => `${privacyPrefix}${tenant}`;
+export const privacyFilter = `${privacyPrefix}*`;
 export const owedSubject = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;
 
 // --- leases -------------------------------------------------------------------------------------

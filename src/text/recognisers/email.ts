@@ -24,6 +24,8 @@ const fileEnds = new Set(
     "img bin dat sql sqlite bak tmp pem crt key cert patch diff map wasm node"
   ).split(" "),
 );
+/** Of files that are named after people: `jane@example.com.pdf` is an address, and its file. */
+const documentEnds = new Set("txt pdf html htm csv tsv xml json log".split(" "));
 /** `pkg@latest.zip`, `pkg@1.2.3-rc.alpha`: a package with its version. */
 const versionPattern = /^(?:v?\d+\.\d|(?:latest|next|canary|nightly|beta|alpha)\.)/i;
 /** Accounts that stand for a service: `git@host:path` names a repository and addresses no one. */
@@ -108,11 +110,19 @@ function domainEnd(text: string, start: number, effort: Effort): number {
     label = at + 1;
   }
   effort.visit(at - start);
-  return isPackage(text.slice(start, best)) ? start : best;
+  return isPackage(text.slice(start, best)) ? start : withoutFileEnd(text, start, best);
+}
+
+/** `example.com.pdf` ends before the file's end. */
+function withoutFileEnd(text: string, start: number, end: number): number {
+  const dot = text.lastIndexOf(".", end - 1);
+  return dot > start && documentEnds.has(text.slice(dot + 1, end).toLowerCase()) ? dot : end;
 }
 
 function isPackage(domain: string): boolean {
-  const end = domain.slice(domain.lastIndexOf(".") + 1).toLowerCase();
+  const [end = "", before = "", ...others] = domain.toLowerCase().split(".").reverse();
+  const isNamed = others.length > 0 && topLevelPattern.test(before) && !fileEnds.has(before);
+  if (documentEnds.has(end) && isNamed) return versionPattern.test(domain);
   return fileEnds.has(end) || versionPattern.test(domain);
 }
 

@@ -53,6 +53,7 @@ describe("an expression", () => {
     [`{"id": "a", "op": "insert"}`, "op is neither"],
     [`[{"id": "a", "text": "x"}, {"id": "b", "text": ""}]`, "operation 1"],
     [`$error("no such thing")`, "no such thing"],
+    [`$error("it is " & body)`, "the expression refuses the event"],
     [`$lines`, "function"],
     [`$sum`, "no operation"],
     [`($f := function($n) {1 + $f($n)}; $f(1))`, "stack overflow"],

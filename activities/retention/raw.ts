@@ -1,0 +1,71 @@
+/**
+ * Raw text of tenants that want it kept for less, or longer, than the replay window.
+ *
+ * Never: removes an operation before its record is in CHUNKS, whatever a tenant asks for.
+ *
+ *   XR1  ages are counted by the log's clock, and no operation goes before the window of message
+ *        ids is over: a repetition is known by the operation that it repeats;
+ *   XR2  a message is overwritten before it is removed: a purge leaves its bytes in the files;
+ *   XR3  what an erase of a document still has to read stays until that erase is done;
+ *   XR4  one call removes a bounded number of each tenant; the next one goes on.
+ */
+
+import { nextAfter, noVersion, type TenantId, type Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
+import type { Log } from "../../src/log/port.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
+import { passingOver } from "../passing-over.ts";
+
+/** XR1. Undefined: as long as the installation keeps it; null: for ever. */
+export function rawKeptMs({ rawMs }: TenantPrivacy): number | null | undefined {
+  if (rawMs === undefined || rawMs === null) return rawMs;
+  return Math.max(rawMs, 2 * limits.duplicateWindowMs);
+}
+
+/** What the tenants have asked for: one read for all. */
+export async function privacyOf({
+  privacy,
+}: Pick<Log, "privacy">): Promise<ReadonlyMap<string, TenantPrivacy>> {
+  const found = new Map<string, TenantPrivacy>();
+  for await (const stored of privacy.all()) found.set(stored.tenant, stored.privacy);
+  return found;
+}
+
+/** How many operations are gone. @throws FreshetError log_unavailable, log_identity */
+export async function purgeRaw(ports: MergePorts): Promise<number> {
+  const { log, metrics } = ports;
+  let removed = 0;
+  for (const [name, privacy] of await privacyOf(log)) {
+    const keptMs = rawKeptMs(privacy);
+    if (typeof keptMs !== "number") continue;
+    const tenant = name as TenantId;
+    ports.signal()?.throwIfAborted();
+    removed +=
+      (await passingOver(ports, { step: "retention", tenant }, () =>
+        purgeTenant(ports, tenant, { keptMs, heldFrom: privacy.heldFrom }),
+      )) ?? 0;
+  }
+  if (removed > 0) metrics.count("purged_total", { stream: "DOCS" }, removed);
+  return removed;
+}
+
+async function purgeTenant(
+  ports: MergePorts,
+  tenant: TenantId,
+  { keptMs, heldFrom }: { readonly keptMs: number; readonly heldFrom: Version | undefined },
+): Promise<number> {
+  const { docs, chunks, erasure } = ports.log;
+  const oldest = await docs.nextVersion({ tenant, after: noVersion });
+  if (oldest === noVersion) return 0;
+  const last = await chunks.last(tenant);
+  if (last === null) return 0;
+  const youngFrom = await docs.firstSince((await logNowMs(ports)) - keptMs);
+  const held = heldFrom ?? Number.POSITIVE_INFINITY;
+  const below = Math.min(nextAfter(last.version), youngFrom, held);
+  if (oldest >= below) return 0;
+  return erasure.remove({
+    ...{ tenant, of: "operations", below, max: limits.rawPerSweepMax, signal: ports.signal() },
+    onProgress: (done) => ports.heartbeat({ done, total: limits.rawPerSweepMax }),
+  });
+}

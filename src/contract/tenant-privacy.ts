@@ -1,0 +1,38 @@
+/** What a tenant asks for beyond redaction: how long its raw text stays, and under which key. */
+
+import type { Version } from "./ids.ts";
+
+/** A key of the tenant, wrapped by one of the installation's. */
+export interface WrappedKey {
+  /** Eight bytes, hexadecimal: named by what it sealed. */
+  readonly id: string;
+  /** Which key of the installation opens it. */
+  readonly by: string;
+  /** Nonce, sealed key and tag, base64url. */
+  readonly wrapped: string;
+  readonly atMs: number;
+}
+
+/** `required`: what comes into DOCS in plain text is refused. */
+export type PayloadEncryption = "on" | "required";
+
+export interface TenantPrivacy {
+  /**
+   * How long DOCS keeps what was published once it is processed; null: for ever. Undefined: as long
+   * as the installation's replay window.
+   */
+  readonly rawMs?: number | null | undefined;
+  readonly encryption?: PayloadEncryption | undefined;
+  /** Of `required`: plain text up to this operation was published before. */
+  readonly plainTo?: Version | undefined;
+  /** An erase of a document that is under way reads what was published from here on. */
+  readonly heldFrom?: Version | undefined;
+  /** The newest last: it seals what comes. */
+  readonly keys?: readonly WrappedKey[] | undefined;
+}
+
+export const noPrivacy: TenantPrivacy = {};
+
+export function currentKey({ keys }: TenantPrivacy): WrappedKey | undefined {
+  return keys?.at(-1);
+}

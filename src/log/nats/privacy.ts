@@ -1,0 +1,64 @@
+/** What tenants ask for beyond redaction, on JetStream: one message each, beside the manifest. */
+
+import { isDeepStrictEqual } from "node:util";
+import { isTenantId, type TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import { noPrivacy, type TenantPrivacy } from "../../contract/tenant-privacy.ts";
+import type { NamedPrivacy, PrivacyStore, StoredPrivacy } from "../privacy-port.ts";
+import { decodePrivacy, encodePrivacy } from "../wire/privacy.ts";
+import { privacyFilter, privacySubject, tenantIn } from "../wire/subjects.ts";
+import { type NatsContext, newestMessage } from "./connection.ts";
+import { newestReadable } from "./newest.ts";
+import { publishIfLastUntilKnown } from "./publish.ts";
+import { pullMessages } from "./pull.ts";
+import { streamNames } from "./streams.ts";
+
+const stream = streamNames.manifests;
+
+export class NatsPrivacy implements PrivacyStore {
+  readonly #context: NatsContext;
+
+  constructor(context: NatsContext) {
+    this.#context = context;
+  }
+
+  async get(tenant: TenantId): Promise<StoredPrivacy> {
+    const { value, tail } = await newestReadable(this.#context, {
+      ...{ stream, subject: privacySubject(tenant) },
+      read: ({ data }) => decodePrivacy(data),
+    });
+    return { privacy: value ?? noPrivacy, revision: tail };
+  }
+
+  put(tenant: TenantId, privacy: TenantPrivacy, expectedRevision: number): Promise<boolean> {
+    const payload = encodePrivacy(privacy);
+    return publishIfLastUntilKnown<boolean>(this.#context, {
+      message: { subject: privacySubject(tenant), payload, expectedLast: expectedRevision },
+      stored: () => true,
+      readBack: async () => {
+        const found = await this.get(tenant);
+        if (found.revision === expectedRevision) return { kind: "open" };
+        const result = isDeepStrictEqual(found.privacy, decodePrivacy(payload));
+        return { kind: "known", result };
+      },
+      silence: "a change of what a tenant asks for got no answer",
+    });
+  }
+
+  async *all(): AsyncGenerator<NamedPrivacy> {
+    const newest = await newestMessage(this.#context, stream, privacyFilter);
+    if (newest === null) return;
+    const messages = pullMessages(this.#context, {
+      ...{ stream, filter: privacyFilter, start: "newest-of-each", page: limits.pullMax },
+      until: { through: newest.seq },
+    });
+    for await (const { subject, seq: revision, data } of messages) {
+      const tenant = tenantIn(subject);
+      const privacy = decodePrivacy(data);
+      if (!isTenantId(tenant)) continue;
+      // A foreign message in its place hides none: what lies below it counts.
+      if (privacy === undefined) yield { tenant, ...(await this.get(tenant)) };
+      else yield { tenant, privacy, revision };
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { purgeRaw } from "../../activities/retention/raw.ts";
+import { purgeOld } from "../../activities/retention/retention.ts";
+import { createSweepActivities } from "../../activities/sweep.ts";
+import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
+import { changePrivacy } from "../../src/log/privacy.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { acme, createWorld } from "./world.ts";
+
+const idsMs = 2 * limits.duplicateWindowMs;
+const payload = new TextEncoder().encode('{"id":"a","text":"raw"}');
+
+async function setUp(privacy: TenantPrivacy) {
+  const clock = createManualClock();
+  const world = createWorld({ clock });
+  const { log } = world;
+  await changePrivacy(log.privacy, acme, () => privacy);
+  const publish = async () => (await log.docs.publish({ tenant: acme, payload })).seq;
+  let last = 0 as Position;
+  const decide = async (version: Version): Promise<void> => {
+    const record = { kind: "fence", tenant: acme, version, epoch: 1 as Epoch } as const;
+    const outcome = await log.chunks.append(record, last);
+    if (outcome.kind === "appended") last = outcome.position;
+  };
+  const left = async () =>
+    (await log.docs.readTenant({ tenant: acme, after: 0 as Version, max: 99 })).map(
+      ({ version }) => version,
+    );
+  return { ...world, clock, publish, decide, left };
+}
+
+describe("raw text that a tenant wants gone at once", () => {
+  it("goes to the last operation, when it is decided and its message id is forgotten (XR1)", async () => {
+    const { ports, clock, publish, decide, left } = await setUp({ rawMs: 0 });
+    const first = await publish();
+    const second = await publish();
+    await decide(first);
+    await clock.advance(idsMs - 1);
+    expect(await purgeRaw(ports)).toBe(0);
+    await clock.advance(1_000);
+    expect(await purgeRaw(ports)).toBe(1);
+    // Nothing has decided about it, however old it is (I2).
+    expect(await left()).toEqual([second]);
+    await decide(second);
+    expect(await purgeRaw(ports)).toBe(1);
+    expect(await left()).toEqual([]);
+    expect(await purgeRaw(ports)).toBe(0);
+  });
+
+  it("is looked for by each sweep, so many of a tenant at a time (XR4)", async () => {
+    const { ports, clock, publish, decide, left } = await setUp({ rawMs: 0 });
+    let newest = 0 as Version;
+    for (let count = 0; count < limits.rawPerSweepMax + 5; count += 1) newest = await publish();
+    await decide(newest);
+    await clock.advance(idsMs + 1_000);
+    const asked = { requestMerge: async () => {}, requestScrub: async () => {} };
+    const sweep = createSweepActivities({ ports, ageMs: 1e9, ...asked });
+    await sweep.signalDueTenants();
+    const after = await ports.log.docs.nextVersion({ tenant: acme, after: 0 as Version });
+    expect(newest - after).toBe(4);
+    await sweep.signalDueTenants();
+    expect(await left()).toEqual([]);
+  });
+
+  it("stays while an erase of a document needs it (XR3)", async () => {
+    const { ports, log, clock, publish, decide, left } = await setUp({ rawMs: 0 });
+    await publish();
+    const held = await publish();
+    await decide(held);
+    await changePrivacy(log.privacy, acme, (now) => ({ ...now, heldFrom: held }));
+    await clock.advance(10 * idsMs);
+    await purgeRaw(ports);
+    expect(await left()).toEqual([held]);
+    await changePrivacy(log.privacy, acme, ({ heldFrom: _, ...now }) => now);
+    await purgeRaw(ports);
+    expect(await left()).toEqual([]);
+  });
+});
+
+it("raw text may also stay longer than the replay window, or for ever (RT7)", async () => {
+  const windowMs = 10 * idsMs;
+  for (const [rawMs, kept] of [
+    [null, 2],
+    [3 * windowMs, 2],
+    [undefined, 1],
+  ] as const) {
+    const { ports, clock, publish, decide, left } = await setUp({ rawMs });
+    await publish();
+    await decide(await publish());
+    await clock.advance(2 * windowMs);
+    await purgeOld(ports, { after: null }, windowMs);
+    expect(await left(), String(rawMs)).toHaveLength(kept);
+  }
+});
