@@ -4,7 +4,7 @@
  * turn; a failure that all would have ends the sweep, which is then repeated.
  */
 
-import { type ErrorCode, FreshetError, toFreshetError } from "../src/contract/errors.ts";
+import { FreshetError } from "../src/contract/errors.ts";
 import { type Partition, partitionOf, type TenantId } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";

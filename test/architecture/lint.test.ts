@@ -3,7 +3,6 @@ import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { adapterNames, portRooms } from "../../ops/lint/rooms.js";
 import { writeTree } from "./planted-tree.ts";
 import { repositoryRoot } from "./repository.ts";
 
@@ -112,7 +111,12 @@ describe("the linter", () => {
     },
   );
 
-  it("knows the rooms with ports and the names of adapters that the layer rules know", () => {
+  it("knows the rooms with ports and the names of adapters that the layer rules know", async () => {
+    const rooms = new URL("../../ops/lint/rooms.js", import.meta.url).href;
+    const { adapterNames, portRooms } = (await import(rooms)) as Record<
+      "adapterNames" | "portRooms",
+      string
+    >;
     const text = readFileSync(join(repositoryRoot, ".oxlintrc.json"), "utf8");
     const lists = [...text.matchAll(/"src\/(?:\*\/)?\{([a-z,-]+)\}/g)].map(([, list]) => list);
     const commas = (names: string): string => names.replaceAll("|", ",");
