@@ -28,6 +28,8 @@ export interface Addresses {
   readonly audit?: Config["audit"] | undefined;
   /** Reads files that have no text of their own. */
   readonly parser?: Links["parser"];
+  /** Where webhooks may be sent beside public addresses. */
+  readonly webhookNetworks?: readonly string[] | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -71,6 +73,7 @@ export function resolveAddresses(
     api: config.api,
     audit: config.audit,
     parser: config.parser,
+    webhookNetworks: config.webhookNetworks,
   };
 }
 

@@ -14,6 +14,8 @@ const countsSchema = z.strictObject({
   letters: count,
   /** Definitions and dead letters of sources; absent in receipts of an earlier release. */
   sources: count.optional(),
+  /** Definitions, positions and failures of webhooks; absent in receipts of an earlier release. */
+  webhooks: count.optional(),
   /** Absent in receipts from before there was any. */
   feedback: count.optional(),
   /** Objects of the document; of a whole tenant 1 for its shard, which goes as a whole. */
