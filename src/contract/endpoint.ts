@@ -162,7 +162,7 @@ export const endpointTestSchema = z.object({
 export type EndpointTest = z.infer<typeof endpointTestSchema>;
 
 export const endpointChangedSchema = z.object({
-  webhook: shownEndpointSchema,
+  webhook: shownEndpointSchema.describe("as it is afterwards"),
   secret: z
     .string()
     .optional()
