@@ -39,7 +39,7 @@ beforeEach(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/in?x=1`;
   client = createEndpointClient({
     networks: ["127.0.0.1"],
-    requestMs: 300,
+
     userAgent: "Freshet/1",
   });
 });
@@ -95,7 +95,7 @@ describe("a request to a receiver", () => {
     expect(isSignedByStandard({ headers: given, body, nowMs: Date.now() }, secret)).toBe(true);
   });
 
-  it("is over in its time when the receiver hangs (EP1)", async () => {
+  it("is over in its time when the receiver hangs (WP1)", async () => {
     const impatient = createEndpointClient({ networks: ["127.0.0.1"], requestMs: 200 });
     const sent = { url, id: "msg_1", secrets: [secret], atMs: 0, body: "{}" };
     answer = () => {};
@@ -103,7 +103,7 @@ describe("a request to a receiver", () => {
     await impatient.close();
   });
 
-  it("is delivered by the status of a reply whose body never ends (EP2)", async () => {
+  it("is delivered by the status of a reply whose body never ends (WP2)", async () => {
     answer = (_request, response) => {
       response.writeHead(200).write("a");
       setTimeout(() => server.closeAllConnections(), 100);

@@ -4,8 +4,8 @@
  * Owns: a pool of connections. Never: follows a redirect, retries, keeps or repeats what a receiver
  * said, or connects to an address that was not checked (EN1).
  *
- *   EP1  a request is over within its time, whatever the receiver does;
- *   EP2  of a reply its status and `Retry-After` count; of its body a bounded part is read, and
+ *   WP1  a request is over within its time, whatever the receiver does;
+ *   WP2  of a reply its status and `Retry-After` count; of its body a bounded part is read, and
  *        dropped.
  */
 
