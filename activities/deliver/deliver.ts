@@ -4,12 +4,12 @@
  * Owns: one turn of one endpoint. Never: reads a text, or sends what the log does not say.
  * Receives: the tenant's events, which are decided and shown before they are sent (EO2).
  *
- *   DV1  the position moves after the receiver has taken the event: what is between the two when
+ *   DX1  the position moves after the receiver has taken the event: what is between the two when
  *        this process ends is sent again, under the same id;
- *   DV2  an event that is not taken holds up the later ones: the receiver sees one order;
- *   DV3  the definition is read before each request, so that what was paused or removed gets no
+ *   DX2  an event that is not taken holds up the later ones: the receiver sees one order;
+ *   DX3  the definition is read before each request, so that what was paused or removed gets no
  *        more than what is on its way;
- *   DV4  a gap in the log pauses the endpoint and says where the log begins: it is never passed
+ *   DX4  a gap in the log pauses the endpoint and says where the log begins: it is never passed
  *        over in silence.
  */
 
@@ -137,7 +137,7 @@ class Turn {
     return undefined;
   }
 
-  /** DV3. `next`: it is delivered; undefined: somebody has changed the endpoint, or its position. */
+  /** DX3. `next`: it is delivered; undefined: somebody has changed the endpoint, or its position. */
   async #send(event: StoredEvent, signal: AbortSignal): Promise<DeliveryTurn | "next" | undefined> {
     const { store, post, clock } = this.#ports;
     const { tenant, id } = this.#found.value;
@@ -165,7 +165,7 @@ class Turn {
     return (await this.#put(state)) ? "next" : undefined;
   }
 
-  /** DV2. */
+  /** DX2. */
   async #failed(
     event: StoredEvent,
     reply: Extract<EndpointReply, { kind: "failed" }>,
@@ -196,7 +196,7 @@ class Turn {
     return { kind: "over", delivered: this.#delivered, why };
   }
 
-  /** DV4. */
+  /** DX4. */
   async #explain(thrown: unknown): Promise<DeliveryTurn> {
     const error = toFreshetError(thrown);
     switch (error.code) {

@@ -149,7 +149,7 @@ function after(
 
 const noSeq = "from_seq: a replay says after which seq it begins";
 
-/** An attempt in hand fails to store its position, and begins again from here (WK1). */
+/** An attempt in hand fails to store its position, and begins again from here (HX1). */
 async function move({ store }: EndpointAdminParts, endpoint: Endpoint, to?: number): Promise<void> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     const stored = await store.state(endpoint);

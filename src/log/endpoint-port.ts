@@ -2,9 +2,9 @@
  * Where webhooks are kept: definition, position and failures, apart from the log's own streams.
  * Every change compares: two that change at once do not undo each other.
  *
- *   WK1  a position changes only from the one that was read: an attempt that was passed by learns
+ *   HX1  a position changes only from the one that was read: an attempt that was passed by learns
  *        of it before it moves anything back;
- *   WK2  what is removed has no position and no failures either, and none is written for it later.
+ *   HX2  what is removed has no position and no failures either, and none is written for it later.
  */
 
 import type { Endpoint, EndpointFailure, EndpointState } from "../contract/endpoint.ts";

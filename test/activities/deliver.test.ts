@@ -136,7 +136,7 @@ describe("a turn of a webhook", () => {
     expect((await bench.state())?.after).toBe(4);
   });
 
-  it("holds up later events by one that is not taken, and tries it by the schedule (DV2)", async () => {
+  it("holds up later events by one that is not taken, and tries it by the schedule (DX2)", async () => {
     await bench.add();
     bench.events = [eventOf(1), eventOf(2)];
     bench.reply = () => ({ kind: "failed", status: 503, reason: "status 503" });
@@ -179,7 +179,7 @@ describe("a turn of a webhook", () => {
     expect((await bench.state())?.after).toBe(0);
   });
 
-  it("sends nothing more after it was paused or removed meanwhile (DV3)", async () => {
+  it("sends nothing more after it was paused or removed meanwhile (DX3)", async () => {
     await bench.add();
     bench.events = [eventOf(1), eventOf(2), eventOf(3)];
     bench.reply = async () => {
@@ -196,7 +196,7 @@ describe("a turn of a webhook", () => {
     expect(await bench.turn()).toEqual({ kind: "over", delivered: 0, why: "removed" });
   });
 
-  it("pauses at a gap of the log, and says where the log begins (DV4)", async () => {
+  it("pauses at a gap of the log, and says where the log begins (DX4)", async () => {
     await bench.add();
     bench.end = new FreshetError("events_expired", undefined, { details: { oldest_seq: 77 } });
     expect(await bench.turn()).toMatchObject({ kind: "over" });
@@ -221,7 +221,7 @@ describe("a turn of a webhook", () => {
     expect(await bench.status()).toMatchObject({ status: "active" });
   });
 
-  it("moves nothing back when a newer attempt has passed it by (WK1)", async () => {
+  it("moves nothing back when a newer attempt has passed it by (HX1)", async () => {
     await bench.add();
     bench.events = [eventOf(1), eventOf(2), eventOf(3)];
     const newer = () => bench.turn();
@@ -241,7 +241,7 @@ describe("a turn of a webhook", () => {
 });
 
 describe("deliveries whose worker dies at any step", () => {
-  it("lose nothing, keep the order, and repeat only under the same id (DV1)", async () => {
+  it("lose nothing, keep the order, and repeat only under the same id (DX1)", async () => {
     const plan = fc.array(fc.constantFrom("works", "fails", "dies-before", "dies-after"), {
       maxLength: 40,
     });

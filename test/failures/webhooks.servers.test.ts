@@ -88,7 +88,7 @@ async function nudge(tenant: TenantId, id: string): Promise<void> {
   await request(tenant, `/v1/webhooks/${id}`, { method: "POST", body: { action: "resume" } });
 }
 
-it("loses and reorders nothing for a receiver that is killed fifty times while documents are published (DV1, DV2)", async () => {
+it("loses and reorders nothing for a receiver that is killed fifty times while documents are published (DX1, DX2)", async () => {
   const tenant = freshTenant("hook");
   const receiving = await receiver("fifty");
   const webhook = await add(tenant, receiving.url);
@@ -118,7 +118,7 @@ it("loses and reorders nothing for a receiver that is killed fifty times while d
   expect(repeated).toBeLessThanOrEqual(kills);
 });
 
-it("sends again, under its id, what a killed worker had not noted, and nothing out of order (DV1)", async () => {
+it("sends again, under its id, what a killed worker had not noted, and nothing out of order (DX1)", async () => {
   const tenant = freshTenant("worker");
   const receiving = await receiver("worker");
   await add(tenant, receiving.url);

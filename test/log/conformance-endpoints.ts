@@ -32,7 +32,7 @@ export function endpointStoreSuite(name: string, open: () => Promise<EndpointSto
       expect((await store.state(endpoint(2)))?.value).toEqual(begun);
     });
 
-    it("change only from what was read (WK1)", async () => {
+    it("change only from what was read (HX1)", async () => {
       const store = await open();
       await store.add(endpoint(1), begun);
       const found = await store.get(acme, idOf(1));
@@ -60,7 +60,7 @@ export function endpointStoreSuite(name: string, open: () => Promise<EndpointSto
       expect([kept.length, kept[0]?.seq]).toEqual([limits.endpointFailuresMax, count]);
     });
 
-    it("leave nothing when they are removed, and nothing comes later (WK2)", async () => {
+    it("leave nothing when they are removed, and nothing comes later (HX2)", async () => {
       const store = await open();
       await store.add(endpoint(1), begun);
       const state = await store.state(endpoint(1));
