@@ -137,7 +137,7 @@ export function durable(): (ports: ErasePorts) => EraseActivities {
 }
 
 /** Everything that the stores have of a tenant. */
-export async function holdings({ log, cold, sources }: World, tenant: TenantId) {
+export async function holdings({ log, cold, sources, endpoints }: World, tenant: TenantId) {
   const count = (of: Parameters<typeof log.erasure.count>[0]["of"]) =>
     log.erasure.count({ tenant, of });
   return {
@@ -147,6 +147,7 @@ export async function holdings({ log, cold, sources }: World, tenant: TenantId) 
     heads: await count("heads"),
     letters: await count("letters"),
     sources: await sources.countOf(tenant),
+    webhooks: await endpoints.countOf(tenant),
     feedback: await count("feedback"),
     cold: cold.objects(tenant).length,
   };

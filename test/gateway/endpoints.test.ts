@@ -86,7 +86,7 @@ it.each([
   [{ url: "https://example.com/#a" }, "fragment"],
   [{ url: "https://example.com", events: [] }, "at least one"],
   [{ url: "https://example.com", events: ["document.seen"] }, "events"],
-  [{ url: "https://example.com", secret: "mine" }, "secret"],
+  [{ url: "https://example.com", secret: "mine" }, "not known"],
 ])("refuses %j, and says what is wrong with it", async (body, words) => {
   const reply = await send("/v1/webhooks", { method: "POST", body });
   expect(reply.statusCode).toBe(400);
