@@ -36,12 +36,12 @@ export async function benchSurfaces({ say }: BenchContext): Promise<BenchResult>
   const handler = createHandler({ service: engine.service, log: silentLogger, clock: systemClock });
   const nats = await startPrivateNats();
   const http = await startHttp({
-    ...{ handler, version: "bench", log: silentLogger, metrics: createMetrics() },
+    ...{ handler, version: "0.0.1", log: silentLogger, metrics: createMetrics() },
     ...{ credentials: {}, host: "127.0.0.1", port: 0 },
   });
   const clients = await openClients({ httpUrl: http.url, natsUrl: nats.url, tenant });
   const service = await startNatsService({
-    ...{ connection: clients.serving, handler, version: "bench", stopMs: 100 },
+    ...{ connection: clients.serving, handler, version: "0.0.1", stopMs: 100 },
     metrics: silentMetrics,
   });
   try {

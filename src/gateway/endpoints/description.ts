@@ -12,6 +12,9 @@ const content = (name: Name): Json => ({
 const reply = (name: Name, description: string): Json => ({ description, content: content(name) });
 const body = (name: Name): Json => ({ required: true, content: content(name) });
 
+const addDescription =
+  "Each event is one signed POST (Standard Webhooks), in order, at least once. The reply holds the secret, which is not shown again.";
+
 /** @param parts `problems`: replies of any route of a tenant, and of these codes */
 export function endpointPaths({
   tenantHeader,
@@ -37,8 +40,7 @@ export function endpointPaths({
       post: {
         operationId: "addWebhook",
         summary: "Sends the tenant's events to a URL from now on; role `admin`",
-        description:
-          "Each event is one signed POST (Standard Webhooks), in order, at least once. The reply holds the secret, which is not shown again.",
+        description: addDescription,
         parameters: [tenantHeader],
         requestBody: body("WantedWebhook"),
         responses: {
@@ -76,10 +78,7 @@ export function endpointPaths({
         operationId: "webhookFailures",
         summary: "Requests that failed, newest first; role `admin`",
         parameters: one,
-        responses: {
-          200: reply("WebhookFailures", "a page, the newest"),
-          ...problems("not_found"),
-        },
+        responses: { 200: reply("WebhookFailures", "the newest"), ...problems("not_found") },
       },
     },
   };
