@@ -128,27 +128,37 @@ function firstOf(handler: Handler, query: string): Promise<number> {
   });
 }
 
-/** By side and round. */
-type Times = ReadonlyMap<string, readonly (readonly number[])[]>;
+interface Round {
+  /** Of each question, by the clock. */
+  readonly ms: readonly number[];
+  /** Of one question, of all threads of this process: what else the machine does is not in it. */
+  readonly cpuMs: number;
+}
+
+/** By side. */
+type Times = ReadonlyMap<string, readonly Round[]>;
 
 async function takeTurns(
   sides: Readonly<Record<string, Side>>,
   say: BenchContext["say"],
 ): Promise<Times> {
   const names = Object.keys(sides);
-  const times = new Map<string, number[][]>(names.map((name) => [name, []]));
+  const times = new Map<string, Round[]>(names.map((name) => [name, []]));
   let asked = 0;
   for (let round = -1; round < rounds; round += 1) {
     for (const at of names.keys()) {
       const name = names[(at + round + 1) % names.length] as string;
-      const own: number[] = [];
+      const ms: number[] = [];
+      const before = process.cpuUsage();
       for (let index = 0; index < questionsARound; index += 1) {
         asked += 1;
         // Never the same twice: answers are kept for equal questions.
         const query = `What stood at mark ${asked} of the ${places[index % places.length]}?`;
-        own.push(await (sides[name] as Side)(query));
+        ms.push(await (sides[name] as Side)(query));
       }
-      if (round >= 0) times.get(name)?.push(own);
+      const { user, system } = process.cpuUsage(before);
+      const cpuMs = (user + system) / 1_000 / questionsARound;
+      if (round >= 0) times.get(name)?.push({ ms, cpuMs });
     }
     say(`round ${round + 1} of ${rounds}`);
   }
@@ -157,14 +167,26 @@ async function takeTurns(
 
 const names = ["http", "nats", "chat", "responses", "mcp", "dify"] as const;
 
+/** Dify asks for passages alone. */
+const referenceOf = (name: string): string => (name === "dify" ? "handler.search" : "handler");
+
 function overHandler(times: Times): readonly Row[] {
-  return names.map((name) =>
-    row(times, {
-      ...{ name: `surfaces.over_handler_ms.${name}`, side: name },
-      // Dify asks for passages alone.
-      reference: name === "dify" ? "handler.search" : "handler",
-    }),
-  );
+  const clock = names.map((side) => {
+    const reference = referenceOf(side);
+    return row(times, { name: `surfaces.over_handler_ms.${side}`, side, reference });
+  });
+  return [...clock, ...names.map((name) => cpuRow(times, name))];
+}
+
+function cpuRow(times: Times, name: string): Row {
+  const own = (times.get(name) ?? []).map(({ cpuMs }) => cpuMs);
+  const its = (times.get(referenceOf(name)) ?? []).map(({ cpuMs }) => cpuMs);
+  const overs = own.map((value, at) => value - (its[at] ?? Number.NaN));
+  return measured({
+    ...{ name: `surfaces.over_handler_cpu_ms.${name}`, unit: "ms", value: median(overs) },
+    ...{ n: own.length, p50: median(own), p99: percentile(own, 0.99) },
+    note: `time of cores, client and server together; ${referenceOf(name)} ${median(its).toFixed(2)} ms`,
+  });
 }
 
 /** The first word of a stream, over the whole question at the handler. */
@@ -184,11 +206,11 @@ function row(
 ): Row {
   const own = times.get(of.side) ?? [];
   const its = times.get(of.reference) ?? [];
-  const medians = own.map((round) => median(round));
-  const overs = medians.map((value, at) => value - median(its[at] ?? []));
-  const all = own.flat();
+  const medians = own.map(({ ms }) => median(ms));
+  const overs = medians.map((value, at) => value - median(its[at]?.ms ?? []));
+  const all = own.flatMap(({ ms }) => ms);
   const spread = `rounds ${Math.min(...overs).toFixed(2)} to ${Math.max(...overs).toFixed(2)}`;
-  const reference = `${of.reference} p50 ${median(its.flat()).toFixed(2)} ms`;
+  const reference = `${of.reference} p50 ${median(its.flatMap(({ ms }) => ms)).toFixed(2)} ms`;
   return measured({
     ...{ name: of.name, unit: "ms", value: median(overs), n: all.length },
     ...{ p50: percentile(all, 0.5), p99: percentile(all, 0.99) },
