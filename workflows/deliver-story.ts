@@ -45,7 +45,8 @@ export function describeTurn(
       const { kind, attempts, reason } = turn.why;
       if (kind === "resting") return `resting: ${reason}; ${sent}`;
       const next = new Date(nowMs + turn.waitMs).toISOString();
-      return `failing: ${attempts} attempts of the next event, the last with ${reason}; again at ${next}; ${sent}`;
+      const tried = `${attempts} attempts of the next event, the last with ${reason}`;
+      return `failing: ${tried}; again at ${next}; ${sent}`;
     }
   }
 }

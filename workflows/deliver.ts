@@ -1,6 +1,6 @@
 /**
  * The workflow `webhook/<tenant>/<id>`: sends a tenant's events to one endpoint for as long as that
- * is active. The story is in deliver-story.ts. All that must last (position, attempts, status) is in
+ * is active. The story is in deliver-story.ts. What must last (position, attempts, status) is in
  * the store: a workflow that is lost, or started twice, loses and doubles nothing.
  */
 

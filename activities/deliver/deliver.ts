@@ -137,7 +137,7 @@ class Turn {
     return undefined;
   }
 
-  /** DX3. `next`: it is delivered; undefined: somebody has changed the endpoint, or its position. */
+  /** DX3. `next`: it is delivered; undefined: somebody changed the endpoint, or its position. */
   async #send(event: StoredEvent, signal: AbortSignal): Promise<DeliveryTurn | "next" | undefined> {
     const { store, post, clock } = this.#ports;
     const { tenant, id } = this.#found.value;

@@ -63,7 +63,6 @@ const secretSchema = z.strictObject({
   /** When it signs no more; absent of the newest. */
   endsAtMs: z.int().optional(),
 });
-export type EndpointSecret = z.infer<typeof secretSchema>;
 
 /** `disabled`: the receiver said 410. */
 export const endpointStatuses = ["active", "paused", "disabled"] as const;

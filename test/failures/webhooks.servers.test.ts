@@ -116,14 +116,14 @@ it("loses and reorders nothing for a receiver that is killed fifty times while d
   const { repeated } = checkTaken(receiving, seqs);
   expect(kills).toBe(50);
   expect(repeated).toBeLessThanOrEqual(kills);
-});
+}, 360_000);
 
 it("sends again, under its id, what a killed worker had not noted, and nothing out of order (DX1)", async () => {
   const tenant = freshTenant("worker");
   const receiving = await receiver("worker");
   await add(tenant, receiving.url);
   const seqs: number[] = [];
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 2; round += 1) {
     for (let index = 0; index < 10; index += 1) seqs.push(await publish(tenant, index));
     const before = receiving.taken().length;
     await eventually(() => expect(receiving.taken().length).toBeGreaterThan(before));

@@ -1,6 +1,6 @@
 /**
  * Which addresses a webhook may reach. A tenant names the URL, and this machine stands inside a
- * network: without this, it would read that network's metadata services and consoles for the tenant.
+ * network: without this, it would ask that network's metadata services and consoles in its name.
  *
  *   EN1  what counts is the address that is connected to, after the name was resolved: a name that
  *        changes its address between a look and the connection gains nothing;
