@@ -2,6 +2,7 @@
  * What the worker bundles: every workflow that Temporal may start, under the name of its function.
  */
 
+export { deliverWebhook } from "./deliver.ts";
 export { eraseDocument, eraseTenant } from "./erase.ts";
 export { mergeTenant } from "./merge.ts";
 export { mergeSweep, retain, scrubSweep } from "./sweep.ts";

@@ -30,6 +30,8 @@ import type { MergePorts } from "../context.ts";
 export interface ErasePorts extends MergePorts {
   /** Absent where there are no sources, as in memory. */
   readonly sources?: TenantSources | undefined;
+  /** Webhooks; absent where there are none. */
+  readonly endpoints?: TenantSources | undefined;
   readonly sign: SignReceipt;
   readonly requestMerge: (tenant: TenantId) => Promise<void>;
   readonly cancelMerge: (tenant: TenantId) => Promise<unknown>;
@@ -84,12 +86,13 @@ const whole: readonly Erasable[] = ["letters", "feedback", "operations", "heads"
 
 export async function removeTenant(ports: ErasePorts, request: EraseRequest): Promise<void> {
   const { tenant, below } = request;
-  const { log, cold, sources } = ports;
+  const { log, cold, sources, endpoints } = ports;
   const signal = ports.signal();
   // First: without its keys nothing that was sealed can be read, wherever a copy of it lies.
   await log.erasure.remove({ tenant, of: "keys", signal });
   // What they bring is refused already, and they name the tenant.
   await sources?.eraseTenant(tenant);
+  await endpoints?.eraseTenant(tenant);
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
   for (const of of whole) await log.erasure.remove({ tenant, of, signal, onProgress });
   await log.erasure.remove({ tenant, of: "records", below: below.chunks, signal, onProgress });
@@ -102,7 +105,7 @@ export function lookForTenant(ports: ErasePorts, request: EraseRequest): Promise
 }
 
 async function countsOf(
-  { log, cold, sources }: ErasePorts,
+  { log, cold, sources, endpoints }: ErasePorts,
   tenant: TenantId,
   below?: EraseBounds,
 ): Promise<ErasureCounts> {
@@ -117,6 +120,7 @@ async function countsOf(
     heads: await count("heads"),
     letters: await count("letters"),
     ...(sources === undefined ? {} : { sources: await sources.countOf(tenant) }),
+    ...(endpoints === undefined ? {} : { webhooks: await endpoints.countOf(tenant) }),
     feedback: await count("feedback"),
     cold: Number(await cold.hasTenant(tenant)),
   };

@@ -30,6 +30,8 @@ export interface Addresses {
   readonly audit?: Config["audit"] | undefined;
   /** Reads files that have no text of their own. */
   readonly parser?: Links["parser"];
+  /** Where webhooks may be sent beside public addresses. */
+  readonly webhookNetworks?: readonly string[] | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -74,6 +76,7 @@ export function resolveAddresses(
     payloadKey: config.payloadKey,
     audit: config.audit,
     parser: config.parser,
+    webhookNetworks: config.webhookNetworks,
   };
 }
 

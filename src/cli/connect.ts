@@ -5,11 +5,13 @@
 
 import { randomUUID } from "node:crypto";
 import type { AuditEvent } from "../contract/audit.ts";
+import type { Endpoints } from "../contract/endpoint.ts";
 import { limits } from "../contract/limits.ts";
 import { silentLogger, silentMetrics } from "../contract/observation.ts";
 import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { AuditLog } from "../log/audit-port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
+import type { EndpointAdminParts } from "../log/endpoint-admin.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
 import type { EraseClient, MergeClient } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -136,6 +138,45 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
     documentTextBytesMax: log.documentTextBytesMax,
     close: () => log.close(),
   };
+}
+
+export interface EndpointsConnection {
+  readonly endpoints: Endpoints;
+  close(): Promise<void>;
+}
+
+/** Without Temporal a change is stored all the same: a worker finds it later. @throws CliError */
+export async function connectEndpoints(
+  addresses: Addresses,
+  { nowMs, random }: Pick<EndpointAdminParts, "nowMs" | "random">,
+): Promise<EndpointsConnection> {
+  const [log, { NatsEndpoints }, { createEndpoints }, { createEndpointClient }] = await Promise.all(
+    [
+      openLog(addresses),
+      import("../log/nats/endpoints.ts"),
+      import("../log/endpoint-admin.ts"),
+      import("../merges/remote/endpoints.ts"),
+    ],
+  );
+  const { connectTemporal } = await import("../merges/temporal/client.ts");
+  const temporal = connectTemporal({
+    ...addresses.links?.temporal,
+    ...addresses.temporal,
+    ...{ deployment: log.deployment, clock: systemClock },
+  });
+  const client = createEndpointClient({ networks: addresses.webhookNetworks });
+  const endpoints = createEndpoints({
+    // An engine that ran before has created the bucket, with its replicas.
+    store: new NatsEndpoints({ connection: log.connection, replicas: 1 }),
+    ...{ post: client.post, refusal: client.refusal, nowMs, random },
+    lastVersion: (tenant) => log.docs.lastVersion(tenant),
+    changed: (tenant, id) => temporal.deliveryChanged(tenant, id),
+  });
+  const close = async (): Promise<void> => {
+    await Promise.all([client.close(), temporal.close()]);
+    await log.close();
+  };
+  return { endpoints, close };
 }
 
 /** The log, for those who change what a tenant is at. @throws CliError as `connectLog` */

@@ -21,6 +21,7 @@ import { addTenant } from "./commands/tenant.ts";
 import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWatch } from "./commands/watch.ts";
+import { addWebhook } from "./commands/webhook.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -70,6 +71,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addMerge,
     addDlq,
     addSource,
+    addWebhook,
     addKey,
     addVerify,
     addTenant,

@@ -28,7 +28,7 @@ import { preparersOf } from "../ingest/preparation/names.ts";
 import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
 import type { TenantBounds } from "../log/catalogue.ts";
-import type { MergeClient } from "../merges/port.ts";
+import type { DeliveryClient, MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import { relevanceFittedFor } from "../retrieval/relevance.ts";
 import type { TenantQuotas } from "../tenants/quotas.ts";
@@ -218,7 +218,7 @@ function connectMerges(
   { config, clock, logger }: Foundation,
   { deployment }: NatsLog,
   tracer: Tracer,
-): MergeClient {
+): MergeClient & DeliveryClient {
   const { graceMs, confirmMs } = config.merge;
   const own = { deployment, graceMs, confirmMs, clock, logger, tracer };
   return connectTemporal({ ...config.temporal, ...own });

@@ -9,6 +9,7 @@ import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { openReceiptKey, receiptSigner } from "../tenants/receipt.ts";
 import { watchCertificates } from "./certificates.ts";
 import { readModelShape } from "./embedding.ts";
+import { openDeliveries } from "./endpoints.ts";
 import {
   connectCold,
   connectLog,
@@ -64,6 +65,7 @@ export async function startMerges(
         connection: log.connection,
         replicas: config.nats.replicas,
       }),
+      deliveries: openDeliveries(base, log, stack),
       sign: receiptSigner(openReceiptKey(config.receiptKeyFile)),
       log,
       cold,

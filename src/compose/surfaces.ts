@@ -6,10 +6,9 @@ import { connectPeers, servePeers } from "../cluster/nats-peers.ts";
 import { documentHasExpired } from "../cold/document-expiry.ts";
 import { documentLabels } from "../cold/document-labels.ts";
 import type { ColdShard } from "../cold/port.ts";
-import type { Config } from "../config/config.ts";
 import { canaryTenants } from "../contract/canary.ts";
+import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { Operations } from "../contract/operations.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
@@ -26,8 +25,9 @@ import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import { createEmbeddingsHandler } from "../gateway/openai/embeddings.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
-import type { MergeClient } from "../merges/port.ts";
+import type { DeliveryClient, MergeClient } from "../merges/port.ts";
 import { openAudit } from "./audit.ts";
+import { openEndpoints } from "./endpoints.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
 import { createOperations } from "./operations.ts";
 import { openWebhooks, type Sources } from "./sources.ts";
@@ -41,7 +41,7 @@ export async function startSurfaces(
     /** Answers go over it; the log's own connection where no other user is configured. */
     readonly replies: NatsLog["connection"];
     readonly cold: ColdShard;
-    readonly merges: MergeClient;
+    readonly merges: MergeClient & DeliveryClient;
     readonly trust: LogIdentityMonitor;
     readonly services: () => EngineStatus["services"];
     readonly stack: Stack;
@@ -85,11 +85,17 @@ export async function startSurfaces(
   const webhooks = stack.push("webhooks", openWebhooks(base, sources, service), (part) =>
     part.close(),
   );
-  const operations = openOperations(config, parts);
+  const isServed = servedBy(topology);
+  const operations = createOperations({
+    ...{ merges: parts.merges, log, uiUrl: config.temporal.uiUrl, served: isServed },
+  });
+  const endpoints = openEndpoints(base, {
+    ...{ log, deliveries: parts.merges, served: isServed, stack },
+  });
   const http = stack.push(
     "HTTP",
     await startHttp({
-      ...{ handler, embeddings, webhooks, operations, log: logger, metrics, version },
+      ...{ handler, embeddings, webhooks, operations, endpoints, log: logger, metrics, version },
       ...{ credentials, audit },
       ...config.http,
     }),
@@ -98,22 +104,12 @@ export async function startSurfaces(
   return { http, nats };
 }
 
-/** Of tenants that are served: an operator of a closed one is refused as its publishers are. */
-function openOperations(
-  { temporal }: Config,
-  {
-    merges,
-    log,
-    topology,
-  }: { readonly merges: MergeClient; readonly log: NatsLog; readonly topology: Topology },
-): Operations {
-  return createOperations({
-    ...{ merges, log, uiUrl: temporal.uiUrl },
-    served: async (tenant) => {
-      await topology.lives.load();
-      topology.lives.check(tenant);
-    },
-  });
+/** An operator of a closed tenant is refused as its publishers are. */
+function servedBy({ lives }: Topology): (tenant: TenantId) => Promise<void> {
+  return async (tenant) => {
+    await lives.load();
+    lives.check(tenant);
+  };
 }
 
 function openCanary(

@@ -64,6 +64,8 @@ export interface Config extends Links {
   readonly tenantsMax: number;
   /** What tenants and credentials may use; undefined where nothing is limited. */
   readonly quotasFile: string | undefined;
+  /** Beside public ones, where webhooks may be sent. */
+  readonly webhookNetworks: readonly string[];
   readonly partitions: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
@@ -198,6 +200,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     tenantWeights: values.FRESHET_TENANT_WEIGHTS ?? new Map(),
     tenantsMax: present("FRESHET_TENANTS_MAX"),
     quotasFile: values.FRESHET_QUOTAS_FILE,
+    webhookNetworks: values.FRESHET_WEBHOOK_NETWORKS ?? [],
     partitions: present("FRESHET_PARTITIONS"),
     node: values.FRESHET_NODE ?? defaultNode(present("FRESHET_HTTP_PORT")),
     cacheDir: values.FRESHET_CACHE_DIR,

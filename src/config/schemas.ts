@@ -1,5 +1,6 @@
 /** What a value of the environment may look like. Each schema says in `expected` what it takes. */
 
+import { isIP } from "node:net";
 import { z } from "zod";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -59,6 +60,21 @@ export const natsUrls = url("nats", "tls")
     expected:
       "URLs that start with nats:// or tls://, without a user (FRESHET_NATS_USER and FRESHET_NATS_PASSWORD_FILE name one)",
   });
+
+/** Addresses, each with or without the number of its leading bits. */
+export const networks = z
+  .string()
+  .transform((value) => value.split(",").map((part) => part.trim()))
+  .refine((parts) => parts.every(isNetwork))
+  .meta({ expected: "networks such as 10.1.0.0/16 or 127.0.0.1, with commas between" });
+
+function isNetwork(value: string): boolean {
+  const [address = "", bits, more] = value.split("/");
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}
 
 export const hostPort = z
   .string()

@@ -12,7 +12,16 @@ import {
   weaviateSettings,
 } from "./link-settings.ts";
 import { observationSettings } from "./observation-settings.ts";
-import { hostNames, oneOf, type Setting, setting, tenantWeights, text, whole } from "./schemas.ts";
+import {
+  hostNames,
+  networks,
+  oneOf,
+  type Setting,
+  setting,
+  tenantWeights,
+  text,
+  whole,
+} from "./schemas.ts";
 
 /** One row each of the table in ops/guides/configuration.md: name, default, what it does. */
 export const settings = {
@@ -34,6 +43,11 @@ export const settings = {
     "off",
     oneOf(["on", "off"]),
     "whether agents over `/mcp` are offered the tools `publish` and `delete`, where their key has the role: on or off",
+  ),
+  FRESHET_WEBHOOK_NETWORKS: setting(
+    undefined,
+    networks,
+    "networks that are not public and that webhooks may be sent to all the same, also over plain `http://`: for engines, merge workers and `freshet webhook`; unset: none",
   ),
   ...httpKeySettings,
   ...identitySettings,

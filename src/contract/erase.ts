@@ -68,14 +68,17 @@ export interface FinishDocumentRequest extends EraseDocumentRequest {
   readonly begun: DocumentBegun;
 }
 
-/** What brings documents to a tenant: definitions, states and dead letters of its sources. */
+/**
+ * What brings documents to a tenant (definitions, states and dead letters of its sources), or takes
+ * its events elsewhere (its webhooks).
+ */
 export interface TenantSources {
   /**
-   * Removes all of them, also what sources left that were removed before. May be repeated.
+   * Removes all of them, also what was left of those that were removed before. May be repeated.
    * @throws FreshetError log_unavailable
    */
   eraseTenant(tenant: TenantId): Promise<void>;
-  /** How many definitions and dead letters are there. @throws FreshetError log_unavailable */
+  /** How many entries are there. @throws FreshetError log_unavailable */
   countOf(tenant: TenantId): Promise<number>;
 }
 

@@ -9,6 +9,7 @@ import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
 import { embeddingLimits, embeddingRelations } from "./limits/embedding.ts";
+import { endpointLimits, endpointRelations } from "./limits/endpoints.ts";
 import { feedbackLimits, feedbackRelations } from "./limits/feedback.ts";
 import { formatLimits, formatRelations } from "./limits/formats.ts";
 import { headsLimits, headsRelations } from "./limits/heads.ts";
@@ -44,6 +45,7 @@ export const limits = {
   ...mergeLimits,
   ...surfaceLimits,
   ...sourceLimits,
+  ...endpointLimits,
   ...quotaLimits,
   ...tenantLimits,
   ...auditLimits,
@@ -68,6 +70,7 @@ export const limitRelations = {
   merges: mergeRelations,
   surfaces: surfaceRelations,
   sources: sourceRelations,
+  endpoints: endpointRelations,
   quotas: quotaRelations,
   tenants: tenantRelations,
   audit: auditRelations,

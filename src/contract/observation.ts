@@ -68,6 +68,8 @@ export interface CounterLabels {
   readonly audit_entries_lost_total: never;
   /** Events of change streams. outcome: mapped, skipped, failed */
   readonly source_events_total: "source" | "outcome";
+  /** Events sent to webhooks. outcome: delivered, failed, gone */
+  readonly webhook_deliveries_total: "tenant" | "outcome";
   /** Documents of the canary, each once. outcome: found, failed */
   readonly canary_documents_total: "partition" | "outcome";
   /** step: publish, find, delete */
@@ -108,6 +110,10 @@ export interface HistogramLabels {
   /** From a publish of the canary to its first sight; a document a partition. */
   readonly canary_visible_seconds: "partition";
   readonly question_seconds: "tenant";
+  /** One request to a webhook, whatever became of it. */
+  readonly webhook_request_seconds: never;
+  /** From the decision on an operation to its delivery to a webhook. */
+  readonly webhook_age_seconds: "tenant";
 }
 
 export interface GaugeLabels {
@@ -160,6 +166,10 @@ export interface GaugeLabels {
   readonly audit_entries_pending: never;
   /** Events that are stored and not dealt with. */
   readonly source_lag_events: "source";
+  /** status: active, paused, disabled */
+  readonly webhooks: "status";
+  /** Unix time since when an event does not get through to a webhook; 0 while all do. */
+  readonly webhook_failing_timestamp_seconds: "webhook";
 }
 
 export type CounterName = keyof CounterLabels;

@@ -14,6 +14,8 @@ const countsSchema = z.strictObject({
   letters: count,
   /** Definitions and dead letters of sources; absent in receipts of an earlier release. */
   sources: count.optional(),
+  /** Definitions, positions and failures of webhooks; absent in receipts of an earlier release. */
+  webhooks: count.optional(),
   /** Absent in receipts from before there was any. */
   feedback: count.optional(),
   /** Records of keys, which are destroyed; absent where there are none. */

@@ -15,6 +15,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { type AuditTrail, noAudit } from "../contract/audit.ts";
+import type { Endpoints } from "../contract/endpoint.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret } from "../contract/links.ts";
@@ -51,6 +52,7 @@ export interface HttpOptions {
   readonly embeddings?: RouteOptions["embeddings"];
   readonly webhooks?: Webhooks | undefined;
   readonly operations?: Operations | undefined;
+  readonly endpoints?: Endpoints | undefined;
   readonly credentials: Credentials;
   /** For what only operators may see; undefined means that there is none. */
   readonly operatorToken?: Secret | undefined;

@@ -16,6 +16,8 @@ import {
 } from "../contract/service-schemas.ts";
 import { webhookReceiptSchema } from "../contract/source.ts";
 import { difyOperation, difySchemas } from "./dify/routes.ts";
+import { endpointPaths } from "./endpoints/description.ts";
+import { endpointSchemas } from "./endpoints/schemas.ts";
 import { errorResponses } from "./error-responses.ts";
 import { feedbackPath, feedbackSchemas } from "./feedback-description.ts";
 import { describeFields } from "./field-descriptions.ts";
@@ -63,6 +65,12 @@ const components = {
   Feedback: jsonSchema(feedbackSchemas.Feedback, "input"),
   FeedbackPage: jsonSchema(feedbackSchemas.FeedbackPage, "output"),
   FeedbackReceipt: jsonSchema(feedbackSchemas.FeedbackReceipt, "output"),
+  WantedWebhook: jsonSchema(endpointSchemas.input.WantedWebhook, "input"),
+  WebhookChange: jsonSchema(endpointSchemas.input.WebhookChange, "input"),
+  Webhook: jsonSchema(endpointSchemas.output.Webhook, "output"),
+  WebhookChanged: jsonSchema(endpointSchemas.output.WebhookChanged, "output"),
+  WebhookList: jsonSchema(endpointSchemas.output.WebhookList, "output"),
+  WebhookFailures: jsonSchema(endpointSchemas.output.WebhookFailures, "output"),
   OpenAiError: jsonSchema(openAiSchemas.output.OpenAiError, "output"),
   DifyRetrieval: jsonSchema(difySchemas.input.DifyRetrieval, "input"),
   DifyRecords: jsonSchema(difySchemas.output.DifyRecords, "output"),
@@ -326,6 +334,7 @@ const operatorPaths = {
   },
 };
 
+const anywhereAnd = (...more: readonly ErrorCode[]): Json => problems(...anywhere, ...more);
 const described = { tenantHeader, idParameter, json, problems, anywhere };
 
 export function openApiDocument(options: { version: string; keys: boolean }): Json {
@@ -342,10 +351,8 @@ export function openApiDocument(options: { version: string; keys: boolean }): Js
       "/v1/documents/{id}": documentPath,
       ...operationPaths({ ...described, asking: whenAsking }),
       "/v1/events": eventsPath,
-      "/v1/feedback": feedbackPath({
-        tenantHeader,
-        problems: (...more) => problems(...anywhere, ...more),
-      }),
+      "/v1/feedback": feedbackPath({ tenantHeader, problems: anywhereAnd }),
+      ...endpointPaths({ tenantHeader, problems: anywhereAnd }),
       "/v1/sources/{name}/events": webhookOperation,
       ...openAiOperations({ tenantHeader }, { asking: whenAsking, reading: anywhere }),
       ...difyOperation(tenantHeader, whenAsking),

@@ -4,6 +4,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import type { Endpoints } from "../contract/endpoint.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { isDocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -17,6 +18,7 @@ import { abortWhenCallerLeaves } from "./caller.ts";
 import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
 import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
 import { documentPassages } from "./document-text.ts";
+import { addEndpointRoutes, endpointMethods } from "./endpoints/routes.ts";
 import { eventsRoute } from "./events-route.ts";
 import { addFeedbackRoutes } from "./feedback-routes.ts";
 import { Gate } from "./gate.ts";
@@ -42,6 +44,8 @@ export interface RouteOptions {
   readonly webhooks?: Webhooks | undefined;
   /** Undefined where merges and dead letters are out of reach. */
   readonly operations?: Operations | undefined;
+  /** Undefined where no webhooks are sent. */
+  readonly endpoints?: Endpoints | undefined;
   readonly authenticate: Authenticate;
   readonly checkHost: Check;
   readonly checkOperator: Check;
@@ -84,6 +88,7 @@ function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   addPublishRoutes(app, gated, bodies);
   addReadRoutes(app, gated);
   addOperationRoutes(app, gated);
+  addEndpointRoutes(app, gated);
   addFeedbackRoutes(app, { feedback: options.handler.feedback, gate, wantsJson });
 }
 
@@ -207,6 +212,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/v1/documents/:id/text": ["GET", "HEAD"],
   "/v1/events": ["GET"],
   ...operationMethods,
+  ...endpointMethods,
   ...consolePaths,
   "/v1/feedback": ["GET", "HEAD", "POST"],
   [mcpPath]: ["GET", "POST", "DELETE"],

@@ -75,3 +75,11 @@ export interface EraseClient {
     versions: { readonly version: Version; readonly through: Version },
   ): Promise<SignedReceipt>;
 }
+
+/** Deliveries to webhooks, however they are run. Both fail with temporal_unavailable. */
+export interface DeliveryClient {
+  /** There is one to serve; the one that is under way stays as it is. */
+  deliveryDue(tenant: TenantId, endpoint: string): Promise<void>;
+  /** Somebody changed it: what is under way looks at once. */
+  deliveryChanged(tenant: TenantId, endpoint: string): Promise<void>;
+}

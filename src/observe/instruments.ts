@@ -119,6 +119,10 @@ export const counters: Instruments<CounterLabels> = {
     help: "entries of the audit trail that had no room while the log was away",
     labels: [],
   },
+  webhook_deliveries_total: {
+    help: "events sent to webhooks by what became of them",
+    labels: ["tenant", "outcome"],
+  },
   source_events_total: {
     help: "events of change streams by what became of them",
     labels: ["source", "outcome"],
@@ -223,6 +227,16 @@ export const histograms: Instruments<HistogramLabels> = {
     labels: [],
     buckets: hopSeconds,
   },
+  webhook_request_seconds: {
+    help: "one request to a webhook, whatever became of it",
+    labels: [],
+    buckets: hopSeconds,
+  },
+  webhook_age_seconds: {
+    help: "from the decision on an operation to its delivery to a webhook",
+    labels: ["tenant"],
+    buckets: freshSeconds,
+  },
   canary_visible_seconds: {
     help: "from publishing a document of the canary to finding it",
     labels: ["partition"],
@@ -285,5 +299,10 @@ export const gauges: Instruments<GaugeLabels> = {
   source_lag_events: {
     help: "events of a change stream that are stored and not dealt with",
     labels: ["source"],
+  },
+  webhooks: { help: "webhooks by their status", labels: ["status"] },
+  webhook_failing_timestamp_seconds: {
+    help: "unix time since when an event does not get through to a webhook; 0 while all do",
+    labels: ["webhook"],
   },
 };

@@ -104,6 +104,7 @@ export const logStreams = [
   "DLQ",
 ] as const;
 const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
+const webhookStream = "KV_freshet_webhooks";
 const auditStream = "AUDIT";
 const feedbackStream = "FEEDBACK";
 
@@ -146,9 +147,13 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
     publish: {
       allow: [
         "$JS.API.INFO",
-        ...[...logStreams, ...sourceStreams, auditStream, feedbackStream].flatMap(streamApi),
+        ...[...logStreams, ...sourceStreams, auditStream, feedbackStream, webhookStream].flatMap(
+          streamApi,
+        ),
         "$JS.API.DIRECT.GET.KV_freshet_sources",
         "$JS.API.DIRECT.GET.KV_freshet_sources.>",
+        `$JS.API.DIRECT.GET.${webhookStream}`,
+        `$JS.API.DIRECT.GET.${webhookStream}.>`,
         ...others.flatMap(readApi),
         "$JS.FC.>",
         "docs.*",
@@ -165,6 +170,7 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
         `${manifestSubjects}.>`,
         `${leaseSubjects}.>`,
         "$KV.freshet_sources.>",
+        "$KV.freshet_webhooks.>",
       ],
       deny: ["$SYS.>", "$O.>", "_INBOX.>", "_R_.>"],
     },

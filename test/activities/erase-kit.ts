@@ -39,6 +39,7 @@ export async function filledWorld(): Promise<World> {
     const owed = { after: 1 as never, revision: 0 };
     await world.log.deadLetters.owe(tenant, owed);
     await addSource(world, tenant);
+    await addEndpoint(world, tenant);
   }
   return world;
 }
@@ -53,11 +54,21 @@ async function addSource({ sources }: World, tenant: TenantId): Promise<void> {
   await sources.putLetter({ ...letter, message: "m" });
 }
 
+/** A webhook of the tenant. */
+async function addEndpoint({ endpoints }: World, tenant: TenantId): Promise<void> {
+  const secrets = [{ value: "whsec_AAAA", createdAtMs: 1 }];
+  const sent = { url: "https://example.com/", types: ["document.indexed" as const], secrets };
+  const state = { after: 0, delivered: 0, failed: 0 };
+  const id = tenant === acme ? "wh_aaaaaaaaaaaaaaaa" : "wh_bbbbbbbbbbbbbbbb";
+  await endpoints.add({ id, tenant, ...sent, status: "active", createdAtMs: 1 }, state);
+}
+
 export function erasePorts(world: World): ErasePorts {
   return {
     ...world.ports,
     clock: { ...world.ports.clock, sleep: async () => {} },
     sources: world.sources,
+    endpoints: world.endpoints,
     sign: testSigner,
     requestMerge: async (tenant) => void (await runMerge(world.ports, tenant)),
     cancelMerge: async () => true,
@@ -126,7 +137,7 @@ export function durable(): (ports: ErasePorts) => EraseActivities {
 }
 
 /** Everything that the stores have of a tenant. */
-export async function holdings({ log, cold, sources }: World, tenant: TenantId) {
+export async function holdings({ log, cold, sources, endpoints }: World, tenant: TenantId) {
   const count = (of: Parameters<typeof log.erasure.count>[0]["of"]) =>
     log.erasure.count({ tenant, of });
   return {
@@ -136,6 +147,7 @@ export async function holdings({ log, cold, sources }: World, tenant: TenantId) 
     heads: await count("heads"),
     letters: await count("letters"),
     sources: await sources.countOf(tenant),
+    webhooks: await endpoints.countOf(tenant),
     feedback: await count("feedback"),
     cold: cold.objects(tenant).length,
   };

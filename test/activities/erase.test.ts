@@ -32,7 +32,7 @@ function eraseTenant(world: World) {
   return eraseTenantStory(durable()(erasePorts(world)), input, noSleep);
 }
 
-const gone = { ...nothingLeft, feedback: 0, records: 1, cold: 0, sources: 0 };
+const gone = { ...nothingLeft, feedback: 0, records: 1, cold: 0, sources: 0, webhooks: 0 };
 
 describe("an erase of a tenant", () => {
   it("leaves nothing of it but its tombstone, and all of its neighbour", async () => {

@@ -6,6 +6,7 @@ import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/c
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { ChunkRecord, DocumentInfo, RecordBody } from "../../src/contract/record.ts";
 import { MemorySourceStore } from "../../src/ingest/memory-sources.ts";
+import { MemoryEndpoints } from "../../src/log/memory/endpoints.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
@@ -17,6 +18,7 @@ export interface World {
   readonly cold: MemoryCold;
   readonly ports: MergePorts;
   readonly sources: MemorySourceStore;
+  readonly endpoints: MemoryEndpoints;
   readonly writer: RecordWriter;
 }
 
@@ -36,7 +38,8 @@ export function createWorld(
     heartbeat: () => {},
     signal: () => undefined,
   };
-  return { log, cold, ports, sources: new MemorySourceStore(), writer: new RecordWriter(log) };
+  const stores = { sources: new MemorySourceStore(), endpoints: new MemoryEndpoints() };
+  return { log, cold, ports, ...stores, writer: new RecordWriter(log) };
 }
 
 /** Appends one tenant's records as its owner would: in order, fenced, versions rising. */

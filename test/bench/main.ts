@@ -36,6 +36,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   residency: async () => (await import("./residency.ts")).benchResidency,
   quality: async () => (await import("./quality.ts")).benchQuality,
   query: async () => (await import("./query.ts")).benchQuery,
+  surfaces: async () => (await import("./surfaces.ts")).benchSurfaces,
   traces: async () => (await import("./traces.ts")).benchTraces,
 };
 
@@ -70,6 +71,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
              collection, --mail real mail
   residency  memory as a cache of 50 tenants with room for 20: replies against a twin that holds everything,
              hits against an ideal LRU
+  surfaces   a question over HTTP, NATS, OpenAI's and MCP's shapes and Dify's, against the handler behind
+             them, and the first word of a streamed answer; in one process, over a model without delay
   traces     an engine with traces off, and with one in ten sampled, against one without (a checkout that
              FRESHET_BENCH_BASELINE names): time of a core and of the clock for a document and a question
   query      questions over NATS and HTTP, from memory and from cold, against the raw embedding lane and

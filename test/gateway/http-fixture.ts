@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import type { AuditTrail } from "../../src/contract/audit.ts";
 import type { Embeddings } from "../../src/contract/embeddings.ts";
+import type { Endpoints } from "../../src/contract/endpoint.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
 import type { Operations } from "../../src/contract/operations.ts";
@@ -40,6 +41,7 @@ const fixedEmbeddings: Embeddings = {
 interface FixtureOptions {
   readonly webhooks?: Webhooks;
   readonly operations?: Operations | undefined;
+  readonly endpoints?: Endpoints | undefined;
   readonly keys?: boolean | undefined;
   readonly mcpWrites?: boolean | undefined;
   readonly credentials?: Omit<Credentials, "apiKeys"> | undefined;
@@ -81,6 +83,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     operatorToken: tokenOf(options),
     webhooks: options.webhooks,
     operations: options.operations,
+    endpoints: options.endpoints,
     hosts: options.hosts,
     mcpWrites: options.mcpWrites,
     audit: options.audit,

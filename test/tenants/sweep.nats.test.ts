@@ -25,6 +25,7 @@ const foreign: readonly string[] = [
   ...["$KV.freshet_manifests.tenant.victim", "$KV.freshet_manifests.tenant.attacker"],
   ...["$KV.freshet_manifests.identity", "$KV.freshet_manifests.redaction"],
   ...["$KV.freshet_leases.3", "$KV.freshet_leases.node.x", "$KV.freshet_sources.source.s"],
+  ...["$KV.freshet_webhooks.endpoint.victim.wh_a", "$KV.freshet_webhooks.state.attacker.wh_a"],
   ...[`${peer}.ask.victim`, `${peer}.document.victim`, `${peer}.cancel.x`, `${peer}.beat.x`],
   ...["$SRV.PING", "$SRV.INFO.freshet", "$SRV.STATS.freshet"],
   ...["$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.DOCS"],

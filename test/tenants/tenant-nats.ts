@@ -20,6 +20,7 @@ import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { startNatsService } from "../../src/gateway/nats-service.ts";
 import { NatsSourceStore } from "../../src/ingest/nats-source-store.ts";
+import { NatsEndpoints } from "../../src/log/nats/endpoints.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { connectReplies } from "../../src/log/nats/replies.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -115,6 +116,7 @@ function authenticator(user: ReturnType<ReturnType<typeof userOf>>): Authenticat
 async function createSources({ connection }: NatsLog): Promise<void> {
   const sources = new NatsSourceStore({ connection, replicas: 1 });
   await sources.list();
+  await new NatsEndpoints({ connection, replicas: 1 }).all();
   const place = { source: "s", generation: "g", sequence: 1, delivery: undefined };
   await sources.putLetter({ ...place, reason: "x" } as unknown as Parameters<
     NatsSourceStore["putLetter"]
@@ -130,6 +132,7 @@ const streams = [
   "DLQ",
   "KV_freshet_sources",
   "freshet_source_letters",
+  "KV_freshet_webhooks",
 ];
 
 async function storedIn(connection: NatsConnection): Promise<ReadonlyMap<string, number>> {

@@ -28,6 +28,7 @@ export interface TemporalActivitiesOptions {
   readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel">;
   readonly sign: SignReceipt;
   readonly sources?: TenantSources | undefined;
+  readonly endpoints?: TenantSources | undefined;
   readonly ageMs: number;
   readonly replayWindowMs: number;
 }
@@ -37,6 +38,7 @@ export function createTemporalActivities({
   client,
   sign,
   sources,
+  endpoints,
   ageMs,
   replayWindowMs,
 }: TemporalActivitiesOptions): MergeActivities &
@@ -60,6 +62,7 @@ export function createTemporalActivities({
       ...ports,
       sign,
       sources,
+      endpoints,
       requestMerge: (tenant) => client.due(tenant, "operator"),
       cancelMerge: (tenant) => client.cancel(tenant),
     }),

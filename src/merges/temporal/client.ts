@@ -8,17 +8,15 @@ import {
   Client,
   Connection,
   defaultGrpcRetryOptions,
-  isGrpcDeadlineError,
-  isGrpcServiceError,
   makeGrpcRetryInterceptor,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
   ScheduleOverlapPolicy,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
+import { deliveryNames } from "../../contract/delivery.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -38,8 +36,10 @@ import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Tracer } from "../../contract/tracing.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
-import type { EraseClient, MergeClient } from "../port.ts";
+import type { DeliveryClient, EraseClient, MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
+import { transportError, wasRaced } from "./client-failures.ts";
+import { deliveryStart } from "./delivery-start.ts";
 import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
 import { tracedRequests } from "./tracing.ts";
@@ -62,16 +62,16 @@ export interface TemporalOptions extends TemporalAccess {
   readonly taskQueue?: string | undefined;
 }
 
-/** gRPC status codes of an update whose run ended or moved on before it was handled. */
-const racedCodes = new Set([5 /* NOT_FOUND */, 10 /* ABORTED */]);
 const racedAttemptsMax = 3;
 
 /** Never fails: the first use of the result connects. */
-export function connectTemporal(options: TemporalOptions): MergeClient & EraseClient {
+export function connectTemporal(
+  options: TemporalOptions,
+): MergeClient & EraseClient & DeliveryClient {
   return new TemporalMergeClient(options);
 }
 
-class TemporalMergeClient implements MergeClient, EraseClient {
+class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
   #namespace: string;
@@ -207,6 +207,21 @@ class TemporalMergeClient implements MergeClient, EraseClient {
       }),
     );
     return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
+  }
+
+  deliveryDue(tenant: TenantId, endpoint: string): Promise<void> {
+    const start = deliveryStart(tenant, endpoint, this.#options);
+    return this.#call(limits.temporalRequestMs, async () => {
+      await this.#client.workflow.start(deliveryNames.workflow, start);
+    });
+  }
+
+  deliveryChanged(tenant: TenantId, endpoint: string): Promise<void> {
+    const start = deliveryStart(tenant, endpoint, this.#options);
+    const signal = deliveryNames.changedSignal;
+    return this.#call(limits.temporalRequestMs, async () => {
+      await this.#client.workflow.signalWithStart(deliveryNames.workflow, { ...start, signal });
+    });
   }
 
   async ensureSchedule(): Promise<void> {
@@ -371,25 +386,4 @@ function retriesUntil(closing: AbortSignal) {
     retryableDecider: (...failure: Parameters<typeof usual.retryableDecider>) =>
       !closing.aborted && usual.retryableDecider(...failure),
   };
-}
-
-/** The run completed or continued as new under the update: asking again reaches the next one. */
-function wasRaced(thrown: unknown): boolean {
-  for (let error = thrown; error instanceof Error; error = error.cause) {
-    if (isGrpcServiceError(error) && racedCodes.has(error.code)) return true;
-    if ("type" in error && error.type === "AcceptedUpdateCompletedWorkflow") return true;
-  }
-  return false;
-}
-
-/**
- * A long wait that ran out means a slow merge; a short one means that Temporal or its workers are
- * away.
- */
-function transportError(thrown: unknown, timeoutMs: number): FreshetError {
-  const late =
-    thrown instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(thrown);
-  const code =
-    late && timeoutMs >= limits.mergeForceMs ? "deadline_exceeded" : "temporal_unavailable";
-  return new FreshetError(code, undefined, { cause: thrown });
 }

@@ -25,11 +25,13 @@ import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { SignReceipt } from "../../contract/receipt.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
-import type { MergeClient } from "../port.ts";
+import type { DeliveryClient, MergeClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess } from "./access.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { workflowBundle } from "./bundle.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
+import { createDeliveryWorker, type DeliveryParts, sweepDeliveries } from "./deliveries.ts";
+import { deliveryQueue } from "./delivery-start.ts";
 import { tracedSteps } from "./tracing.ts";
 
 export interface MergeWorkerOptions extends TemporalOptions {
@@ -41,6 +43,8 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly sign: SignReceipt;
   /** What erases remove beside the log and cold. */
   readonly sources?: TenantSources | undefined;
+  /** What webhooks are sent with; undefined: this worker sends none. */
+  readonly deliveries?: Omit<DeliveryParts, "clock" | "logger" | "metrics" | "lives"> | undefined;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
   /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
@@ -75,10 +79,11 @@ export async function startMergeWorker(options: MergeWorkerOptions): Promise<Mer
 class RunningMergeWorker implements MergeWorker {
   readonly #options: MergeWorkerOptions;
   readonly #bundle: { readonly code: string };
-  readonly #client: MergeClient;
+  readonly #client: MergeClient & DeliveryClient;
   readonly #stop = new AbortController();
   readonly #polling = Promise.withResolvers<void>();
   #worker: Worker | null = null;
+  #deliveries: Worker | null = null;
   #run: Promise<void> | null = null;
 
   constructor(options: MergeWorkerOptions, bundle: { readonly code: string }) {
@@ -98,7 +103,7 @@ class RunningMergeWorker implements MergeWorker {
 
   async shutdown(): Promise<void> {
     this.#stop.abort();
-    if (this.#worker?.getState() === "RUNNING") this.#worker.shutdown();
+    this.#shutdownWorkers();
     await this.#run;
     await this.#client.close();
   }
@@ -135,15 +140,51 @@ class RunningMergeWorker implements MergeWorker {
       await ensureSearchAttributes(connection, namespace);
       await this.#client.ensureSchedule();
       this.#worker = await this.#createWorker(connection, namespace);
+      this.#deliveries = await this.#createDeliveries(connection, namespace);
       // Shut down while it was being made: `shutdown` found no worker to stop.
       if (this.#stop.signal.aborted) return;
       this.#polling.resolve();
-      await this.#worker.run();
+      await this.#runWorkers(this.#worker, this.#deliveries);
     } finally {
       endWatch();
       this.#worker = null;
+      this.#deliveries = null;
       await connection.close();
     }
+  }
+
+  /** Until both have ended: the connection is theirs. One that ends takes the other with it. */
+  async #runWorkers(merges: Worker, deliveries: Worker | null): Promise<void> {
+    if (deliveries === null) return merges.run();
+    const parts = this.#deliveryParts();
+    const swept = new AbortController();
+    const sweeping = parts && sweepDeliveries(this.#client, parts, swept.signal);
+    const both = [merges, deliveries].map((worker) =>
+      worker.run().finally(() => this.#shutdownWorkers()),
+    );
+    const [ended, other] = await Promise.allSettled(both);
+    swept.abort();
+    await sweeping;
+    for (const end of [ended, other]) if (end?.status === "rejected") throw end.reason;
+  }
+
+  #shutdownWorkers(): void {
+    for (const worker of [this.#worker, this.#deliveries]) {
+      if (worker?.getState() === "RUNNING") worker.shutdown();
+    }
+  }
+
+  #deliveryParts(): DeliveryParts | undefined {
+    const { deliveries, clock, logger, metrics, log } = this.#options;
+    return deliveries && { ...deliveries, clock, logger, metrics, lives: log.lives };
+  }
+
+  async #createDeliveries(connection: NativeConnection, namespace: string): Promise<Worker | null> {
+    const parts = this.#deliveryParts();
+    if (parts === undefined) return null;
+    const { deployment } = this.#options.log;
+    const taskQueue = deliveryQueue(this.#options);
+    return createDeliveryWorker({ connection, namespace, taskQueue, parts, deployment });
   }
 
   /**
@@ -162,7 +203,7 @@ class RunningMergeWorker implements MergeWorker {
       const now = accessVersion(this.#options);
       if (now === "" || now === version || this.#worker?.getState() !== "RUNNING") return;
       this.#options.logger.info({}, "the certificates for Temporal have changed: connecting anew");
-      this.#worker.shutdown();
+      this.#shutdownWorkers();
     }, limits.certificateLookEveryMs);
     timer.unref();
     return () => clearInterval(timer);
@@ -170,6 +211,7 @@ class RunningMergeWorker implements MergeWorker {
 
   #createWorker(connection: NativeConnection, namespace: string): Promise<Worker> {
     const { log, cold, clock, logger, metrics, taskQueue, sign, sources } = this.#options;
+    const endpoints = this.#options.deliveries?.store;
     const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
     return Worker.create({
       connection,
@@ -181,6 +223,7 @@ class RunningMergeWorker implements MergeWorker {
         client: this.#client,
         sign,
         sources,
+        endpoints,
         ageMs,
         replayWindowMs,
       }),

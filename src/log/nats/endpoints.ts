@@ -1,0 +1,193 @@
+/**
+ * Webhooks in a bucket of NATS (`nats kv ls freshet_webhooks`): `endpoint.<tenant>.<id>`,
+ * `state.<tenant>.<id>`, `failures.<tenant>.<id>`. It is created when it is first used.
+ */
+
+import { type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats";
+import { z } from "zod";
+import {
+  type Endpoint,
+  type EndpointFailure,
+  type EndpointState,
+  endpointFailureSchema,
+  endpointSchema,
+  endpointStateSchema,
+} from "../../contract/endpoint.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import type { EndpointStore, Stored } from "../endpoint-port.ts";
+import { apiCode, jetStream, logError } from "./errors.ts";
+
+const bucket = "freshet_webhooks";
+
+export interface NatsEndpointsOptions {
+  readonly connection: NatsConnection;
+  /** Copies on a cluster. */
+  readonly replicas: number;
+}
+
+type Name = Pick<Endpoint, "tenant" | "id">;
+
+const failuresSchema = z.array(endpointFailureSchema);
+
+export class NatsEndpoints implements EndpointStore {
+  readonly #replicas: number;
+  readonly #js: JetStreamClient;
+  #kv: Promise<KV> | undefined;
+
+  constructor({ connection, replicas }: NatsEndpointsOptions) {
+    this.#replicas = replicas;
+    this.#js = connection.jetstream({ timeout: limits.publishAckMs });
+  }
+
+  async add(endpoint: Endpoint, state: EndpointState): Promise<void> {
+    const ofTenant = await this.#keys(keyOf("endpoint", { tenant: endpoint.tenant, id: "*" }));
+    if (ofTenant.length >= limits.endpointsPerTenantMax) {
+      throw new FreshetError("overloaded", "the tenant has as many webhooks as it may have");
+    }
+    if ((await this.#keys("endpoint.>")).length >= limits.endpointsMax) {
+      throw new FreshetError("overloaded", "there are as many webhooks as there may be");
+    }
+    // The definition comes last: what has one has all.
+    await this.#call(async (kv) => {
+      await kv.create(keyOf("state", endpoint), encode(state));
+      await kv.create(keyOf("failures", endpoint), encode([]));
+      await kv.create(keyOf("endpoint", endpoint), encode(endpoint));
+    });
+  }
+
+  get(tenant: TenantId, id: string): Promise<Stored<Endpoint> | null> {
+    return this.#read(keyOf("endpoint", { tenant, id }), endpointSchema);
+  }
+
+  list(tenant: TenantId): Promise<readonly Endpoint[]> {
+    return this.#endpoints(keyOf("endpoint", { tenant, id: "*" }));
+  }
+
+  all(): Promise<readonly Endpoint[]> {
+    return this.#endpoints("endpoint.>");
+  }
+
+  async put(endpoint: Endpoint, revision: number): Promise<boolean> {
+    return (await this.#update(keyOf("endpoint", endpoint), endpoint, revision)) !== undefined;
+  }
+
+  async remove(tenant: TenantId, id: string): Promise<boolean> {
+    const found = await this.get(tenant, id);
+    await this.#call(async (kv) => {
+      for (const kind of ["endpoint", "state", "failures"] as const) {
+        await kv.purge(keyOf(kind, { tenant, id }));
+      }
+    });
+    return found !== null;
+  }
+
+  state(endpoint: Name): Promise<Stored<EndpointState> | null> {
+    return this.#read(keyOf("state", endpoint), endpointStateSchema);
+  }
+
+  putState(endpoint: Name, state: EndpointState, revision: number): Promise<number | undefined> {
+    return this.#update(keyOf("state", endpoint), state, revision);
+  }
+
+  async addFailure(endpoint: Name, failure: EndpointFailure): Promise<void> {
+    const key = keyOf("failures", endpoint);
+    const stored = await this.#read(key, failuresSchema);
+    if (stored === null) return;
+    // Where two add at once, one of the two is missing: they tell the same story.
+    const kept = [failure, ...stored.value].slice(0, limits.endpointFailuresMax);
+    await this.#update(key, kept, stored.revision);
+  }
+
+  async failures(endpoint: Name): Promise<readonly EndpointFailure[]> {
+    return (await this.#read(keyOf("failures", endpoint), failuresSchema))?.value ?? [];
+  }
+
+  async eraseTenant(tenant: TenantId): Promise<void> {
+    for (const key of await this.#keysOf(tenant)) await this.#call((kv) => kv.purge(key));
+  }
+
+  async countOf(tenant: TenantId): Promise<number> {
+    return (await this.#keysOf(tenant)).length;
+  }
+
+  async #keysOf(tenant: TenantId): Promise<readonly string[]> {
+    return this.#keys(`*.${tenant}.*`);
+  }
+
+  async #endpoints(filter: string): Promise<readonly Endpoint[]> {
+    const found: Endpoint[] = [];
+    for (const key of await this.#keys(filter)) {
+      const stored = await this.#read(key, endpointSchema);
+      if (stored !== null) found.push(stored.value);
+    }
+    return found.sort((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
+  #keys(filter: string): Promise<readonly string[]> {
+    return this.#call(async (kv) => {
+      const keys: string[] = [];
+      for await (const key of await kv.keys(filter)) keys.push(key);
+      return keys;
+    });
+  }
+
+  #read<Value>(key: string, schema: z.ZodType<Value>): Promise<Stored<Value> | null> {
+    return this.#call(async (kv) => {
+      const entry = await kv.get(key);
+      if (entry === null || entry.operation !== "PUT") return null;
+      const value = decode(schema, entry.value);
+      return value === undefined ? null : { value, revision: entry.revision };
+    });
+  }
+
+  /** Undefined when the entry is at another revision. */
+  async #update(key: string, value: unknown, revision: number): Promise<number | undefined> {
+    return this.#call(async (kv) => {
+      try {
+        return await kv.update(key, encode(value), revision);
+      } catch (thrown) {
+        if (apiCode(thrown) === jetStream.wrongLastSequence) return undefined;
+        throw thrown;
+      }
+    });
+  }
+
+  async #call<Value>(work: (kv: KV) => Promise<Value>): Promise<Value> {
+    try {
+      return await work(await this.#bucket());
+    } catch (thrown) {
+      throw logError(thrown);
+    }
+  }
+
+  /** Tried again by the next caller when it failed. */
+  #bucket(): Promise<KV> {
+    this.#kv ??= this.#js.views
+      .kv(bucket, {
+        ...{ history: 1, replicas: this.#replicas, storage: StorageType.File },
+        ...{ max_bytes: limits.endpointBucketBytesMax, description: "Freshet: webhooks" },
+      })
+      .catch((thrown: unknown) => {
+        this.#kv = undefined;
+        throw thrown;
+      });
+    return this.#kv;
+  }
+}
+
+type Kind = "endpoint" | "state" | "failures";
+const keyOf = (kind: Kind, { tenant, id }: { readonly tenant: string; readonly id: string }) =>
+  `${kind}.${tenant}.${id}`;
+
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+function decode<Value>(schema: z.ZodType<Value>, bytes: Uint8Array): Value | undefined {
+  try {
+    const result = schema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
+    return result.success ? result.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

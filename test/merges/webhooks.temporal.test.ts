@@ -1,0 +1,144 @@
+/** Webhooks over a real Temporal: a log and a receiver in memory, workflow and worker as they are. */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { Client } from "@temporalio/client";
+import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
+import { afterEach, expect, it } from "vitest";
+import { deliveryWorkflowId } from "../../src/contract/delivery.ts";
+import type { EndpointPost, EndpointReply } from "../../src/contract/endpoint.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { eventsAfter } from "../../src/engine/events.ts";
+import { createEndpoints } from "../../src/log/endpoint-admin.ts";
+import { connectTemporal } from "../../src/merges/temporal/client.ts";
+import { startMergeWorker } from "../../src/merges/temporal/worker.ts";
+import { createWorld, RecordWriter } from "../activities/world.ts";
+import { compiledDirectory } from "../support/environment.ts";
+import { testSigner } from "../support/signer.ts";
+import { eventually, freshName, server, withConnection } from "./cluster.ts";
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const url = "https://receiver.example.com/secret-path";
+
+function site(label: string) {
+  const tenant = freshName(label);
+  const { ports, endpoints: store } = createWorld();
+  const { log, cold, clock, logger, metrics } = ports;
+  const temporal = { ...server(), clock, logger, taskQueue: freshName("webhook-test") };
+  const client = connectTemporal(temporal);
+  closers.push(() => client.close());
+  const posts: EndpointPost[] = [];
+  let reply: (post: EndpointPost) => EndpointReply = () => ({ kind: "delivered", status: 200 });
+  let drawn = 0;
+  const post = async (sent: EndpointPost) => {
+    posts.push(sent);
+    return reply(sent);
+  };
+  const endpoints = createEndpoints({
+    ...{ store, post, refusal: () => undefined },
+    lastVersion: async () => 0 as never,
+    changed: (of, id) => client.deliveryChanged(of, id),
+    nowMs: () => clock.nowMs(),
+    random: (bytes) => {
+      drawn += 1;
+      return new Uint8Array(bytes).fill(drawn);
+    },
+  });
+  const stateOf = async () =>
+    ({ id: "x", status: "absent", visible_seq: Number.MAX_SAFE_INTEGER }) as const;
+  const view = { chunks: log.chunks, notices: log.events, clock, stateOf };
+  const startWorker = async () => {
+    const worker = await startMergeWorker({
+      ...{ ...temporal, log, cold, metrics, sign: testSigner, bundleDir: compiledDirectory() },
+      deliveries: {
+        ...{ store, post, random: () => 0 },
+        events: (of, options) => eventsAfter(view, { tenant: of, ...options }),
+      },
+    });
+    const running = worker.run();
+    closers.push(async () => {
+      await worker.shutdown();
+      await running;
+    });
+    await worker.ready;
+  };
+  const answers = (next: typeof reply): void => {
+    reply = next;
+  };
+  const sent = () => posts.map(({ body }) => JSON.parse(body).data.version as number);
+  const writer = new RecordWriter(log, tenant);
+  return { tenant, store, endpoints, client, posts, sent, answers, writer, startWorker };
+}
+
+const runOf = (tenant: TenantId, id: string) =>
+  withConnection(async (connection) => {
+    const { namespace } = server();
+    const handle = new Client({ connection, namespace }).workflow.getHandle(
+      deliveryWorkflowId(tenant, id),
+    );
+    const { status } = await handle.describe();
+    return { status: status.name, history: historyToJSON(await handle.fetchHistory()) };
+  });
+
+it("sends in order, tries again by durable timers, and is over when the receiver is gone", async () => {
+  const { tenant, endpoints, sent, answers, writer, startWorker, store } = site("hook-story");
+  await startWorker();
+  let failures = 2;
+  answers(() => {
+    failures -= 1;
+    return failures >= 0
+      ? { kind: "failed", reason: "status 503" }
+      : { kind: "delivered", status: 200 };
+  });
+  const versions = [await writer.upsert("alpha"), await writer.delete("alpha")];
+  const { webhook } = await endpoints.add(tenant, { url, events: ["document.indexed"] });
+  const { id } = webhook;
+  await eventually(async () => (await store.failures({ tenant, id })).length === 1);
+  // An operator need not wait for the schedule.
+  await endpoints.change(tenant, id, { action: "resume" });
+  await eventually(async () => (await store.failures({ tenant, id })).length === 2);
+  await eventually(async () => (await endpoints.show(tenant, id)).delivered === 1);
+  expect(sent()).toEqual([versions[0], versions[0], versions[0]]);
+  answers(() => ({ kind: "gone", status: 410 }));
+  await writer.upsert("beta");
+  await eventually(async () => (await endpoints.show(tenant, id)).status === "disabled");
+  await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
+  const { history } = await runOf(tenant, id);
+  const decoded = history.replaceAll(/"data":\s*"([^"]*)"/g, (_, data: string) =>
+    Buffer.from(data, "base64").toString("utf8"),
+  );
+  expect(decoded).toContain("deliverEvents");
+  for (const text of ["secret-path", "whsec_", "alpha"]) expect(decoded).not.toContain(text);
+  if (process.env["FRESHET_SAVE_HISTORIES"] !== "1") return;
+  const directory = new URL("./histories/", import.meta.url);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(new URL("webhook.json", directory), history);
+});
+
+it("serves a webhook that nobody told it of, rests while that is paused, and resumes", async () => {
+  const { tenant, store, endpoints, sent, writer, startWorker, client } = site("hook-sweep");
+  const first = await writer.upsert("alpha");
+  const secrets = [{ value: "whsec_AAAA", createdAtMs: 0 }];
+  const id = "wh_aaaaaaaaaaaaaaaa";
+  const types = ["document.indexed" as const];
+  await store.add(
+    { id, tenant, url, types, secrets, status: "active", createdAtMs: 0 },
+    { after: 0, delivered: 0, failed: 0 },
+  );
+  await startWorker();
+  await eventually(() => sent().length === 1);
+  await endpoints.change(tenant, id, { action: "pause" });
+  await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
+  const second = await writer.upsert("beta");
+  await client.deliveryDue(tenant, id);
+  await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
+  expect(sent()).toEqual([first]);
+  await endpoints.change(tenant, id, { action: "resume" });
+  await eventually(() => sent().length === 2);
+  expect(sent()).toEqual([first, second]);
+  await endpoints.remove(tenant, id);
+  await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
+});
