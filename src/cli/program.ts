@@ -21,6 +21,7 @@ import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWatch } from "./commands/watch.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
+import { describePrograms } from "./programs.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Runs one command line (without node and script). Never throws: every end has an exit code. */
@@ -55,7 +56,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     .showHelpAfterError("(--help shows how)")
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
+      `\nPrograms (their own --help says more):\n${describePrograms()}\n\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.`,
     );
   const commands = [
     addIngest,
