@@ -2,10 +2,20 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { makeBom } from "../sbom/main.ts";
+import { ensureTools } from "../setup/ensure-tools.ts";
+import { lineProgress } from "../setup/progress.ts";
 import { layOut, repository } from "./package-files.ts";
 
 export interface Artifact {
@@ -44,28 +54,57 @@ interface ImageRequest {
   readonly out: string;
   readonly version: string;
   readonly revision: string;
-  readonly base: string | undefined;
+  /** Build arguments beside those: bases, the kind of processor. */
+  readonly parameters: readonly string[];
   /** The tarball that is installed in it. */
   readonly tarball: string;
 }
 
 /** The image as an archive that podman, docker and skopeo load. */
-export function buildImage({ out, version, revision, base, tarball }: ImageRequest): string {
+export async function buildImage(request: ImageRequest): Promise<string> {
+  const { out, version, revision, parameters, tarball } = request;
   const file = join(out, `freshet-${version}.image.tar`);
-  rmSync(file, { force: true });
-  const given = { VERSION: version, REVISION: revision, PACKAGE: basename(tarball) };
-  const all = base === undefined ? given : { ...given, BASE: base };
-  const named = Object.entries(all).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]);
-  const tag = `localhost/freshet:${version}`;
-  const containerfile = join(repository, "ops/image/Containerfile");
-  const isolation = process.env["BUILDAH_ISOLATION"] === undefined ? [] : ["--network", "host"];
-  run(
-    "buildah",
-    ["build", ...isolation, ...named, "--tag", tag, "--file", containerfile, out],
-    out,
+  const context = mkdtempSync(join(tmpdir(), "freshet-image-"));
+  try {
+    copyFileSync(tarball, join(context, basename(tarball)));
+    await stageModel(join(context, "model"));
+    const own = [`VERSION=${version}`, `REVISION=${revision}`, `PACKAGE=${basename(tarball)}`];
+    const given = [...own, ...parameters].flatMap((text) => ["--build-arg", text]);
+    const tag = `localhost/freshet:${version}`;
+    const containerfile = join(repository, "ops/image/Containerfile");
+    // Docker's format: that of OCI knows no health check.
+    const kept = ["--format", "docker", "--tag", tag, "--file", containerfile];
+    const build = ["build", ...(process.env["FRESHET_BUILDAH"] ?? "").split(" ").filter(Boolean)];
+    execFileSync("buildah", [...build, ...given, ...kept, context], { stdio: ["ignore", 2, 2] });
+    rmSync(file, { force: true });
+    execFileSync("buildah", ["push", tag, `docker-archive:${file}:${tag}`], {
+      stdio: ["ignore", 2, 2],
+    });
+    return file;
+  } finally {
+    rmSync(context, { recursive: true, force: true });
+  }
+}
+
+const precisions = ["fp32", "int8"] as const;
+
+/** The default embedding model as an engine needs it: for processors with VNNI and without. */
+export async function stageModel(folder: string): Promise<void> {
+  const want = { nats: false, temporal: false, weaviate: false, llm: false, embedding: true };
+  const progress = lineProgress(
+    (line) => process.stderr.write(line),
+    () => performance.now(),
   );
-  run("buildah", ["push", tag, `oci-archive:${file}:${tag}`], out);
-  return file;
+  mkdirSync(folder, { recursive: true });
+  for (const precision of precisions) {
+    const env = { ...process.env, FRESHET_EMBED_PRECISION: precision };
+    const { embedding } = await ensureTools({ env, progress, want });
+    if (embedding === undefined) throw new Error("the set-up made no embedding model");
+    const { modelDir, graph } = embedding;
+    const files = [...["config.json", "tokenizer.json"].map((name) => join(modelDir, name)), graph];
+    for (const path of files) copyFileSync(path, join(folder, basename(path)));
+    copyFileSync(`${graph}.sha256`, join(folder, `${basename(graph)}.sha256`));
+  }
 }
 
 /** Of the files as they are, in the form that `sha256sum --check` reads. */

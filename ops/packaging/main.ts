@@ -31,7 +31,7 @@ function tagIsElsewhere(version: string, head: string): boolean {
   return git("rev-list", "-n", "1", `v${version}`) !== head;
 }
 
-function release(options: ReleaseOptions): number {
+async function release(options: ReleaseOptions): Promise<number> {
   const { version } = ownManifest.parse(readJson("package.json"));
   const changelog = readFileSync(join(repository, "CHANGELOG.md"), "utf8");
   const revision = git("rev-parse", "HEAD");
@@ -46,7 +46,7 @@ function release(options: ReleaseOptions): number {
   const isRefused = problems.length > 0 && !options.draft;
   for (const problem of problems) say(isRefused ? `freshet: ${problem}` : `draft: ${problem}`);
   const wanted = { version, revision, notes: notesOf(changelog, version) };
-  const artifacts = isRefused || options.dryRun ? [] : make(options, wanted);
+  const artifacts = isRefused || options.dryRun ? [] : await make(options, wanted);
   if (options.json) {
     const told = { version, revision, problems, artifacts };
     process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
@@ -54,10 +54,10 @@ function release(options: ReleaseOptions): number {
   return isRefused ? 1 : 0;
 }
 
-function make(
+async function make(
   options: ReleaseOptions,
   { version, revision, notes }: { version: string; revision: string; notes: string | undefined },
-): readonly Artifact[] {
+): Promise<readonly Artifact[]> {
   const out = resolve(options.out);
   makeFolder(out);
   say("npm package: compiling and packing");
@@ -71,7 +71,8 @@ function make(
   }
   if (options.image) {
     say("image: building");
-    files.push(buildImage({ out, version, revision, base: options.base, tarball }));
+    const parameters = options.imageArg;
+    files.push(await buildImage({ out, version, revision, parameters, tarball }));
   }
   return writeSums(out, files);
 }
@@ -87,9 +88,9 @@ function tell({ out, dryRun }: ReleaseOptions, version: string, made: readonly A
   line(`next: git tag v${version}; npm publish each .tgz; push the image (skopeo copy)`);
 }
 
-function main(): number {
+async function main(): Promise<number> {
   try {
-    return release(readReleaseOptions(process.argv.slice(2)));
+    return await release(readReleaseOptions(process.argv.slice(2)));
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode;
     say(`freshet: ${thrown instanceof Error ? thrown.message.split("\n", 1)[0] : String(thrown)}`);
@@ -97,4 +98,4 @@ function main(): number {
   }
 }
 
-process.exitCode = main();
+process.exitCode = await main();

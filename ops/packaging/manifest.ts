@@ -17,6 +17,7 @@ const locked = z.looseObject({
   dev: z.boolean().optional(),
   devOptional: z.boolean().optional(),
   optional: z.boolean().optional(),
+  hasInstallScript: z.boolean().optional(),
   dependencies: names.optional(),
   optionalDependencies: names.optional(),
   peerDependencies: names.optional(),
@@ -64,6 +65,13 @@ export function manifestOf(
 }
 
 /**
+ * Packages whose install script compiles nothing: it fetches libraries for GPUs, some hundred
+ * megabytes, past the registry, and the installation fails without that host. npm runs the scripts
+ * that the pins tell of.
+ */
+const onlyFetches: ReadonlySet<string> = new Set(["node_modules/onnxruntime-node"]);
+
+/**
  * The part of the lock file that these packages need, as npm-shrinkwrap.json: whoever installs the
  * package gets the versions that were tested here. Found as Node finds packages: beside the one
  * that asks, then further up.
@@ -82,7 +90,9 @@ export function shrinkwrapOf(lock: LockFile, manifest: PackageManifest): LockFil
     [...kept].sort().map((path) => {
       // What is shipped is not for development, also where a tool asked for it first.
       const { dev: _dev, devOptional: _devOptional, ...entry } = lock.packages[path] ?? {};
-      return [path, entry];
+      if (!onlyFetches.has(path)) return [path, entry];
+      const { hasInstallScript: _hasInstallScript, ...quiet } = entry;
+      return [path, quiet];
     }),
   );
   const root = { name, version, license, dependencies, bin, engines };

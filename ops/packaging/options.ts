@@ -13,7 +13,8 @@ export interface ReleaseOptions {
   readonly draft: boolean;
   /** Whether the image's archive is made, too; it takes buildah. */
   readonly image: boolean;
-  readonly base: string | undefined;
+  /** Build arguments of the image: BASE, BUILD_BASE, MARCH. */
+  readonly imageArg: readonly string[];
 }
 
 const about = `Makes what is released of the version in package.json, in a folder:
@@ -39,7 +40,11 @@ export function readReleaseOptions(argv: readonly string[]): ReleaseOptions {
     .option("--draft", "make them of a tree that may not be released, too", false)
     .option("--name <name>", "of the npm package", "freshet")
     .option("--image", "the container image, too", false)
-    .option("--base <image>", "what the image is built on (needs --image)")
+    .option(
+      "--image-arg <NAME=value...>",
+      "of the image: BASE, BUILD_BASE, MARCH (ops/image/Containerfile)",
+      [],
+    )
     .option("--json", "say what was made as JSON", false)
     .allowExcessArguments(false)
     .exitOverride((error) => {
@@ -47,12 +52,15 @@ export function readReleaseOptions(argv: readonly string[]): ReleaseOptions {
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const options = program.opts<Omit<ReleaseOptions, "base"> & { readonly base?: string }>();
+  const options = program.opts<ReleaseOptions>();
   if (!/^(@[a-z0-9-]+\/)?[a-z0-9][a-z0-9._-]*$/.test(options.name)) {
     program.error(`error: --name: "${options.name}" is no name of an npm package`);
   }
-  if (options.base !== undefined && !options.image) {
-    program.error("error: --base is of the image: it needs --image");
+  const wrong = options.imageArg.find((text) => !/^(BASE|BUILD_BASE|MARCH)=\S+$/.test(text));
+  if (wrong !== undefined)
+    program.error(`error: --image-arg: "${wrong}" is no argument of the image`);
+  if (options.imageArg.length > 0 && !options.image) {
+    program.error("error: --image-arg needs --image");
   }
-  return { ...options, base: options.base };
+  return options;
 }

@@ -55,6 +55,7 @@ export function layOut(folder: string, name: string): PackageManifest {
   for (const path of globSync(otherFiles, { cwd: repository })) copy(folder, path, path);
   copy(folder, "ops/packaging/freshet.js", "bin/freshet.js");
   chmodSync(join(folder, "bin/freshet.js"), 0o755);
+  copy(folder, "ops/packaging/healthcheck.js", "bin/healthcheck.js");
   copy(folder, "ops/guides/npm.md", "README.md");
   addClient(folder);
   const imported = requireComplete(folder, texts);
