@@ -12,7 +12,8 @@ import ts from "typescript";
 
 const compilerOptions: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2024,
-  module: ts.ModuleKind.NodeNext,
+  // Not NodeNext: without the package.json beside it a file would be taken for CommonJS.
+  module: ts.ModuleKind.ESNext,
   verbatimModuleSyntax: true,
   rewriteRelativeImportExtensions: true,
   erasableSyntaxOnly: true,
