@@ -118,7 +118,8 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       temporal_ui: servers.temporal.uiUrl,
     };
     const { address, namespace } = servers.temporal;
-    writeRunFile(dataDir, { urls, temporal: { address, namespace } });
+    const weaviate = { url: servers.weaviate.url };
+    writeRunFile(dataDir, { urls, temporal: { address, namespace }, weaviate });
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
     const job = { options, env: freshet.env, nodes: freshet.nodes, root, urls, signal, say };

@@ -11,6 +11,8 @@ import { z } from "zod";
 const runFileSchema = z.looseObject({
   urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
   temporal: z.looseObject({ address: z.string(), namespace: z.string() }),
+  /** Its key is the run's own and stays in memory, so others can only see whether it is there. */
+  weaviate: z.looseObject({ url: z.url() }).optional(),
   /** Partitions of the log, for publishers that open it. */
   partitions: z.int().min(1).optional(),
 });
@@ -22,6 +24,7 @@ export interface RunFile {
     readonly temporal_ui?: string | undefined;
   };
   readonly temporal: { readonly address: string; readonly namespace: string };
+  readonly weaviate?: { readonly url: string } | undefined;
   readonly partitions?: number | undefined;
 }
 
