@@ -1,6 +1,6 @@
 /**
- * `ops/start` and `freshet start`: sets up, starts everything, runs the main job where there is one,
- * stays up, stops in order.
+ * `ops/start` and `freshet start`: sets up, starts everything, runs the main job where there is
+ * one, stays up, stops in order.
  */
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";

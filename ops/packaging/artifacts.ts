@@ -1,4 +1,4 @@
-/** Makes the artifacts, each with the tool that it is known by: npm, buildah, npm's list of packages. */
+/** Makes the artifacts, each with the tool that it is known by: npm, buildah. */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

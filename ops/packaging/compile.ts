@@ -4,7 +4,7 @@
  * from `import.meta.url` is found in a package, too.
  *
  * Pure. Names of files change in two places, and both are here: what is imported (the compiler),
- * and what is started or read by `new URL("./x.ts", import.meta.url)`: threads, processes, the
+ * and what is started or read by `new URL` beside `import.meta.url`: threads, processes, the
  * workflows (`retargetUrls`).
  */
 

@@ -9,7 +9,6 @@ export const ownManifest = z.looseObject({
   license: z.string(),
   engines: names,
   dependencies: names,
-  devDependencies: names,
 });
 export type OwnManifest = z.infer<typeof ownManifest>;
 
@@ -35,17 +34,17 @@ export interface PackageManifest {
 
 /**
  * @param imported what the shipped files import: nothing else is installed with them
- * @throws Error for one that package.json does not have
+ * @throws Error for one that package.json does not have, or has for development only
  */
 export function manifestOf(
   name: string,
   own: OwnManifest,
   imported: ReadonlySet<string>,
 ): PackageManifest {
-  const known = { ...own.devDependencies, ...own.dependencies };
   const dependencies = [...imported].sort().map((wanted) => {
-    const version = known[wanted];
-    if (version === undefined) throw new Error(`${wanted} is imported and not in package.json`);
+    const version = own.dependencies[wanted];
+    if (version === undefined)
+      throw new Error(`${wanted} is imported and not among the dependencies of package.json`);
     return [wanted, version] as const;
   });
   return {

@@ -56,7 +56,8 @@ export function layOut(folder: string, name: string): PackageManifest {
   copy(folder, "ops/packaging/freshet.js", "bin/freshet.js");
   chmodSync(join(folder, "bin/freshet.js"), 0o755);
   copy(folder, "ops/packaging/healthcheck.js", "bin/healthcheck.js");
-  copy(folder, "ops/guides/npm.md", "README.md");
+  const readMe = readFileSync(join(repository, "ops/guides/npm.md"), "utf8");
+  write(folder, "README.md", readMe.replaceAll(/\]\(([a-z-]+\.md)/g, "](ops/guides/$1"));
   addClient(folder);
   const imported = requireComplete(folder, texts);
   const manifest = manifestOf(name, ownManifest.parse(readJson("package.json")), imported);

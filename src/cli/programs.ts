@@ -35,7 +35,9 @@ export const programs: readonly Program[] = [
   { name: "merge-worker", about: "one merge worker alone", entry: engine, isRole: true },
 ];
 
-/** Which program these arguments are for, and what it takes of them; `help start` is `start --help`. */
+/**
+ * Which program these arguments are for, and what it takes of them; `help start` is `start --help`.
+ */
 export function programFor(
   args: readonly string[],
 ): { readonly entry: URL; readonly args: readonly string[] } | undefined {
