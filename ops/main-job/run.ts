@@ -71,6 +71,15 @@ const environmentOf = ({ nats, temporal, weaviate }: Servers, dataDir: string) =
   FRESHET_DATA_DIR: dataDir,
 });
 
+/** To the command line, by the run file. */
+function tellWhere({ nats, temporal, weaviate }: Servers, http: string, dataDir: string) {
+  const urls = { http, nats: nats.url, temporal_ui: temporal.uiUrl };
+  const { address, namespace } = temporal;
+  const started = { temporal: { address, namespace }, weaviate: { url: weaviate.url } };
+  writeRunFile(dataDir, { urls, ...started });
+  return urls;
+}
+
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -112,14 +121,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       onDeath,
     });
     await observed?.watch(freshet.nodes.map(({ httpUrl }) => httpUrl));
-    const urls = {
-      http: freshet.httpUrl,
-      nats: servers.nats.url,
-      temporal_ui: servers.temporal.uiUrl,
-    };
-    const { address, namespace } = servers.temporal;
-    const weaviate = { url: servers.weaviate.url };
-    writeRunFile(dataDir, { urls, temporal: { address, namespace }, weaviate });
+    const urls = tellWhere(servers, freshet.httpUrl, dataDir);
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
     const job = { options, env: freshet.env, nodes: freshet.nodes, root, urls, signal, say };

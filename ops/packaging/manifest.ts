@@ -99,7 +99,7 @@ export function shrinkwrapOf(lock: LockFile, manifest: PackageManifest): LockFil
     ...lock,
     name,
     version,
-    packages: { "": root as LockFile["packages"][string], ...packages },
+    packages: { "": root, ...packages },
   };
 }
 
