@@ -13,5 +13,6 @@ if (major < 24 || (major === 24 && minor < 12)) {
 } else {
   const cache = process.env.FRESHET_CACHE_DIR || join(homedir(), ".cache", "freshet");
   enableCompileCache(join(cache, "compiled"));
-  await import("../src/cli/main.js");
+  // A file of the package, beside which this one then lies; there is none in the repository.
+  await import(new URL("../src/cli/main.js", import.meta.url).href);
 }
