@@ -1,9 +1,15 @@
-/** What `ops/start` can be told. */
+/** What `ops/start` and `freshet start` can be told. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { dataFolder } from "../../src/cli/run-file.ts";
+
+/** Whose options: `freshet start` has a corpus only where it is given one. */
+export type StartCommand = "ops/start" | "freshet start";
 
 export interface JobOptions {
+  /** False: servers, engine and worker, and nothing of the main job. */
+  readonly hasJob: boolean;
   /** Ends after the answers instead of staying up. */
   readonly once: boolean;
   /** Absolute path of the JSON summary. */
@@ -30,8 +36,14 @@ const writers = ["extractive", "local"] as const;
 /** A machine of eight cores; more engines than the log's partitions would idle. */
 const nodesMax = 8;
 
-const about = `Sets everything up (each step is skipped when it is done) and runs the main job: servers,
-engine, a corpus into the tenant "demo", one merge, three questions. Then it stays up.
+const firstWords: Readonly<Record<StartCommand, string>> = {
+  "ops/start": `Sets everything up (each step is skipped when it is done) and runs the main job: servers,
+engine, a corpus into the tenant "demo", one merge, three questions. Then it stays up.`,
+  "freshet start": `Sets everything up (each step is skipped when it is done), starts servers, engine and merge worker, and
+stays up. With --corpus it ingests that into the tenant "demo", merges once and asks three questions first.`,
+};
+
+const about = (command: StartCommand, dataDir: string): string => `${firstWords[command]}
 
 With --nodes N, N engines named node-1 to node-N listen on FRESHET_HTTP_PORT (or 8787) and the next free ports; any of
 them takes any request.
@@ -46,13 +58,17 @@ and Prometheus has the rules of ops/prometheus; what is not installed is left ou
 Servers that already run are used instead of own ones:
   FRESHET_NATS_URL, FRESHET_TEMPORAL_ADDRESS (FRESHET_TEMPORAL_NAMESPACE, FRESHET_TEMPORAL_UI_URL),
   FRESHET_WEAVIATE_URL (FRESHET_WEAVIATE_GRPC), FRESHET_LLM_URL (FRESHET_LLM_MODEL)
-Downloads are kept in FRESHET_CACHE_DIR, data in FRESHET_DATA_DIR (default .freshet).
+Downloads are kept in FRESHET_CACHE_DIR, data in FRESHET_DATA_DIR (default ${dataDir}).
 
 Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted`;
 
-export function readJobOptions(argv: readonly string[], cwd: string): JobOptions {
-  const program = new Command("ops/start")
-    .description(about)
+export function readJobOptions(
+  argv: readonly string[],
+  cwd: string,
+  command: StartCommand = "ops/start",
+): JobOptions {
+  const program = new Command(command)
+    .description(about(command, dataFolder({})))
     .option("--once", "end after the answers instead of staying up", false)
     .option("--report <file>", "write a JSON summary of the run")
     .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
@@ -84,7 +100,12 @@ export function readJobOptions(argv: readonly string[], cwd: string): JobOptions
   if (corpus !== undefined && !existsSync(resolve(cwd, corpus))) {
     program.error(`error: --corpus: there is no ${corpus}`);
   }
-  return { once, observe, report: absolute(report), corpus: absolute(corpus), nodes, llm, secure };
+  const hasJob = command === "ops/start" || corpus !== undefined;
+  if (!hasJob && (once || report !== undefined)) {
+    program.error("error: --once and --report are of the main job: they need --corpus");
+  }
+  const paths = { report: absolute(report), corpus: absolute(corpus) };
+  return { hasJob, once, observe, ...paths, nodes, llm, secure };
 }
 
 function nodeCount(text: string): number {

@@ -82,7 +82,7 @@ function removeOlderGraphs(
 function graphKey(pin: GraphRequest["pin"]): string {
   const hash = createHash("sha256");
   for (const name of readdirSync(compilerFolder).sort()) {
-    if (!name.endsWith(".ts")) continue;
+    if (!/\.[jt]s$/.test(name)) continue;
     hash
       .update(`${name}\0`)
       .update(readFileSync(join(compilerFolder, name)))

@@ -23,6 +23,8 @@ export interface Addresses {
   readonly dataDir: string;
   /** How the addresses are reached: credentials and TLS. */
   readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
+  /** That of the run, where none is configured; it has a key that only the run knows. */
+  readonly startedWeaviate?: string | undefined;
   readonly api?: Links["api"] | undefined;
   /** Wraps the keys of tenants whose documents are sealed. */
   readonly payloadKey?: Config["payloadKey"];
@@ -70,6 +72,7 @@ export function resolveAddresses(
     },
     temporalUi: temporal.uiUrl ?? runFile?.urls.temporal_ui,
     partitions: choose(["FRESHET_PARTITIONS"], partitions, runFile?.partitions),
+    startedWeaviate: isSet("FRESHET_WEAVIATE_URL") ? undefined : runFile?.weaviate?.url,
     dataDir: dataFolder(env),
     links: { nats, temporal },
     api: config.api,

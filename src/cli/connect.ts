@@ -20,6 +20,7 @@ import type { Addresses } from "./addresses.ts";
 import type { Inspectors } from "./doctor/servers.ts";
 import { CliError } from "./exit.ts";
 import { eventFeed, type IngestLog } from "./ingest/feed.ts";
+import { startCommand } from "./run-file.ts";
 
 export interface PublisherConnection {
   readonly log: IngestLog;
@@ -69,11 +70,13 @@ async function openLog(addresses: Addresses, connectMs: number = limits.cliConne
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {
       const isAway = cause.message.endsWith("does not answer");
-      const away = `no NATS answers at ${addresses.nats}: start it with ./ops/start`;
+      const away = `no NATS answers at ${addresses.nats}: start it with ${startCommand}`;
       throw new CliError(isAway ? away : cause.message, { cause });
     }
     if (cause instanceof Error && "code" in cause && cause.code === "not_ready") {
-      throw new CliError(`${cause.message} (${addresses.nats}; ./ops/start starts one)`, { cause });
+      throw new CliError(`${cause.message} (${addresses.nats}; ${startCommand} starts one)`, {
+        cause,
+      });
     }
     throw cause;
   }
@@ -250,7 +253,9 @@ async function openTemporal(
     if (cause instanceof Error && cause.message.startsWith("temporal at")) {
       throw new CliError(cause.message, { cause });
     }
-    throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
+    throw new CliError(`no Temporal answers at ${address}: start it with ${startCommand}`, {
+      cause,
+    });
   }
 }
 

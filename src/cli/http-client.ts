@@ -33,6 +33,7 @@ import { explainUrl } from "../runtime/tls-probe.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
+import { startCommand } from "./run-file.ts";
 
 export interface Engine {
   ask(question: object, signal: AbortSignal): Promise<Answer>;
@@ -234,6 +235,6 @@ async function reach<T>({ url, tls }: Reached, work: () => Promise<T>): Promise<
     const why = await explainUrl(cause, { ...link, url, timeoutMs: limits.tlsProbeMs });
     const isPlain = url.startsWith("http:");
     if (why !== undefined) throw new CliError(isPlain ? `${why} (https://)` : why, { cause });
-    throw new CliError(`no engine answers at ${url}: start it with ./ops/start`, { cause });
+    throw new CliError(`no engine answers at ${url}: start it with ${startCommand}`, { cause });
   }
 }

@@ -1,40 +1,49 @@
-/** The `freshet` command: the process around `runCli`. */
+/** The `freshet` command: the process around `runCli`, or the program that it becomes. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { runCli } from "./program.ts";
+import { programFor } from "./programs.ts";
 
-const manifest = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")));
+const program = programFor(process.argv.slice(2));
+if (program === undefined) process.exitCode = await command();
+else {
+  process.argv.splice(2, Number.POSITIVE_INFINITY, ...program.args);
+  await import(program.entry.href);
+}
 
-const interrupt = new AbortController();
-process.on("SIGINT", () => {
-  // A second Ctrl-C means now.
-  if (interrupt.signal.aborted) process.exit(130);
-  interrupt.abort(new Error("interrupted"));
-});
-process.on("SIGTERM", () => interrupt.abort(new Error("terminated")));
-// `freshet search … | head` closes the pipe early; that is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+async function command(): Promise<number> {
+  const manifest = z
+    .object({ version: z.string() })
+    .parse(JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")));
 
-process.exitCode = await runCli(
-  process.argv.slice(2),
-  {
-    out: (text) => void process.stdout.write(text),
-    note: (text) => void process.stderr.write(text),
-    env: process.env,
-    stdin: process.stdin,
-    terminal: process.stderr.isTTY,
-    screen: () => {
-      const { isTTY, columns, rows } = process.stdout;
-      return isTTY ? { columns, rows } : undefined;
+  const interrupt = new AbortController();
+  process.on("SIGINT", () => {
+    // A second Ctrl-C means now.
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort(new Error("interrupted"));
+  });
+  process.on("SIGTERM", () => interrupt.abort(new Error("terminated")));
+  // `freshet search … | head` closes the pipe early; that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  return runCli(
+    process.argv.slice(2),
+    {
+      out: (text) => void process.stdout.write(text),
+      note: (text) => void process.stderr.write(text),
+      env: process.env,
+      stdin: process.stdin,
+      terminal: process.stderr.isTTY,
+      screen: () => {
+        const { isTTY, columns, rows } = process.stdout;
+        return isTTY ? { columns, rows } : undefined;
+      },
+      signal: interrupt.signal,
     },
-    signal: interrupt.signal,
-  },
-  manifest.version,
-);
+    manifest.version,
+  );
+}

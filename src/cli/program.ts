@@ -23,6 +23,7 @@ import { addVerify } from "./commands/verify.ts";
 import { addWatch } from "./commands/watch.ts";
 import { addWebhook } from "./commands/webhook.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
+import { describePrograms } from "./programs.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Runs one command line (without node and script). Never throws: every end has an exit code. */
@@ -57,7 +58,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     .showHelpAfterError("(--help shows how)")
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.",
+      `\nPrograms (their own --help says more):\n${describePrograms()}\n\nExit codes: 0 done, 1 failed, 2 usage, 130 interrupted.\nAddresses: options, then FRESHET_* variables, then .freshet/run.json, then the defaults.`,
     );
   const commands = [
     addIngest,

@@ -4,12 +4,15 @@
  */
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 
 const runFileSchema = z.looseObject({
   urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
   temporal: z.looseObject({ address: z.string(), namespace: z.string() }),
+  /** Its key is the run's own and stays in memory, so others can only see whether it is there. */
+  weaviate: z.looseObject({ url: z.url() }).optional(),
   /** Partitions of the log, for publishers that open it. */
   partitions: z.int().min(1).optional(),
 });
@@ -21,17 +24,32 @@ export interface RunFile {
     readonly temporal_ui?: string | undefined;
   };
   readonly temporal: { readonly address: string; readonly namespace: string };
+  readonly weaviate?: { readonly url: string } | undefined;
   readonly partitions?: number | undefined;
 }
 
 const repository = resolve(import.meta.dirname, "../..");
 
 /**
- * The data folder: as configured from here, or `.freshet` in the repository, wherever one stands.
+ * Installed from a package: npm's, or the image's. A package is compiled, because Node runs no
+ * TypeScript from node_modules; a checkout never is.
+ */
+const isPackage = import.meta.filename.endsWith(".js");
+
+/** What a person types to have everything started, or what is missing installed. */
+export const startCommand = isPackage ? "freshet start" : "./ops/start";
+export const setupCommand = isPackage ? "freshet setup" : "ops/setup";
+
+/**
+ * The data folder: as configured from here, or the same one wherever one stands: `.freshet` in the
+ * checkout. A package's own folder is replaced with its next version, so that of the user it is.
  */
 export function dataFolder(env: Readonly<Record<string, string | undefined>>): string {
-  const given = env["FRESHET_DATA_DIR"];
-  return given === undefined || given === "" ? join(repository, ".freshet") : resolve(given);
+  const given = env["FRESHET_DATA_DIR"] ?? "";
+  if (given !== "") return resolve(given);
+  if (!isPackage) return join(repository, ".freshet");
+  const shared = env["XDG_DATA_HOME"] ?? "";
+  return join(shared === "" ? join(homedir(), ".local", "share") : shared, "freshet");
 }
 
 export function runFilePath(dataDir: string): string {

@@ -58,13 +58,15 @@ export interface Seams {
 
 export function foundation(config: Config, version: string, seams: Seams): Foundation {
   const { level, format } = config.log;
+  const metrics = createMetrics();
+  metrics.set("build_info", 1, { version, runtime: process.versions.node });
   return {
     config,
     seams,
     identity: `${config.node}~${randomUUID().slice(0, 8)}`,
     clock: seams.clock ?? systemClock,
     logger: createLogger({ level, format, node: config.node }),
-    metrics: createMetrics(),
+    metrics,
     version,
   };
 }

@@ -117,6 +117,8 @@ export interface HistogramLabels {
 }
 
 export interface GaugeLabels {
+  /** Always 1. runtime: the version of Node. */
+  readonly build_info: "version" | "runtime";
   /** Servers that embed for this node. state: serving, away, stranger (computes another model) */
   readonly embed_servers: "state";
   readonly question_cache_bytes: "cache";

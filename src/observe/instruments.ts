@@ -245,6 +245,10 @@ export const histograms: Instruments<HistogramLabels> = {
 };
 
 export const gauges: Instruments<GaugeLabels> = {
+  build_info: {
+    help: "always 1: which Freshet runs here, on which Node",
+    labels: ["version", "runtime"],
+  },
   language_model_up: { help: "0 while a model endpoint rests after failures", labels: ["model"] },
   embed_servers: { help: "servers that embed for this node, by state", labels: ["state"] },
   question_cache_bytes: { help: "bytes that are kept for equal questions", labels: ["cache"] },

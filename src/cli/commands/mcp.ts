@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { resolveAddresses } from "../addresses.ts";
 import { CliError } from "../exit.ts";
 import { type CommonOptions, withCommon, withEngine } from "../options.ts";
+import { startCommand } from "../run-file.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface McpOptions extends CommonOptions {
@@ -48,7 +49,7 @@ async function bridge(
       });
       terminal.note(`${why}\n`);
       if (!("id" in message) || !("method" in message) || message.id === undefined) return;
-      const error = { code: -32_000, message: `${why}: is it running? ./ops/start` };
+      const error = { code: -32_000, message: `${why}: is it running? ${startCommand}` };
       void agent.send({ jsonrpc: "2.0", id: message.id, error });
     });
   };

@@ -10,6 +10,7 @@ import { CliError, Stopped } from "../exit.ts";
 import { askUrl, refuseOpenWire } from "../http-client.ts";
 import { wholeNumber, withEngine, withJson } from "../options.ts";
 import { printable } from "../print.ts";
+import { startCommand } from "../run-file.ts";
 import type { Terminal } from "../terminal.ts";
 import { closeScreen, openScreen, redraw, sampleTable } from "../top/draw.ts";
 import {
@@ -127,7 +128,7 @@ async function pageOf(url: string, { token, tls }: Source, signal: AbortSignal):
   const response = await askUrl(`${url}/metrics`, { tls, headers, signal: both }).catch(
     (cause: unknown) => {
       const where = new URL(url).origin;
-      throw new CliError(`no engine answers at ${where}: start it with ./ops/start`, { cause });
+      throw new CliError(`no engine answers at ${where}: start it with ${startCommand}`, { cause });
     },
   );
   if (response.status === 401) {

@@ -8,6 +8,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import type { Config } from "../../config/config.ts";
 import { type ApiKey, hasKeyExpired, keyStoreSchema } from "../../contract/api-key.ts";
+import { setupCommand, startCommand } from "../run-file.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import { judgeDisk, judgeMode } from "./judge.ts";
 
@@ -15,7 +16,7 @@ export async function checkFolders(dataDir: string, cacheDir: string): Promise<r
   const found: Finding[] = [];
   const state = await stat(dataDir).catch(() => undefined);
   if (state === undefined) {
-    found.push(warn("data folder", `${dataDir} is not there yet`, "ops/start makes it"));
+    found.push(warn("data folder", `${dataDir} is not there yet`, `${startCommand} makes it`));
   } else {
     found.push(judgeMode("data folder", dataDir, state.mode));
     const isOurs = await mayWrite(dataDir);
@@ -129,11 +130,11 @@ export async function checkModel(config: Config): Promise<readonly Finding[]> {
   if (names.length === 0 || lacks.length > 0) {
     const says =
       names.length === 0 ? `${dir} is empty or not there` : `${dir} lacks ${lacks.join()}`;
-    return [fail(what, says, "ops/setup installs it, or set FRESHET_MODEL_DIR")];
+    return [fail(what, says, `${setupCommand} installs it, or set FRESHET_MODEL_DIR`)];
   }
   const graphs = names.filter((name) => /^graph-.*\.onnx$/.test(name));
   if (remote === undefined && graph === undefined && graphs.length === 0) {
-    return [fail(what, `no graph in ${dir}`, "ops/setup compiles one")];
+    return [fail(what, `no graph in ${dir}`, `${setupCommand} compiles one`)];
   }
   if (graph !== undefined && !(await stat(graph).catch(() => undefined))) {
     return [fail("FRESHET_MODEL_GRAPH", `${graph} is not there`, "correct the path, or unset it")];
@@ -146,11 +147,11 @@ export async function checkModel(config: Config): Promise<readonly Finding[]> {
     if (!(await isAsStamped(join(dir, name)))) broken.push(name);
   }
   if (broken.length > 0) {
-    const mend = `remove ${broken.map((name) => join(dir, name)).join(" ")}, then run ops/setup`;
+    const mend = `remove ${broken.map((name) => join(dir, name)).join(" ")}, then run ${setupCommand}`;
     return [fail(what, `${broken.join(", ")} is not what was installed (checksum)`, mend)];
   }
   if (checked === 0)
-    return [warn(what, `${dir}: no checksums to compare`, "ops/setup writes them")];
+    return [warn(what, `${dir}: no checksums to compare`, `${setupCommand} writes them`)];
   return [ok(what, `${basename(dir)}, ${checked} files are what was installed`)];
 }
 

@@ -2,6 +2,7 @@
 
 import type { NatsFacts, StreamFacts, TemporalFacts } from "../../contract/inspection.ts";
 import { GiB, MiB } from "../../contract/limits/units.ts";
+import { startCommand } from "../run-file.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
 /** The oldest that Freshet is tested with. */
@@ -59,7 +60,7 @@ function judgeStreams(
   wanted: { readonly partitions: number; readonly replicas: number },
 ): readonly Finding[] {
   if (streams.every(({ isThere }) => !isThere)) {
-    return [warn("log", "no stream is there yet", "the first engine makes them: ops/start")];
+    return [warn("log", "no stream is there yet", `the first engine makes them: ${startCommand}`)];
   }
   return streams.map((stream) => judgeStream(stream, wanted));
 }
@@ -122,7 +123,7 @@ export function judgeTemporal(facts: TemporalFacts): readonly Finding[] {
   const isPolled = pollers.workflows > 0 && pollers.activities > 0;
   const workers = isPolled
     ? ok("merge workers", found)
-    : warn("merge workers", found, "start one: node src/main.ts merge-worker, or ops/start");
+    : warn("merge workers", found, `start one: freshet merge-worker, or ${startCommand}`);
   return [server, ok(name, "is there"), workers];
 }
 

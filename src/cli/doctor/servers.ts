@@ -8,6 +8,7 @@ import type { TlsFiles } from "../../contract/links.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import type { Addresses } from "../addresses.ts";
 import { askUrl } from "../http-client.ts";
+import { startCommand } from "../run-file.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import { judgeClock, judgeNats, judgeTemporal, judgeVersion, versionsMin } from "./judge.ts";
 
@@ -30,7 +31,7 @@ export async function checkNats(
     const facts = await inspect(addresses);
     return judgeNats(facts, { partitions: addresses.partitions, replicas: config.nats.replicas });
   } catch (thrown) {
-    const mend = "ops/start starts one; else correct FRESHET_NATS_URL and its credentials";
+    const mend = `${startCommand} starts one; else correct FRESHET_NATS_URL and its credentials`;
     return [fail("NATS", lineOf(thrown), mend)];
   }
 }
@@ -42,8 +43,7 @@ export async function checkTemporal(
   try {
     return judgeTemporal(await inspect(addresses));
   } catch (thrown) {
-    const mend =
-      "ops/start starts one; else correct FRESHET_TEMPORAL_ADDRESS (without it nothing is merged)";
+    const mend = `${startCommand} starts one; else correct FRESHET_TEMPORAL_ADDRESS (without it nothing is merged)`;
     const { address } = addresses.temporal;
     return [fail("Temporal", `${address} does not answer: ${lineOf(thrown)}`, mend)];
   }
@@ -51,14 +51,20 @@ export async function checkTemporal(
 
 const metaSchema = z.looseObject({ version: z.string() });
 
-export async function checkWeaviate({ config, timeoutMs }: Asked): Promise<readonly Finding[]> {
-  const { url, apiKey, tls } = config.weaviate;
+export async function checkWeaviate({
+  config,
+  addresses,
+  timeoutMs,
+}: Asked): Promise<readonly Finding[]> {
+  const { apiKey, tls } = config.weaviate;
+  const { startedWeaviate, startedWeaviate: url = config.weaviate.url } = addresses;
   const what = "Weaviate";
-  const mend = "ops/start starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)";
+  const mend = `${startCommand} starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)`;
   const ready = await ask(`${url}/v1/.well-known/ready`, { tls, timeoutMs });
   if ("failed" in ready)
     return [fail(what, `${hostOf(url)} does not answer: ${ready.failed}`, mend)];
   if (!ready.ok) return [fail(what, `is not ready (${ready.status})`, "look at its log")];
+  if (startedWeaviate !== undefined) return [ok(what, `${hostOf(url)} is ready`)];
   const meta = await ask(`${url}/v1/meta`, { tls, timeoutMs, key: apiKey });
   if ("failed" in meta) return [fail(what, meta.failed, mend)];
   if (meta.status === 401 || meta.status === 403) {
@@ -80,7 +86,7 @@ export async function checkEngine({ addresses, timeoutMs }: Asked): Promise<read
     const usual = protocol === "https:" ? 443 : 80;
     const at = port === "" ? usual : Number(port);
     if (await isFree(hostname, at)) {
-      return [warn(what, `none runs at ${http}; the port is free`, "ops/start")];
+      return [warn(what, `none runs at ${http}; the port is free`, startCommand)];
     }
     const mend = `stop what listens on port ${at}, or set FRESHET_HTTP_PORT`;
     return [fail(what, `port ${at} is taken by something that does not answer`, mend)];

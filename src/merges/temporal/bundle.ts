@@ -19,7 +19,10 @@ export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts"
 export const interceptorsPath = fileURLToPath(
   new URL("../../../workflows/trace-headers.ts", import.meta.url),
 );
-const lockFile = fileURLToPath(new URL("../../../package-lock.json", import.meta.url));
+/** A package that npm installs has the second one. */
+const lockFiles = ["package-lock.json", "npm-shrinkwrap.json"].map((name) =>
+  fileURLToPath(new URL(`../../../${name}`, import.meta.url)),
+);
 
 /** Two megabytes each: of some checkouts and branches that take turns. */
 const keptMax = 8;
@@ -58,7 +61,7 @@ export async function workflowBundle(options: BundleOptions): Promise<{ readonly
 /** A digest of all that the script is made of (WB1). */
 async function nameOf(workflows: string): Promise<string> {
   const digest = createHash("sha256").update(`${process.version}\0${workflows}\0`);
-  digest.update(await readFile(lockFile));
+  digest.update(await Promise.any(lockFiles.map((file) => readFile(file))));
   for (const first of [workflows, interceptorsPath]) {
     for (const [path, text] of await reachable(first)) digest.update(`\0${path}\0${text}`);
   }
