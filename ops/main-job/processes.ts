@@ -125,6 +125,10 @@ async function httpPorts(env: Environment, nodes: number): Promise<readonly numb
  */
 const confirmMs = 5_000;
 
+/** A cluster of this run keeps as many copies as it has servers, unless it is told otherwise. */
+export const replicaSettings = ({ replicas }: Servers["nats"]): Readonly<Record<string, string>> =>
+  replicas === undefined ? {} : { FRESHET_STREAM_REPLICAS: String(replicas) };
+
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
   const { servers, model, names, dataDir, env } = options;
   const { nats, temporal, weaviate, llm } = servers;
@@ -134,6 +138,7 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
   return {
     // The job waits until hot drops what it merged, to show answers that come from cold.
     FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
+    ...replicaSettings(nats),
     ...Object.fromEntries(kept),
     FRESHET_DATA_DIR: dataDir,
     FRESHET_NATS_URL: nats.url,
