@@ -129,6 +129,15 @@ const confirmMs = 5_000;
 export const replicaSettings = ({ replicas }: Servers["nats"]): Readonly<Record<string, string>> =>
   replicas === undefined ? {} : { FRESHET_STREAM_REPLICAS: String(replicas) };
 
+/**
+ * On a Temporal of this run no other workers have a say: that of this run gets the work. Elsewhere
+ * an operator decides.
+ */
+function versionSettings({ servers, env }: ProcessesOptions): Readonly<Record<string, string>> {
+  const isGiven = (env["FRESHET_MERGE_VERSIONING"] ?? "") !== "";
+  return isGiven || !servers.temporal.isOwn ? {} : { FRESHET_MERGE_VERSIONING: "auto" };
+}
+
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
   const { servers, model, names, dataDir, env } = options;
   const { nats, temporal, weaviate, llm } = servers;
@@ -145,6 +154,7 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
     FRESHET_TEMPORAL_ADDRESS: temporal.address,
     FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
     FRESHET_TEMPORAL_UI_URL: temporal.uiUrl,
+    ...versionSettings(options),
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
     ...(weaviate.apiKey === undefined || options.secure !== undefined

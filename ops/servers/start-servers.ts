@@ -156,7 +156,7 @@ async function ensureTemporal(run: Run): Promise<TemporalAddress> {
   await requireAnswer("FRESHET_TEMPORAL_ADDRESS", `${address} (namespace ${namespace})`, () =>
     isTemporalReady(address, namespace),
   );
-  return { address, namespace, uiUrl: given(env, "FRESHET_TEMPORAL_UI_URL") ?? "" };
+  return { address, namespace, uiUrl: given(env, "FRESHET_TEMPORAL_UI_URL") ?? "", isOwn: false };
 }
 
 /** The development server knows no TLS: what leaves this run's processes goes through a front. */

@@ -11,7 +11,7 @@ import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { AuditLog } from "../log/audit-port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
-import type { EraseClient, MergeClient } from "../merges/port.ts";
+import type { EraseClient, MergeClient, WorkerVersions } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { PushedAccount } from "../tenants/accounts.ts";
 import type { Addresses } from "./addresses.ts";
@@ -202,6 +202,18 @@ async function openTemporal(
     if (cause instanceof Error && cause.message.startsWith("temporal at")) {
       throw new CliError(cause.message, { cause });
     }
+    throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
+  }
+}
+
+/** @throws CliError when Temporal does not answer */
+export async function connectWorkerVersions(addresses: Addresses): Promise<WorkerVersions> {
+  const { connectVersions } = await import("../merges/temporal/versions.ts");
+  const access = { ...addresses.links?.temporal, ...addresses.temporal };
+  try {
+    return await connectVersions({ ...access, clock: systemClock });
+  } catch (cause) {
+    const { address } = addresses.temporal;
     throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
   }
 }

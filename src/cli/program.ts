@@ -20,6 +20,7 @@ import { addTenant } from "./commands/tenant.ts";
 import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWatch } from "./commands/watch.ts";
+import { addWorkers } from "./commands/workers.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -67,6 +68,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addWatch,
     addMcp,
     addMerge,
+    addWorkers,
     addDlq,
     addSource,
     addKey,

@@ -77,6 +77,10 @@ export interface Config extends Links {
     readonly ageMs: number;
     readonly graceMs: number;
     readonly confirmMs: number;
+    /** Undefined: merge workers without a version. */
+    readonly versioning:
+      | { readonly buildId: string | undefined; readonly becomesCurrent: boolean }
+      | undefined;
   };
   /** Of hot memory, for what is merged; 0 keeps none. */
   readonly hotKeptBytes: number;
@@ -208,6 +212,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
       ageMs: present("FRESHET_MERGE_AGE_MS"),
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
       confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
+      versioning: assembleVersioning(values),
     },
     hotKeptBytes: present("FRESHET_HOT_KEPT_BYTES"),
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
@@ -223,6 +228,12 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     canary: present("FRESHET_CANARY") === "on",
     mergeMetricsPort: values.FRESHET_MERGE_METRICS_PORT,
   };
+}
+
+function assembleVersioning(values: Values): Config["merge"]["versioning"] {
+  const mode = presentIn(values)("FRESHET_MERGE_VERSIONING");
+  if (mode === "off") return undefined;
+  return { buildId: values.FRESHET_BUILD_ID, becomesCurrent: mode === "auto" };
 }
 
 function assembleTracing(values: Values): Config["tracing"] {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { expect, it } from "vitest";
+import { isGroupAlive } from "../../ops/servers/supervise.ts";
 import { readRunFile } from "../../src/cli/run-file.ts";
 import { overHttp } from "../../src/client/index.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
@@ -76,7 +77,7 @@ it("publishes and answers after the leader of the log was killed, and starts it 
     expect(await run.ended).toBe(0);
     for (const name of ["nats-1", "nats-2", "nats-3"]) expect(processOf(dataDir, name)).toBeNaN();
   } finally {
-    run.signalGroup("SIGKILL");
+    if (isGroupAlive(run.pid)) run.signalGroup("SIGKILL");
     await run.ended.catch(() => {});
     rmSync(folder, { recursive: true, force: true });
   }
