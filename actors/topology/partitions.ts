@@ -5,7 +5,7 @@ import { limits } from "../../src/contract/limits.ts";
 import type { TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { TenantLives } from "../../src/log/lives.ts";
 import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
-import type { ActorSystem } from "../../src/runtime/system.ts";
+import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory } from "../directory/directory.ts";
 import { membershipActor } from "../membership.ts";
 import type { PartitionMessage } from "../messages.ts";
@@ -24,11 +24,11 @@ export interface PartitionWiring extends TenantWiring {
 export function spawnPartition(
   partition: Partition,
   wiring: PartitionWiring,
-): Mailbox<PartitionMessage> {
+): ActorRef<PartitionMessage> {
   const { system, options, directory } = wiring;
   const { log, metrics, logger, node } = options;
   const mailbox = new BoundedMailbox<PartitionMessage>(limits.partitionMailboxMax);
-  system.spawnAt(mailbox, {
+  return system.spawnAt(mailbox, {
     name: `partition/${partition}`,
     behaviour: partitionActor({
       partition,
@@ -52,15 +52,15 @@ export function spawnPartition(
       logger,
     }),
   });
-  return mailbox;
 }
 
 export function spawnMembership(
   system: ActorSystem,
   { name, node, log, logger }: TopologyOptions,
   partitions: readonly Mailbox<PartitionMessage>[],
-): void {
-  system.spawn<never>({
+): { readonly actor: ActorRef<never>; readonly hasOthers: () => boolean } {
+  let count = 0;
+  const actor = system.spawn<never>({
     name: "membership",
     capacity: 1,
     behaviour: membershipActor({
@@ -70,7 +70,9 @@ export function spawnMembership(
       announceEveryMs: renewEveryMs,
       lookEveryMs: limits.membershipLookEveryMs,
       settleMs: limits.membershipSettleMs,
+      onNodes: (nodes) => void (count = nodes.length),
       logger,
     }),
   });
+  return { actor, hasOthers: () => count > 1 };
 }

@@ -66,6 +66,13 @@ export interface Topology {
    * @throws FreshetError not_ready, overloaded
    */
   awake(tenant: TenantId): Promise<void>;
+  /** Whether there are other nodes, as far as this one has seen. */
+  hasOthers(): boolean;
+  /**
+   * Gives all partitions to the other nodes and takes none again. What came before it is answered,
+   * or `not_ready`: asked again, it finds the new owner.
+   */
+  leave(): Promise<void>;
   /** Questions in hand end first, then ingest; leases are given back last. */
   stop(): Promise<void>;
 }
@@ -102,10 +109,11 @@ export function startTopology(options: TopologyOptions): Topology {
     refusalOfLogged: amounts.refusalOfLogged,
     lives,
   };
-  const partitions = [...directory.partitions.keys()].map((partition) =>
+  const owners = [...directory.partitions.keys()].map((partition) =>
     spawnPartition(partition, wiring),
   );
-  spawnMembership(system, options, partitions);
+  const partitions = owners.map(({ mailbox }) => mailbox);
+  const membership = spawnMembership(system, options, partitions);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
   const kept = sharedByQuestions(options, lanes.query, lanes.querySparse);
@@ -133,6 +141,12 @@ export function startTopology(options: TopologyOptions): Topology {
     quotas: options.quotas,
     held: amounts.held,
     refusalOfMore: amounts.refusalOfMore,
+    hasOthers: membership.hasOthers,
+    leave: async () => {
+      // The announcement first: with it the others would wait for this node to take them again.
+      await membership.actor.stop();
+      await Promise.all(owners.map((owner) => owner.stop()));
+    },
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();

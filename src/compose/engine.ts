@@ -20,6 +20,7 @@ import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import type { SparseEncoder } from "../embedding/onnx-sparse.ts";
+import { Departure } from "../engine/departure.ts";
 import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
@@ -124,6 +125,10 @@ export async function startEngine(
       ...{ topology, log, replies, cold, merges, trust, services, stack, sources, tracer },
       credentials: access.credentials,
       redact: textRedaction(keys, names),
+      departure: new Departure({
+        ...{ topology, clock: base.clock, logger: base.logger },
+        ...{ noticeMs: config.stopNoticeMs, stopMs: limits.stopMs },
+      }),
     });
     const stopped = untilLost(log);
     return {

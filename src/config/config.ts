@@ -65,6 +65,8 @@ export interface Config extends Links {
   /** What tenants and credentials may use; undefined where nothing is limited. */
   readonly quotasFile: string | undefined;
   readonly partitions: number;
+  /** How long a node that stops stays, so that others see it; 0: not at all. */
+  readonly stopNoticeMs: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
@@ -201,6 +203,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     tenantsMax: present("FRESHET_TENANTS_MAX"),
     quotasFile: values.FRESHET_QUOTAS_FILE,
     partitions: present("FRESHET_PARTITIONS"),
+    stopNoticeMs: present("FRESHET_STOP_NOTICE_MS"),
     node: values.FRESHET_NODE ?? defaultNode(present("FRESHET_HTTP_PORT")),
     cacheDir: values.FRESHET_CACHE_DIR,
     dataDir: present("FRESHET_DATA_DIR"),

@@ -45,6 +45,7 @@ it("publishes and answers after the leader of the log was killed, and starts it 
   mkdirSync(corpus);
   writeFileSync(join(corpus, "lamp.md"), "# The lamp\n\nThe lamp of the pier is lit at six.");
   writeFileSync(join(corpus, "bread.md"), "# The bread\n\nThe bakery sells rye on Tuesdays.");
+  writeFileSync(join(corpus, "map.md"), "# The map\n\nThe library lends maps of the moor.");
   const { temporal, weaviate } = serversOfFile();
   const run = runStart(["--nats", "3", "--corpus", corpus], {
     ...inheritedEnvironment(),

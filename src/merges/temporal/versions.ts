@@ -89,6 +89,10 @@ async function describe({ service, namespace, taskQueue }: VersionedQueue) {
 /** Null: workers without a version. @throws FreshetError not_found while no worker of it was seen */
 export async function setCurrent(queue: VersionedQueue, buildId: string | null): Promise<void> {
   const { service, namespace, taskQueue } = queue;
+  // Asked first: the server's own refusal is one that its client would repeat until its time is up.
+  const known = await describe(queue);
+  const isKnown = known?.builds.some((build) => build.buildId === buildId) ?? false;
+  if (known === undefined || (buildId !== null && !isKnown)) throw unknownVersion(buildId);
   try {
     await service.setWorkerDeploymentCurrentVersion({
       namespace,
@@ -103,12 +107,16 @@ export async function setCurrent(queue: VersionedQueue, buildId: string | null):
   } catch (thrown) {
     const unknown: readonly number[] = [grpc.notFound, grpc.failedPrecondition];
     if (!unknown.includes(codeOf(thrown) ?? -1)) throw thrown;
-    const message =
-      buildId === null
-        ? "no version of the merge workers is known"
-        : `no merge worker of version ${buildId} has been seen by Temporal`;
-    throw new FreshetError("not_found", message, { cause: thrown });
+    throw unknownVersion(buildId, thrown);
   }
+}
+
+function unknownVersion(buildId: string | null, cause?: unknown): FreshetError {
+  const message =
+    buildId === null
+      ? "Temporal knows no version of the merge workers: all of them get the work"
+      : `Temporal has seen no merge worker of version ${buildId}`;
+  return new FreshetError("not_found", message, { cause });
 }
 
 /** WV1: tries until Temporal has seen this worker, which takes a moment after it began to poll. */

@@ -1,0 +1,123 @@
+/**
+ * A rolling upgrade of two engines and the merge worker under load, and back again: nothing wrong,
+ * nothing lost, no question failed beyond what a client retries.
+ *
+ * FRESHET_TEST_OLD names another checkout, whose engines are the old version; else both are this one.
+ */
+
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { connect, type NatsConnection } from "nats";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { preferredNode } from "../../src/cluster/ownership.ts";
+import { type DocumentId, partitionOf, type TenantId } from "../../src/contract/ids.ts";
+import { connectVersions } from "../../src/merges/temporal/versions.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import {
+  type FreshetProcess,
+  freshTenant,
+  openSite,
+  type Site,
+} from "../support/engine-process.ts";
+import { httpClient } from "../support/http-service.ts";
+import { eventually } from "../support/promises.ts";
+import { serversOfFile } from "../support/side-by-side.ts";
+import { UpgradeLoad } from "../support/upgrade-load.ts";
+
+const names = ["node-a", "node-b"] as const;
+const checkout = process.env["FRESHET_TEST_OLD"];
+const old = checkout === undefined ? undefined : pathToFileURL(join(checkout, "src/main.ts"));
+const rate = {
+  questionsPerS: Number(process.env["FRESHET_TEST_QPS"] ?? 50),
+  publishesPerS: 5,
+};
+/** Long enough for questions to meet a node that has just come, short enough for a test. */
+const betweenMs = 2_000;
+
+let site: Site;
+let connection: NatsConnection;
+let tenants: readonly TenantId[];
+
+beforeAll(async () => {
+  site = await openSite({ FRESHET_MERGE_AGE_MS: "1000" });
+  connection = await connect({ servers: site.nats.url });
+  tenants = names.flatMap((name) => [tenantOf(name), tenantOf(name)]);
+});
+afterAll(async () => {
+  await connection.close();
+  await site.close();
+});
+
+function tenantOf(name: string): TenantId {
+  for (;;) {
+    const tenant = freshTenant("upgrade");
+    if (preferredNode(partitionOf(tenant, 8), names) === name) return tenant;
+  }
+}
+
+const start = (name: string, program?: URL, port?: string): Promise<FreshetProcess> =>
+  site.startEngine({ FRESHET_NODE: name }, program, port === undefined ? undefined : Number(port));
+
+const startWorker = (version: string): Promise<FreshetProcess> =>
+  site.startMergeWorker({
+    env: { FRESHET_MERGE_VERSIONING: "on", FRESHET_BUILD_ID: version },
+  });
+
+/** Both serve their share. */
+async function untilShared(engines: readonly FreshetProcess[]): Promise<void> {
+  await eventually(async () => {
+    const states = await Promise.all(engines.map(({ url }) => httpClient(url).status()));
+    expect(states.map(({ partitions }) => partitions.owned)).toEqual([4, 4]);
+    expect(states.map(({ ready }) => ready)).toEqual([true, true]);
+  });
+}
+
+it("answers everything right while each node is replaced, forward and back (I1, I5, I8)", async () => {
+  const { temporal } = serversOfFile();
+  const versions = await connectVersions({ ...temporal, clock: systemClock });
+  const first = await start("node-a", old);
+  const second = await start("node-b", old);
+  const engines = [first, second];
+  const worker = await startWorker("1.0.0");
+  await eventually(async () => versions.makeCurrent("1.0.0"));
+  await untilShared(engines);
+  const urls = engines.map(({ url }) => url);
+  const load = await UpgradeLoad.begin({ urls, connection, tenants, ...rate });
+
+  await systemClock.sleep(betweenMs);
+  for (const [index, name] of names.entries()) {
+    const before = engines[index] as FreshetProcess;
+    await before.stop();
+    engines[index] = await start(name, undefined, new URL(before.url).port);
+    await untilShared(engines);
+    await systemClock.sleep(betweenMs);
+  }
+  const newer = await startWorker("2.0.0");
+  await eventually(async () => versions.makeCurrent("2.0.0"));
+  await worker.stop();
+  // Back again, within the format.
+  const port = new URL((engines[1] as FreshetProcess).url).port;
+  await engines[1]?.stop();
+  engines[1] = await start("node-b", old, port);
+  await untilShared(engines);
+  await systemClock.sleep(betweenMs);
+  const result = await load.end();
+
+  const { newest, ...shown } = result;
+  process.stdout.write(`upgrade: ${JSON.stringify(shown)}\n`);
+  expect(result.wrong).toEqual([]);
+  expect(result.failed).toEqual([]);
+  if (old === undefined) expect(result.broken).toEqual({});
+  expect(result.questions).toBeGreaterThan(rate.questionsPerS * 5);
+  for (const [tenant, documents] of newest) {
+    for (const [id, seq] of documents) {
+      const state = await httpClient(urls[0] as string).document({ tenant }, id as DocumentId);
+      expect(state).toMatchObject({ status: "visible", seq });
+    }
+  }
+  const merged = await site.merges.force(tenants[0] as TenantId);
+  expect(["merged", "nothing"]).toContain(merged.kind);
+  expect(await versions.list()).toMatchObject({ current: "2.0.0" });
+  await versions.close();
+  await newer.stop();
+});
