@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SetupError } from "../setup/setup-error.ts";
 import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
-import { type NatsAddress, type NatsProcess, monitorUrl, natsUrl, startNatsAt } from "./nats.ts";
+import { monitorUrl, type NatsAddress, type NatsProcess, natsUrl, startNatsAt } from "./nats.ts";
 import { freePort } from "./ports.ts";
 import { keepRunning, type RestartOptions } from "./restarting.ts";
 import { logPath, type RunningServer } from "./supervise.ts";

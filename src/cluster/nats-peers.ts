@@ -101,8 +101,8 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
 }
 
 /**
- * PE8. The question was checked here: an owner that refuses its form is of another release, and will be
- * replaced soon, as in the middle of an upgrade.
+ * PE8. The question was checked here: an owner that refuses its form is of another release, and
+ * will be replaced soon, as in the middle of an upgrade.
  */
 function ofAnotherRelease(thrown: unknown): never {
   if (!(thrown instanceof FreshetError) || thrown.code !== "invalid_request") throw thrown;

@@ -53,8 +53,8 @@ const knownSchema = z.object(shape);
 export type Manifest = z.infer<typeof knownSchema>;
 
 /**
- * Fields of a later Freshet are kept: it may have written the manifest before it was taken back, and
- * a confirmation writes it again. What would change the meaning of the others raises `format`.
+ * Fields of a later Freshet are kept: it may have written the manifest before it was taken back,
+ * and a confirmation writes it again. What would change the meaning of the others raises `format`.
  */
 export const manifestSchema: z.ZodType<Manifest> = z.looseObject(shape);
 export type HeadsPiece = Manifest["pieces"][number];

@@ -2,7 +2,11 @@
 
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { type NatsProcess, startNatsAt } from "../../ops/servers/nats.ts";
-import { clusterMembers, freeClusterPorts, type MemberPorts } from "../../ops/servers/nats-cluster.ts";
+import {
+  clusterMembers,
+  freeClusterPorts,
+  type MemberPorts,
+} from "../../ops/servers/nats-cluster.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import type { NatsServer } from "./faults.ts";
 import { Server, ServerGroup } from "./server.ts";

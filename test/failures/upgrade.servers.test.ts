@@ -24,7 +24,8 @@ import { eventually } from "../support/promises.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 import { UpgradeLoad } from "../support/upgrade-load.ts";
 
-const names = ["node-a", "node-b"] as const;
+/** As `ops/start` has them: they share eight partitions evenly. */
+const names = ["node-1", "node-2"] as const;
 const checkout = process.env["FRESHET_TEST_OLD"];
 const old = checkout === undefined ? undefined : pathToFileURL(join(checkout, "src/main.ts"));
 const rate = {
@@ -33,6 +34,9 @@ const rate = {
 };
 /** Long enough for questions to meet a node that has just come, short enough for a test. */
 const betweenMs = 2_000;
+
+/** Five engines and two workers start one after the other. */
+const testMs = 400_000;
 
 let site: Site;
 let connection: NatsConnection;
@@ -72,52 +76,56 @@ async function untilShared(engines: readonly FreshetProcess[]): Promise<void> {
   });
 }
 
-it("answers everything right while each node is replaced, forward and back (I1, I5, I8)", async () => {
-  const { temporal } = serversOfFile();
-  const versions = await connectVersions({ ...temporal, clock: systemClock });
-  const first = await start("node-a", old);
-  const second = await start("node-b", old);
-  const engines = [first, second];
-  const worker = await startWorker("1.0.0");
-  await eventually(async () => versions.makeCurrent("1.0.0"));
-  await untilShared(engines);
-  const urls = engines.map(({ url }) => url);
-  const load = await UpgradeLoad.begin({ urls, connection, tenants, ...rate });
+it(
+  "answers everything right while each node is replaced, forward and back (I1, I5, I8)",
+  async () => {
+    const { temporal } = serversOfFile();
+    const versions = await connectVersions({ ...temporal, clock: systemClock });
+    const first = await start("node-1", old);
+    const second = await start("node-2", old);
+    const engines = [first, second];
+    const worker = await startWorker("1.0.0");
+    await eventually(async () => versions.makeCurrent("1.0.0"));
+    await untilShared(engines);
+    const urls = engines.map(({ url }) => url);
+    const load = await UpgradeLoad.begin({ urls, connection, tenants, ...rate });
 
-  await systemClock.sleep(betweenMs);
-  for (const [index, name] of names.entries()) {
-    const before = engines[index] as FreshetProcess;
-    await before.stop();
-    engines[index] = await start(name, undefined, new URL(before.url).port);
+    await systemClock.sleep(betweenMs);
+    for (const [index, name] of names.entries()) {
+      const before = engines[index] as FreshetProcess;
+      await before.stop();
+      engines[index] = await start(name, undefined, new URL(before.url).port);
+      await untilShared(engines);
+      await systemClock.sleep(betweenMs);
+    }
+    const newer = await startWorker("2.0.0");
+    await eventually(async () => versions.makeCurrent("2.0.0"));
+    await worker.stop();
+    // Back again, within the format.
+    const port = new URL((engines[1] as FreshetProcess).url).port;
+    await engines[1]?.stop();
+    engines[1] = await start("node-2", old, port);
     await untilShared(engines);
     await systemClock.sleep(betweenMs);
-  }
-  const newer = await startWorker("2.0.0");
-  await eventually(async () => versions.makeCurrent("2.0.0"));
-  await worker.stop();
-  // Back again, within the format.
-  const port = new URL((engines[1] as FreshetProcess).url).port;
-  await engines[1]?.stop();
-  engines[1] = await start("node-b", old, port);
-  await untilShared(engines);
-  await systemClock.sleep(betweenMs);
-  const result = await load.end();
+    const result = await load.end();
 
-  const { newest, ...shown } = result;
-  process.stdout.write(`upgrade: ${JSON.stringify(shown)}\n`);
-  expect(result.wrong).toEqual([]);
-  expect(result.failed).toEqual([]);
-  if (old === undefined) expect(result.broken).toEqual({});
-  expect(result.questions).toBeGreaterThan(rate.questionsPerS * 5);
-  for (const [tenant, documents] of newest) {
-    for (const [id, seq] of documents) {
-      const state = await httpClient(urls[0] as string).document({ tenant }, id as DocumentId);
-      expect(state).toMatchObject({ status: "visible", seq });
+    const { newest, ...shown } = result;
+    process.stdout.write(`upgrade: ${JSON.stringify(shown)}\n`);
+    expect(result.wrong).toEqual([]);
+    expect(result.failed).toEqual([]);
+    if (old === undefined) expect(result.broken).toEqual({});
+    expect(result.questions).toBeGreaterThan(rate.questionsPerS * 5);
+    for (const [tenant, documents] of newest) {
+      for (const [id, seq] of documents) {
+        const state = await httpClient(urls[0] as string).document({ tenant }, id as DocumentId);
+        expect(state).toMatchObject({ status: "visible", seq });
+      }
     }
-  }
-  const merged = await site.merges.force(tenants[0] as TenantId);
-  expect(["merged", "nothing"]).toContain(merged.kind);
-  expect(await versions.list()).toMatchObject({ current: "2.0.0" });
-  await versions.close();
-  await newer.stop();
-});
+    const merged = await site.merges.force(tenants[0] as TenantId);
+    expect(["merged", "nothing"]).toContain(merged.kind);
+    expect(await versions.list()).toMatchObject({ current: "2.0.0" });
+    await versions.close();
+    await newer.stop();
+  },
+  testMs,
+);

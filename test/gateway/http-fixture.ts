@@ -48,6 +48,7 @@ interface FixtureOptions {
   readonly operatorToken?: string | undefined;
   readonly hosts?: readonly string[] | undefined;
   readonly audit?: AuditTrail | undefined;
+  readonly isLeaving?: (() => boolean) | undefined;
 }
 
 export interface Fixture {
@@ -84,6 +85,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     hosts: options.hosts,
     mcpWrites: options.mcpWrites,
     audit: options.audit,
+    isLeaving: options.isLeaving,
   };
   const app = createHttpApp(http);
   const undocumented = watchStatuses(app);

@@ -8,7 +8,11 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
-import { type MergeWorker, startMergeWorker, type WorkerVersioning } from "../../src/merges/temporal/worker.ts";
+import {
+  type MergeWorker,
+  startMergeWorker,
+  type WorkerVersioning,
+} from "../../src/merges/temporal/worker.ts";
 import type { World } from "../activities/world.ts";
 import { compiledDirectory } from "../support/environment.ts";
 import { serversOfFile } from "../support/side-by-side.ts";

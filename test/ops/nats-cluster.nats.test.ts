@@ -25,7 +25,10 @@ afterEach(async () => {
 const leaderOf = async (connection: NatsConnection, stream: string) => {
   const manager = await connection.jetstreamManager({ checkAPI: false });
   const { cluster } = await manager.streams.info(stream);
-  return { leader: cluster?.leader ?? "", behind: cluster?.replicas?.filter((one) => !one.current) };
+  return {
+    leader: cluster?.leader ?? "",
+    behind: cluster?.replicas?.filter((one) => !one.current),
+  };
 };
 
 it("takes certificates on every link, keeps three copies, and starts a killed leader again", async () => {

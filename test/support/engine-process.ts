@@ -174,7 +174,10 @@ let engines = 0;
 async function startEngine(
   directory: string,
   env: Environment,
-  { program, port: given }: { readonly program?: URL | undefined; readonly port?: number | undefined },
+  {
+    program,
+    port: given,
+  }: { readonly program?: URL | undefined; readonly port?: number | undefined },
 ): Promise<FreshetProcess> {
   engines += 1;
   const port = given ?? (await freePort());

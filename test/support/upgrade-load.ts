@@ -200,7 +200,10 @@ export class UpgradeLoad {
         throw thrown;
       });
       if (response.ok) return response;
-      const body = (await response.clone().json().catch(() => ({}))) as { code?: string };
+      const body = (await response
+        .clone()
+        .json()
+        .catch(() => ({}))) as { code?: string };
       if (body.code === "no_results") return response;
       const isTyped = body.code !== undefined && response.headers.has("retry-after");
       if (isTyped) count(this.#refusals, `${body.code}`);

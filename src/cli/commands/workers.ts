@@ -1,4 +1,4 @@
-/** `freshet workers`: which version of the merge workers gets the work, and which may be stopped. */
+/** `freshet workers`: which version of the merge workers gets work, and which may be stopped. */
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { WorkerVersion, WorkerVersions } from "../../merges/port.ts";

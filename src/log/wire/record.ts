@@ -182,7 +182,7 @@ function kindOf(read: ReadHeader): ChunkRecord["kind"] {
   }
 }
 
-/** A code of a later Freshet, which was taken back: the operation stays refused, for its message. */
+/** A code of a later Freshet, which was taken back: the operation stays refused, and says why. */
 function reasonOf(value: string | undefined): ErrorCode {
   if (value === undefined || !/^[a-z_]{1,64}$/.test(value)) throw malformed("reason");
   return Object.hasOwn(errorTable, value) ? (value as ErrorCode) : "internal";

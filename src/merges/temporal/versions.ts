@@ -2,9 +2,9 @@
  * Versions of the merge workers, as Temporal's worker deployments: which of them gets new work, and
  * which may be stopped.
  *
- * Every workflow is AUTO_UPGRADE: a run moves to the current version with its next task, so that one
- * whose worker is gone is never stranded. What it did so far is replayed by the new code, which the
- * rules of ops/runbooks/upgrade-workflows.md are for.
+ * Every workflow is AUTO_UPGRADE: a run moves to the current version with its next task, so that
+ * one whose worker is gone is never stranded. What it did so far is replayed by the new code, which
+ * the rules of ops/runbooks/upgrade-workflows.md are for.
  *
  *   WV1  a version becomes current only after Temporal has seen a worker of it;
  *   WV2  where the server knows no deployments the worker has no version, says so, and works on.
@@ -37,7 +37,7 @@ function codeOf(thrown: unknown): number | undefined {
   return isGrpcServiceError(thrown) ? Number(thrown.code) : undefined;
 }
 
-/** Temporal joins the name and the build with one of these signs, and takes none of them in a name. */
+/** Temporal joins name and build with one of these signs, and takes none of them in a name. */
 export const deploymentName = (taskQueue: string): string => taskQueue.replaceAll(/[.:]/g, "-");
 
 export function deploymentOptions(taskQueue: string, buildId: string): WorkerDeploymentOptions {
@@ -86,7 +86,7 @@ async function describe({ service, namespace, taskQueue }: VersionedQueue) {
   }
 }
 
-/** Null: workers without a version. @throws FreshetError not_found while no worker of it was seen */
+/** Null: those without a version. @throws FreshetError not_found while no worker of it was seen */
 export async function setCurrent(queue: VersionedQueue, buildId: string | null): Promise<void> {
   const { service, namespace, taskQueue } = queue;
   // Asked first: the server's own refusal is one that its client would repeat until its time is up.
