@@ -21,10 +21,36 @@ export interface PartitionWiring extends TenantWiring {
   readonly lives: TenantLives;
 }
 
-export function spawnPartition(
-  partition: Partition,
-  wiring: PartitionWiring,
-): ActorRef<PartitionMessage> {
+/** What of this node owns partitions, as one of several nodes. */
+export interface Owner {
+  /** By number. */
+  readonly partitions: readonly Mailbox<PartitionMessage>[];
+  /** Whether there are other nodes, as far as this one has seen. */
+  hasOthers(): boolean;
+  /**
+   * Gives all partitions to the other nodes and takes none again. What came before it is answered,
+   * or `not_ready`: asked again, it finds the new owner.
+   */
+  leave(): Promise<void>;
+}
+
+export function spawnOwner(wiring: PartitionWiring): Owner {
+  const numbers = [...wiring.directory.partitions.keys()];
+  const actors = numbers.map((partition) => spawnPartition(partition, wiring));
+  const partitions = actors.map(({ mailbox }) => mailbox);
+  const membership = spawnMembership(wiring.system, wiring.options, partitions);
+  return {
+    partitions,
+    hasOthers: membership.hasOthers,
+    async leave() {
+      // The announcement first: with it the others would wait for this node to take them again.
+      await membership.actor.stop();
+      await Promise.all(actors.map((actor) => actor.stop()));
+    },
+  };
+}
+
+function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
   const { system, options, directory } = wiring;
   const { log, metrics, logger, node } = options;
   const mailbox = new BoundedMailbox<PartitionMessage>(limits.partitionMailboxMax);
@@ -54,7 +80,7 @@ export function spawnPartition(
   });
 }
 
-export function spawnMembership(
+function spawnMembership(
   system: ActorSystem,
   { name, node, log, logger }: TopologyOptions,
   partitions: readonly Mailbox<PartitionMessage>[],

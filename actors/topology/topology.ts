@@ -29,7 +29,7 @@ import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder, spawnSparse } from "./embedders.ts";
 import { tenantEmbeddings } from "./embeddings.ts";
 import type { TopologyOptions } from "./options.ts";
-import { spawnMembership, spawnPartition } from "./partitions.ts";
+import { type Owner, spawnOwner } from "./partitions.ts";
 import { checkWeights, questionShares, revisions } from "./parts.ts";
 import {
   type KeptForQuestions,
@@ -40,7 +40,7 @@ import {
 import { spawnSources } from "./sources.ts";
 import { createSystem } from "./system.ts";
 
-export interface Topology {
+export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
   /** Vectors alone, by the lanes that questions and documents use. */
   readonly embeddings: Embeddings;
   readonly directory: Directory;
@@ -66,13 +66,6 @@ export interface Topology {
    * @throws FreshetError not_ready, overloaded
    */
   awake(tenant: TenantId): Promise<void>;
-  /** Whether there are other nodes, as far as this one has seen. */
-  hasOthers(): boolean;
-  /**
-   * Gives all partitions to the other nodes and takes none again. What came before it is answered,
-   * or `not_ready`: asked again, it finds the new owner.
-   */
-  leave(): Promise<void>;
   /** Questions in hand end first, then ingest; leases are given back last. */
   stop(): Promise<void>;
 }
@@ -109,11 +102,7 @@ export function startTopology(options: TopologyOptions): Topology {
     refusalOfLogged: amounts.refusalOfLogged,
     lives,
   };
-  const owners = [...directory.partitions.keys()].map((partition) =>
-    spawnPartition(partition, wiring),
-  );
-  const partitions = owners.map(({ mailbox }) => mailbox);
-  const membership = spawnMembership(system, options, partitions);
+  const { partitions, hasOthers, leave } = spawnOwner(wiring);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
   const kept = sharedByQuestions(options, lanes.query, lanes.querySparse);
@@ -141,12 +130,8 @@ export function startTopology(options: TopologyOptions): Topology {
     quotas: options.quotas,
     held: amounts.held,
     refusalOfMore: amounts.refusalOfMore,
-    hasOthers: membership.hasOthers,
-    leave: async () => {
-      // The announcement first: with it the others would wait for this node to take them again.
-      await membership.actor.stop();
-      await Promise.all(owners.map((owner) => owner.stop()));
-    },
+    hasOthers,
+    leave,
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();

@@ -95,8 +95,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   let freshet: FreshetProcesses | undefined;
   try {
     const onDeath = interruption.died;
-    const natsServers = options.nats;
-    const own = { env, tools, secure, natsServers };
+    const own = { env, tools, secure, natsServers: options.nats };
     servers = await startServers({ dataDir, progress, want, onDeath, ...own });
     interruption.signal.throwIfAborted();
     const { nodes } = options;
@@ -136,8 +135,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     if (secure !== undefined) say(`commands     source ${secure.environmentFile}`);
     for (const [name, url] of observed?.shown ?? []) say(`${name.padEnd(12)} ${url}`);
     if (options.once) return;
-    say("");
-    say("running; Ctrl-C stops everything");
+    say("\nrunning; Ctrl-C stops everything");
     await aborted(signal);
     const reason = interruption.reason();
     if (reason !== undefined && reason !== "interrupted") throw new SetupError(reason.message);

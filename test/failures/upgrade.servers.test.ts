@@ -11,6 +11,7 @@ import { connect, type NatsConnection } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { preferredNode } from "../../src/cluster/ownership.ts";
 import { type DocumentId, partitionOf, type TenantId } from "../../src/contract/ids.ts";
+import type { WorkerVersions } from "../../src/merges/port.ts";
 import { connectVersions } from "../../src/merges/temporal/versions.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import {
@@ -40,14 +41,19 @@ const testMs = 400_000;
 
 let site: Site;
 let connection: NatsConnection;
+let versions: WorkerVersions;
 let tenants: readonly TenantId[];
 
 beforeAll(async () => {
   site = await openSite({ FRESHET_MERGE_AGE_MS: "1000" });
   connection = await connect({ servers: site.nats.url });
+  versions = await connectVersions({ ...serversOfFile().temporal, clock: systemClock });
   tenants = names.flatMap((name) => [tenantOf(name), tenantOf(name)]);
 });
 afterAll(async () => {
+  // Files that come later in this namespace have workers without a version.
+  await versions.makeCurrent(null);
+  await versions.close();
   await connection.close();
   await site.close();
 });
@@ -79,8 +85,6 @@ async function untilShared(engines: readonly FreshetProcess[]): Promise<void> {
 it(
   "answers everything right while each node is replaced, forward and back (I1, I5, I8)",
   async () => {
-    const { temporal } = serversOfFile();
-    const versions = await connectVersions({ ...temporal, clock: systemClock });
     const first = await start("node-1", old);
     const second = await start("node-2", old);
     const engines = [first, second];
@@ -93,6 +97,7 @@ it(
     await systemClock.sleep(betweenMs);
     for (const [index, name] of names.entries()) {
       const before = engines[index] as FreshetProcess;
+      load.phase(`${name} forward`);
       await before.stop();
       engines[index] = await start(name, undefined, new URL(before.url).port);
       await untilShared(engines);
@@ -102,18 +107,25 @@ it(
     await eventually(async () => versions.makeCurrent("2.0.0"));
     await worker.stop();
     // Back again, within the format.
+    load.phase("node-2 back");
     const port = new URL((engines[1] as FreshetProcess).url).port;
     await engines[1]?.stop();
     engines[1] = await start("node-2", old, port);
     await untilShared(engines);
     await systemClock.sleep(betweenMs);
+    if (old !== undefined) {
+      load.phase("node-1 again");
+      await engines[0]?.restart();
+    }
     const result = await load.end();
 
     const { newest, ...shown } = result;
     process.stdout.write(`upgrade: ${JSON.stringify(shown)}\n`);
     expect(result.wrong).toEqual([]);
     expect(result.failed).toEqual([]);
-    if (old === undefined) expect(result.broken).toEqual({});
+    // What an older release does when it stops is shown, not judged.
+    const isJudged = (phase: string): boolean => old === undefined || !/forward/.test(phase);
+    expect(Object.keys(result.broken).filter(isJudged)).toEqual([]);
     expect(result.questions).toBeGreaterThan(rate.questionsPerS * 5);
     for (const [tenant, documents] of newest) {
       for (const [id, seq] of documents) {
@@ -124,7 +136,6 @@ it(
     const merged = await site.merges.force(tenants[0] as TenantId);
     expect(["merged", "nothing"]).toContain(merged.kind);
     expect(await versions.list()).toMatchObject({ current: "2.0.0" });
-    await versions.close();
     await newer.stop();
   },
   testMs,

@@ -9,7 +9,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type NatsConnection } from "nats";
-import { type Freshet, FreshetError, overHttp, overNats } from "../../src/client/index.ts";
+import { type Freshet, type FreshetError, overHttp, overNats } from "../../src/client/index.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 
 export interface LoadOptions {
@@ -21,6 +21,9 @@ export interface LoadOptions {
   readonly publishesPerS: number;
 }
 
+/** By phase of the upgrade, and what happened. */
+export type Counts = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
 export interface LoadResult {
   readonly questions: number;
   readonly publishes: number;
@@ -28,10 +31,10 @@ export interface LoadResult {
   readonly wrong: readonly string[];
   /** What was thrown to the user in spite of the client's retries. */
   readonly failed: readonly string[];
-  /** Attempts that were refused with a code and a time to come again, by code. */
-  readonly refusals: Readonly<Record<string, number>>;
-  /** Attempts that broke: no reply, or one that is no error of ours. */
-  readonly broken: Readonly<Record<string, number>>;
+  /** Attempts over HTTP that were refused with a code and a time to come again, by phase and code. */
+  readonly refusals: Counts;
+  /** Attempts over HTTP that broke: no reply, or one that is no error of ours. */
+  readonly broken: Counts;
   readonly ms: { readonly p50: number; readonly p99: number; readonly max: number };
   /** The newest acknowledged version of each document. */
   readonly newest: ReadonlyMap<TenantId, ReadonlyMap<string, number>>;
@@ -76,13 +79,14 @@ export class UpgradeLoad {
   readonly #newest = new Map<TenantId, Map<string, number>>();
   readonly #wrong: string[] = [];
   readonly #failed: string[] = [];
-  readonly #refusals: Record<string, number> = {};
-  readonly #broken: Record<string, number> = {};
+  readonly #refusals: Record<string, Record<string, number>> = {};
+  readonly #broken: Record<string, Record<string, number>> = {};
   readonly #times: number[] = [];
   readonly #clients = new Map<TenantId, readonly [Freshet, Freshet]>();
   readonly #looking: Promise<void>;
   readonly #pacing: Promise<unknown>;
   #publishes = 0;
+  #phase = "before";
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -115,6 +119,11 @@ export class UpgradeLoad {
     const begun = new UpgradeLoad(options);
     for (const [tenant, newest] of load.#newest) begun.#newest.set(tenant, newest);
     return begun;
+  }
+
+  /** What happens from now on is counted under this name. */
+  phase(name: string): void {
+    this.#phase = name;
   }
 
   async end(): Promise<LoadResult> {
@@ -191,9 +200,7 @@ export class UpgradeLoad {
 
   /** Looks at each reply before the client does. */
   #seen(balanced: typeof fetch): typeof fetch {
-    const count = (counts: Record<string, number>, what: string): void => {
-      counts[what] = (counts[what] ?? 0) + 1;
-    };
+    const count = this.#count.bind(this);
     return async (input, init) => {
       const response = await balanced(input, init).catch((thrown: Error & { cause?: Error }) => {
         count(this.#broken, String((thrown.cause as { code?: string })?.code ?? thrown.message));
@@ -212,8 +219,15 @@ export class UpgradeLoad {
     };
   }
 
+  /** Over either transport: what the client makes again. */
   readonly #pause = async (ms: number): Promise<void> => {
-    this.#refusals["retried"] = (this.#refusals["retried"] ?? 0) + 1;
+    this.#count(this.#refusals, "attempts made again");
     await sleep(ms);
   };
+
+  #count(counts: Record<string, Record<string, number>>, what: string): void {
+    counts[this.#phase] ??= {};
+    const phase = counts[this.#phase] as Record<string, number>;
+    phase[what] = (phase[what] ?? 0) + 1;
+  }
 }
