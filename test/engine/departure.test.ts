@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { Departure } from "../../src/engine/departure.ts";
-import { fixture } from "../gateway/http-fixture.ts";
+import { fixture, rawSocket } from "../gateway/http-fixture.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startMemoryEngine } from "../support/memory-engine.ts";
 
@@ -58,6 +58,35 @@ describe("a node that leaves", () => {
     expect(await reply()).toEqual([200, "keep-alive"]);
     isLeaving = true;
     expect(await reply()).toEqual([200, "close"]);
+    await made.close();
+  });
+
+  it("tells what still comes while it closes when to come again, with a code", async () => {
+    const made = fixture();
+    const server = await made.listen();
+    const held = Promise.withResolvers<void>();
+    made.service.hold = held.promise;
+    const publish = JSON.stringify({ id: "a", text: "rivers rise" });
+    await fetch(`${server.url}/v1/documents`, {
+      ...{ method: "POST", headers: { "content-type": "application/json" }, body: publish },
+    });
+    const { socket, received } = rawSocket(server.url);
+    const send = (path: string, body: string) =>
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
+          `content-length: ${body.length}\r\n\r\n${body}`,
+      );
+    send("/answer", JSON.stringify({ query: "rivers" }));
+    await expect.poll(() => made.service.asked).toHaveLength(1);
+    const closed = server.close();
+    const before = socket.bytesWritten;
+    send("/v1/documents", publish);
+    await expect.poll(() => socket.bytesWritten).toBeGreaterThan(before);
+    held.resolve();
+    const [answered, refused] = (await received).split(/(?=HTTP\/1\.1 )/);
+    expect(answered).toMatch(/^HTTP\/1\.1 200/);
+    expect(refused).toMatch(/^HTTP\/1\.1 503[^]*retry-after: 1[^]*"code":"not_ready"/i);
+    await closed;
     await made.close();
   });
 
