@@ -212,9 +212,12 @@ export class UpgradeLoad {
         .json()
         .catch(() => ({}))) as { code?: string };
       if (body.code === "no_results") return response;
-      const isTyped = body.code !== undefined && response.headers.has("retry-after");
+      // One that waited for as long as it may is told a code, and no time to come again.
+      const { status } = response;
+      const saysWhen = response.headers.has("retry-after") || (status !== 429 && status !== 503);
+      const isTyped = body.code !== undefined && saysWhen;
       if (isTyped) count(this.#refusals, `${body.code}`);
-      else count(this.#broken, `status ${response.status} ${body.code ?? "without a code"}`);
+      else count(this.#broken, `status ${status} ${body.code ?? "without a code"}`);
       return response;
     };
   }
