@@ -32,6 +32,8 @@ export interface MembershipOptions {
   readonly lookEveryMs: number;
   /** A node counts after it was seen for this long. */
   readonly settleMs: number;
+  /** Nodes that count, this one among them, after each look. */
+  readonly onNodes?: ((nodes: readonly string[]) => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -76,7 +78,7 @@ async function announce(
 }
 
 async function look(
-  { name, leases, partitions, lookEveryMs, settleMs, logger }: MembershipOptions,
+  { name, leases, partitions, lookEveryMs, settleMs, onNodes, logger }: MembershipOptions,
   { clock, signal }: ActorContext<never>,
   start: NodeStart,
 ): Promise<void> {
@@ -92,6 +94,7 @@ async function look(
     const nodes = members.see(seen.nodes, atMs);
     if (nodes.join() !== logged) logger.info({ nodes }, "nodes that share the partitions");
     logged = nodes.join();
+    onNodes?.(nodes);
     const view = { nodes, held: new Set(seen.held), atMs };
     // A partition that is too busy for this view gets the next one.
     for (const partition of partitions) partition.tryPut({ type: "ownership", view, start });

@@ -5,7 +5,7 @@ import { limits } from "../../src/contract/limits.ts";
 import type { TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { TenantLives } from "../../src/log/lives.ts";
 import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
-import type { ActorSystem } from "../../src/runtime/system.ts";
+import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory } from "../directory/directory.ts";
 import { membershipActor } from "../membership.ts";
 import type { PartitionMessage } from "../messages.ts";
@@ -21,14 +21,40 @@ export interface PartitionWiring extends TenantWiring {
   readonly lives: TenantLives;
 }
 
-export function spawnPartition(
-  partition: Partition,
-  wiring: PartitionWiring,
-): Mailbox<PartitionMessage> {
+/** What of this node owns partitions, as one of several nodes. */
+export interface Owner {
+  /** By number. */
+  readonly partitions: readonly Mailbox<PartitionMessage>[];
+  /** Whether there are other nodes, as far as this one has seen. */
+  hasOthers(): boolean;
+  /**
+   * Gives all partitions to the other nodes and takes none again. What came before it is answered,
+   * or `not_ready`: asked again, it finds the new owner.
+   */
+  leave(): Promise<void>;
+}
+
+export function spawnOwner(wiring: PartitionWiring): Owner {
+  const numbers = [...wiring.directory.partitions.keys()];
+  const actors = numbers.map((partition) => spawnPartition(partition, wiring));
+  const partitions = actors.map(({ mailbox }) => mailbox);
+  const membership = spawnMembership(wiring.system, wiring.options, partitions);
+  return {
+    partitions,
+    hasOthers: membership.hasOthers,
+    async leave() {
+      // The announcement first: with it the others would wait for this node to take them again.
+      await membership.actor.stop();
+      await Promise.all(actors.map((actor) => actor.stop()));
+    },
+  };
+}
+
+function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef<PartitionMessage> {
   const { system, options, directory } = wiring;
   const { log, metrics, logger, node } = options;
   const mailbox = new BoundedMailbox<PartitionMessage>(limits.partitionMailboxMax);
-  system.spawnAt(mailbox, {
+  return system.spawnAt(mailbox, {
     name: `partition/${partition}`,
     behaviour: partitionActor({
       partition,
@@ -52,15 +78,15 @@ export function spawnPartition(
       logger,
     }),
   });
-  return mailbox;
 }
 
-export function spawnMembership(
+function spawnMembership(
   system: ActorSystem,
   { name, node, log, logger }: TopologyOptions,
   partitions: readonly Mailbox<PartitionMessage>[],
-): void {
-  system.spawn<never>({
+): { readonly actor: ActorRef<never>; readonly hasOthers: () => boolean } {
+  let count = 0;
+  const actor = system.spawn<never>({
     name: "membership",
     capacity: 1,
     behaviour: membershipActor({
@@ -70,7 +96,9 @@ export function spawnMembership(
       announceEveryMs: renewEveryMs,
       lookEveryMs: limits.membershipLookEveryMs,
       settleMs: limits.membershipSettleMs,
+      onNodes: (nodes) => void (count = nodes.length),
       logger,
     }),
   });
+  return { actor, hasOthers: () => count > 1 };
 }

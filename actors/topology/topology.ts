@@ -29,7 +29,7 @@ import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder, spawnSparse } from "./embedders.ts";
 import { tenantEmbeddings } from "./embeddings.ts";
 import type { TopologyOptions } from "./options.ts";
-import { spawnMembership, spawnPartition } from "./partitions.ts";
+import { type Owner, spawnOwner } from "./partitions.ts";
 import { checkWeights, questionShares, revisions } from "./parts.ts";
 import {
   type KeptForQuestions,
@@ -40,7 +40,7 @@ import {
 import { spawnSources } from "./sources.ts";
 import { createSystem } from "./system.ts";
 
-export interface Topology {
+export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
   /** Vectors alone, by the lanes that questions and documents use. */
   readonly embeddings: Embeddings;
   readonly directory: Directory;
@@ -102,10 +102,7 @@ export function startTopology(options: TopologyOptions): Topology {
     refusalOfLogged: amounts.refusalOfLogged,
     lives,
   };
-  const partitions = [...directory.partitions.keys()].map((partition) =>
-    spawnPartition(partition, wiring),
-  );
-  spawnMembership(system, options, partitions);
+  const { partitions, hasOthers, leave } = spawnOwner(wiring);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
   const kept = sharedByQuestions(options, lanes.query, lanes.querySparse);
@@ -133,6 +130,8 @@ export function startTopology(options: TopologyOptions): Topology {
     quotas: options.quotas,
     held: amounts.held,
     refusalOfMore: amounts.refusalOfMore,
+    hasOthers,
+    leave,
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();

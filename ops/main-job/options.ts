@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { dataFolder } from "../../src/cli/run-file.ts";
+import { clusterSize } from "../servers/nats-cluster.ts";
 
 /** Whose options: `freshet start` has a corpus only where it is given one. */
 export type StartCommand = "ops/start" | "freshet start";
@@ -20,6 +21,8 @@ export interface JobOptions {
   readonly corpus: string | undefined;
   /** Engines that share the partitions. */
   readonly nodes: number;
+  /** nats-servers: one, or three that keep three copies of everything. */
+  readonly nats: 1 | typeof clusterSize;
   /**
    * Who writes answers where FRESHET_LLM_URL names no endpoint: sentences of the sources, at once,
    * or the small model on this machine, after seconds.
@@ -48,6 +51,9 @@ const about = (command: StartCommand, dataDir: string): string => `${firstWords[
 With --nodes N, N engines named node-1 to node-N listen on FRESHET_HTTP_PORT (or 8787) and the next free ports; any of
 them takes any request.
 
+With --nats 3, three nats-servers make a cluster and the log has three copies (FRESHET_STREAM_REPLICAS): one of them may
+end, and is started again. Its folder is another one than that of a single server.
+
 Answers are sentences of the sources, at once. --llm local lets a small model on this machine (SmolLM2-135M) write them:
 it takes seconds and is often wrong; it shows how a model is used. FRESHET_LLM_URL names a better one and wins.
 With --secure a CA, certificates, passwords and keys are made under FRESHET_DATA_DIR/secure, and NATS, Temporal,
@@ -73,6 +79,7 @@ export function readJobOptions(
     .option("--report <file>", "write a JSON summary of the run")
     .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
     .option("--nodes <n>", `engines that share the partitions, 1-${nodesMax}`, nodeCount, 1)
+    .option("--nats <n>", `nats-servers, 1 or ${clusterSize}`, natsCount, 1)
     .addOption(
       new Option("--llm <writer>", "who writes answers without FRESHET_LLM_URL")
         .choices(writers)
@@ -86,12 +93,13 @@ export function readJobOptions(
       throw Object.assign(error, { exitCode: error.exitCode === 0 ? 0 : 2 });
     })
     .parse(argv, { from: "user" });
-  const { once, observe, report, corpus, nodes, llm, secure } = program.opts<{
+  const { report, corpus, ...plain } = program.opts<{
     once: boolean;
     observe: boolean;
     report?: string;
     corpus?: string;
     nodes: number;
+    nats: JobOptions["nats"];
     llm: JobOptions["llm"];
     secure: boolean;
   }>();
@@ -101,11 +109,17 @@ export function readJobOptions(
     program.error(`error: --corpus: there is no ${corpus}`);
   }
   const hasJob = command === "ops/start" || corpus !== undefined;
-  if (!hasJob && (once || report !== undefined)) {
+  if (!hasJob && (plain.once || report !== undefined)) {
     program.error("error: --once and --report are of the main job: they need --corpus");
   }
   const paths = { report: absolute(report), corpus: absolute(corpus) };
-  return { hasJob, once, observe, ...paths, nodes, llm, secure };
+  return { hasJob, ...plain, ...paths };
+}
+
+function natsCount(text: string): JobOptions["nats"] {
+  const count = ([1, clusterSize] as const).find((one) => String(one) === text);
+  if (count !== undefined) return count;
+  throw new InvalidArgumentError(`1 or ${clusterSize} is expected: two would stop when one stops.`);
 }
 
 function nodeCount(text: string): number {

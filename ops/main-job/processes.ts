@@ -125,6 +125,19 @@ async function httpPorts(env: Environment, nodes: number): Promise<readonly numb
  */
 const confirmMs = 5_000;
 
+/** A cluster of this run keeps as many copies as it has servers, unless it is told otherwise. */
+export const replicaSettings = ({ replicas }: Servers["nats"]): Readonly<Record<string, string>> =>
+  replicas === undefined ? {} : { FRESHET_STREAM_REPLICAS: String(replicas) };
+
+/**
+ * On a Temporal of this run no other workers have a say: that of this run gets the work. Elsewhere
+ * an operator decides.
+ */
+function versionSettings({ servers, env }: ProcessesOptions): Readonly<Record<string, string>> {
+  const isGiven = (env["FRESHET_MERGE_VERSIONING"] ?? "") !== "";
+  return isGiven || !servers.temporal.isOwn ? {} : { FRESHET_MERGE_VERSIONING: "auto" };
+}
+
 function engineEnvironment(options: ProcessesOptions, port: number): Record<string, string> {
   const { servers, model, names, dataDir, env } = options;
   const { nats, temporal, weaviate, llm } = servers;
@@ -134,12 +147,14 @@ function engineEnvironment(options: ProcessesOptions, port: number): Record<stri
   return {
     // The job waits until hot drops what it merged, to show answers that come from cold.
     FRESHET_MERGE_CONFIRM_MS: String(confirmMs),
+    ...replicaSettings(nats),
     ...Object.fromEntries(kept),
     FRESHET_DATA_DIR: dataDir,
     FRESHET_NATS_URL: nats.url,
     FRESHET_TEMPORAL_ADDRESS: temporal.address,
     FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
     FRESHET_TEMPORAL_UI_URL: temporal.uiUrl,
+    ...versionSettings(options),
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
     ...(weaviate.apiKey === undefined || options.secure !== undefined

@@ -14,7 +14,7 @@ import { lineProgress, type Progress } from "../setup/progress.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import { runJob } from "./job.ts";
 import { type JobOptions, readJobOptions, type StartCommand } from "./options.ts";
-import { type FreshetProcesses, startFreshet } from "./processes.ts";
+import { type FreshetProcesses, replicaSettings, startFreshet } from "./processes.ts";
 import { writeReport } from "./report.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -64,6 +64,7 @@ async function setUp({
 /** What a shell needs to reach the servers beside the links themselves. */
 const environmentOf = ({ nats, temporal, weaviate }: Servers, dataDir: string) => ({
   FRESHET_NATS_URL: nats.url,
+  ...replicaSettings(nats),
   FRESHET_TEMPORAL_ADDRESS: temporal.address,
   FRESHET_TEMPORAL_NAMESPACE: temporal.namespace,
   FRESHET_WEAVIATE_URL: weaviate.url,
@@ -106,7 +107,8 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   let freshet: FreshetProcesses | undefined;
   try {
     const onDeath = interruption.died;
-    servers = await startServers({ dataDir, env, progress, want, tools, onDeath, secure });
+    const own = { env, tools, secure, natsServers: options.nats };
+    servers = await startServers({ dataDir, progress, want, onDeath, ...own });
     interruption.signal.throwIfAborted();
     const { nodes } = options;
     say(`starting ${nodes === 1 ? "the engine" : `${nodes} engines`} and the merge worker`);

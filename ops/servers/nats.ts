@@ -7,8 +7,12 @@ import { natsUser, readSecret, type SecureFiles } from "./secure.ts";
 import { logPath, type RunningServer, startServer } from "./supervise.ts";
 
 export interface NatsAddress {
+  /** Of all servers, with commas between. */
   readonly url: string;
+  /** Of the first one. */
   readonly monitorUrl: string;
+  /** Copies of each stream, where there are several servers for them. */
+  readonly replicas?: number | undefined;
 }
 
 const readyTimeoutMs = 60_000;
@@ -76,18 +80,12 @@ jetstream {
   # Freshet keeps no stream in memory; a small budget makes one made by mistake fail early.
   max_memory_store: 67108864
 ${storeBytesMax === undefined ? "" : `  max_file_store: ${storeBytesMax}\n`}}
-${cluster === undefined ? "" : clusterBlock(cluster)}${secure === undefined ? "" : secureBlock(secure)}${accounts}`;
+${cluster === undefined ? "" : clusterBlock(cluster, secure)}${secure === undefined ? "" : secureBlock(secure)}${accounts}`;
 }
 
 function secureBlock(files: SecureFiles): string {
   return `
-tls {
-  cert_file: ${JSON.stringify(files.serverCertFile)}
-  key_file: ${JSON.stringify(files.serverKeyFile)}
-  ca_file: ${JSON.stringify(files.caFile)}
-  # Who shows no certificate of this CA is refused before a word.
-  verify: true
-}
+${tlsBlock(files)}
 authorization {
   user: ${natsUser}
   password: ${JSON.stringify(readSecret(files.natsPasswordFile))}
@@ -95,7 +93,18 @@ authorization {
 `;
 }
 
-function clusterBlock({ port, others }: ClusterPlace): string {
+/** For clients, and the same between the servers of a cluster. */
+function tlsBlock(files: SecureFiles): string {
+  return `tls {
+  cert_file: ${JSON.stringify(files.serverCertFile)}
+  key_file: ${JSON.stringify(files.serverKeyFile)}
+  ca_file: ${JSON.stringify(files.caFile)}
+  # Who shows no certificate of this CA is refused before a word.
+  verify: true
+}`;
+}
+
+function clusterBlock({ port, others }: ClusterPlace, secure: SecureFiles | undefined): string {
   const routes = others.map((other) => `"nats-route://127.0.0.1:${other}"`).join(", ");
   return `
 cluster {
@@ -104,9 +113,14 @@ cluster {
   # Clients keep to the addresses that they were given: there may be a proxy in front of each.
   no_advertise: true
   routes: [${routes}]
-}
+${secure === undefined ? "" : `  ${tlsBlock(secure).replaceAll("\n", "\n  ")}\n`}}
 `;
 }
+
+export const natsUrl = (port: number, secure: SecureFiles | undefined): string =>
+  `${secure === undefined ? "nats" : "tls"}://127.0.0.1:${port}`;
+export const monitorUrl = (port: number, secure: SecureFiles | undefined): string =>
+  `${secure === undefined ? "http" : "https"}://127.0.0.1:${port}`;
 
 export async function startNats(
   context: ServerContext,
@@ -120,8 +134,8 @@ export async function startNats(
     const directory = join(context.dataDir, "nats");
     const { secure } = context;
     const address = {
-      url: `${secure === undefined ? "nats" : "tls"}://127.0.0.1:${ports("nats")}`,
-      monitorUrl: `${secure === undefined ? "http" : "https"}://127.0.0.1:${ports("natsMonitor")}`,
+      url: natsUrl(ports("nats"), secure),
+      monitorUrl: monitorUrl(ports("natsMonitor"), secure),
     };
     const server = await startNatsAt({
       program,
@@ -154,7 +168,7 @@ export function startNatsAt(options: NatsProcess): Promise<RunningServer> {
   // It may hold a password.
   writeFileSync(configFile, natsConfiguration({ ...options, storeDir }), { mode: 0o600 });
   return startServer({
-    name: "nats-server",
+    name: options.cluster?.name ?? "nats-server",
     program: options.program,
     parameters: ["--config", configFile],
     env: options.env,
@@ -185,7 +199,7 @@ export async function isJetStreamReady(
 ): Promise<boolean> {
   const connection = await connect({
     ...access,
-    servers: url,
+    servers: url.split(","),
     reconnect: false,
     timeout: checkTimeoutMs,
     name: "freshet-readiness",

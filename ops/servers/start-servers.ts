@@ -16,6 +16,7 @@ import { SetupError } from "../setup/setup-error.ts";
 import type { ServerContext } from "./context.ts";
 import { firstModel, type LlmAddress, startLlm } from "./llm.ts";
 import { isJetStreamReady, type NatsAddress, startNats } from "./nats.ts";
+import { clusterSize, refuseOtherLog, startNatsCluster } from "./nats-cluster.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import { refuseForeignServers, type SecureFiles } from "./secure.ts";
 import type { RunningServer, ServerEnd } from "./supervise.ts";
@@ -35,6 +36,8 @@ export interface StartServersOptions {
   readonly namespaces?: readonly string[] | undefined;
   /** Everything with certificates and keys; undefined: plain text on loopback. */
   readonly secure?: SecureFiles | undefined;
+  /** One nats-server, or three that make a cluster. */
+  readonly natsServers?: 1 | typeof clusterSize | undefined;
   /** A server ended that was not stopped; `message` has the last lines of its log. */
   readonly onDeath?: ((end: ServerEnd) => void) | undefined;
 }
@@ -64,8 +67,9 @@ interface Run {
 }
 
 export async function startServers(options: StartServersOptions): Promise<Servers> {
-  const { dataDir, env, secure } = options;
+  const { dataDir, env, secure, natsServers = 1 } = options;
   if (secure !== undefined) refuseForeignServers(env);
+  refuseNatsOfOthers(env, natsServers);
   requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");
   const tools = options.tools ?? (await installMissing(options));
   const lock = await acquireRunLock(dataDir);
@@ -106,10 +110,42 @@ function installMissing({ env, progress, want }: StartServersOptions): Promise<T
 async function ensureNats(run: Run): Promise<NatsAddress> {
   const { env } = run.context;
   const url = given(env, "FRESHET_NATS_URL");
-  if (url === undefined)
+  const { natsServers = 1 } = run.options;
+  if (url !== undefined) {
+    await requireAnswer("FRESHET_NATS_URL", url, () => isJetStreamReady(url));
+    return { url, monitorUrl: given(env, "FRESHET_NATS_MONITOR_URL") ?? "" };
+  }
+  refuseOtherLog(run.context.dataDir, natsServers);
+  if (natsServers === 1)
     return launch(run, { name: "nats-server", program: run.tools.natsServer, start: startNats });
-  await requireAnswer("FRESHET_NATS_URL", url, () => isJetStreamReady(url));
-  return { url, monitorUrl: given(env, "FRESHET_NATS_MONITOR_URL") ?? "" };
+  return launchNatsCluster(run);
+}
+
+/** One of them may end: it is started again, and only when that does not help the run ends. */
+async function launchNatsCluster(run: Run): Promise<NatsAddress> {
+  const { progress } = run.options;
+  const program = run.tools.natsServer;
+  if (program === undefined) throw new Error("no program for nats-server; this is a bug");
+  progress.start("nats-server", `starting a cluster of ${clusterSize}`);
+  const { servers, address } = await startNatsCluster(run.context, program, {
+    onEnd: ({ name, message }) => {
+      const [why] = message.split("; its log", 1);
+      progress.warn(name, `${why ?? message}: starting it again, the others go on`);
+    },
+    onStart: ({ groupId }) => run.lock.addGroup(groupId),
+  });
+  for (const server of servers) supervise(run, server);
+  progress.done("nats-server", "ready");
+  return address;
+}
+
+/** @throws SetupError */
+function refuseNatsOfOthers(env: Environment, natsServers: number): void {
+  if (natsServers === 1 || given(env, "FRESHET_NATS_URL") === undefined) return;
+  throw new SetupError(
+    `--nats ${natsServers} starts servers of its own: unset FRESHET_NATS_URL, or leave --nats away ` +
+      "and set FRESHET_STREAM_REPLICAS for those that FRESHET_NATS_URL names",
+  );
 }
 
 async function ensureTemporal(run: Run): Promise<TemporalAddress> {
@@ -120,7 +156,7 @@ async function ensureTemporal(run: Run): Promise<TemporalAddress> {
   await requireAnswer("FRESHET_TEMPORAL_ADDRESS", `${address} (namespace ${namespace})`, () =>
     isTemporalReady(address, namespace),
   );
-  return { address, namespace, uiUrl: given(env, "FRESHET_TEMPORAL_UI_URL") ?? "" };
+  return { address, namespace, uiUrl: given(env, "FRESHET_TEMPORAL_UI_URL") ?? "", isOwn: false };
 }
 
 /** The development server knows no TLS: what leaves this run's processes goes through a front. */
@@ -183,13 +219,17 @@ async function launch<Program, Address>(
   if (program === undefined) throw new Error(`no program for ${name}; this is a bug`);
   run.options.progress.start(name, "starting");
   const { server, address } = await start(run.context, program);
+  supervise(run, server);
+  run.options.progress.done(name, "ready");
+  return address;
+}
+
+function supervise(run: Run, server: RunningServer): void {
   run.running.push(server);
   run.lock.addGroup(server.groupId);
   void server.ended.then((end) => {
     if (!end.expected) run.options.onDeath?.(end);
   });
-  run.options.progress.done(name, "ready");
-  return address;
 }
 
 async function requireAnswer(
@@ -215,8 +255,10 @@ async function requireAnswer(
 /** Stops in the order language model, Weaviate, Temporal, NATS: readers before the log. */
 async function stopAll(run: Run): Promise<void> {
   await run.front?.close();
-  const order = ["llm", "weaviate", "temporal", "nats-server"];
-  const servers = [...run.running].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const order = ["llm", "weaviate", "temporal"];
+  const place = ({ name }: RunningServer) =>
+    order.includes(name) ? order.indexOf(name) : order.length;
+  const servers = [...run.running].sort((a, b) => place(a) - place(b));
   for (const server of servers) await server.stop();
   run.running.length = 0;
   run.lock.release();

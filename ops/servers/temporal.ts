@@ -9,6 +9,8 @@ export interface TemporalAddress {
   readonly address: string;
   readonly namespace: string;
   readonly uiUrl: string;
+  /** Started here, with nobody else's workers. */
+  readonly isOwn: boolean;
 }
 
 export const defaultNamespace = "freshet";
@@ -94,7 +96,7 @@ export async function startTemporal(
       graceS,
       isReady: () => isTemporalReady(address, namespace),
     });
-    return { server, address: { address, namespace, uiUrl } };
+    return { server, address: { address, namespace, uiUrl, isOwn: true } };
   });
 }
 

@@ -13,7 +13,7 @@ import type { AuditLog } from "../log/audit-port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { EndpointAdminParts } from "../log/endpoint-admin.ts";
 import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
-import type { EraseClient, MergeClient } from "../merges/port.ts";
+import type { EraseClient, MergeClient, WorkerVersions } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { PushedAccount } from "../tenants/accounts.ts";
 import type { Addresses } from "./addresses.ts";
@@ -256,6 +256,18 @@ async function openTemporal(
     throw new CliError(`no Temporal answers at ${address}: start it with ${startCommand}`, {
       cause,
     });
+  }
+}
+
+/** @throws CliError when Temporal does not answer */
+export async function connectWorkerVersions(addresses: Addresses): Promise<WorkerVersions> {
+  const { connectVersions } = await import("../merges/temporal/versions.ts");
+  const access = { ...addresses.links?.temporal, ...addresses.temporal };
+  try {
+    return await connectVersions({ ...access, clock: systemClock });
+  } catch (cause) {
+    const { address } = addresses.temporal;
+    throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
   }
 }
 

@@ -22,6 +22,7 @@ import { addTop } from "./commands/top.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWatch } from "./commands/watch.ts";
 import { addWebhook } from "./commands/webhook.ts";
+import { addWorkers } from "./commands/workers.ts";
 import { CliError, describeFailure, type ExitCode, exitCodes, Stopped } from "./exit.ts";
 import { describePrograms } from "./programs.ts";
 import type { Terminal } from "./terminal.ts";
@@ -70,6 +71,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addWatch,
     addMcp,
     addMerge,
+    addWorkers,
     addDlq,
     addSource,
     addWebhook,

@@ -19,7 +19,8 @@
  *   PE6  a question ends at its owner when its asker goes: at once when the asker cancels it, or
  *        when its beats stop;
  *   PE7  the groups of a credential travel with the request, in a form that a node of an earlier
- *        release refuses: it would answer as if there were none.
+ *        release refuses: it would answer as if there were none;
+ *   PE8  a question that the release of its owner does not understand may be asked again.
  */
 
 import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from "nats";
@@ -71,7 +72,7 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
       const span = asker.child("ask peer");
       const { traceparent } = span;
       const request = { ...addressed, waitMs, inbox, work, signal, onEvent, traceparent };
-      return spanned(span, () => exchange<Answer>(asking, request));
+      return spanned(span, () => exchange<Answer>(asking, request)).catch(ofAnotherRelease);
     },
     document: (node, reader, id) => {
       const addressed = addressedTo(node, { verb: "document", reader }, { id });
@@ -97,6 +98,15 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
       });
     },
   };
+}
+
+/**
+ * PE8. The question was checked here: an owner that refuses its form is of another release, and
+ * will be replaced soon, as in the middle of an upgrade.
+ */
+function ofAnotherRelease(thrown: unknown): never {
+  if (!(thrown instanceof FreshetError) || thrown.code !== "invalid_request") throw thrown;
+  throw new FreshetError("not_ready", "the tenant's node runs another release", { cause: thrown });
 }
 
 type Verb = "ask" | "document" | "documents";

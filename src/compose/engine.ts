@@ -20,6 +20,7 @@ import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import type { SparseEncoder } from "../embedding/onnx-sparse.ts";
+import { Departure } from "../engine/departure.ts";
 import { startHealthChecks } from "../engine/health.ts";
 import { watchMain } from "../engine/stall-watch.ts";
 import { createHotShardFactory } from "../hot/hnsw.ts";
@@ -90,9 +91,7 @@ export async function startEngine(
     const replies = await openReplies(base, log, stack);
     const cold = stack.push("cold", connectCold(base, shape, log), (part) => part.close());
     const merges = stack.push("temporal", connectMerges(base, log, tracer), (part) => part.close());
-    const opened = await opening;
-    const embedding = { ...opened, embedder: seams.embedder?.(opened.embedder) ?? opened.embedder };
-    await claimModel(log, embedding);
+    const embedding = await claimed(await opening, log, seams);
     const models = startModels(base, stack);
     const sparse = await startSparse(base, embedding, stack);
     const reranking = openReranking(base, stack);
@@ -124,6 +123,7 @@ export async function startEngine(
       ...{ topology, log, replies, cold, merges, trust, services, stack, sources, tracer },
       credentials: access.credentials,
       redact: textRedaction(keys, names),
+      departure: departureOf(base, topology),
     });
     const stopped = untilLost(log);
     return {
@@ -138,6 +138,21 @@ export async function startEngine(
     await stack.unwind(base.logger).catch(() => {});
     throw thrown;
   }
+}
+
+async function claimed(
+  opened: EmbeddingParts,
+  log: NatsLog,
+  { embedder }: Seams,
+): Promise<EmbeddingParts> {
+  const embedding = { ...opened, embedder: embedder?.(opened.embedder) ?? opened.embedder };
+  await claimModel(log, embedding);
+  return embedding;
+}
+
+function departureOf({ config, clock, logger }: Foundation, topology: Topology): Departure {
+  const noticeMs = config.stopNoticeMs;
+  return new Departure({ topology, clock, logger, noticeMs, stopMs: limits.stopMs });
 }
 
 /** Rejects when the connection to the log is lost for good. */

@@ -61,6 +61,10 @@ export async function startMerges(
       replayWindowMs: config.replayWindowMs,
       bundleDir: join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled"),
       deployment: log.deployment,
+      versioning:
+        merge.versioning === undefined
+          ? undefined
+          : { ...merge.versioning, buildId: merge.versioning.buildId ?? version },
       sources: new NatsSourceStore({
         connection: log.connection,
         replicas: config.nats.replicas,

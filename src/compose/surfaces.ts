@@ -12,6 +12,7 @@ import { limits } from "../contract/limits.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
+import type { Departure } from "../engine/departure.ts";
 import type { ColdWalk } from "../engine/listing.ts";
 import {
   type ColdExpiry,
@@ -49,6 +50,7 @@ export async function startSurfaces(
     readonly credentials: Credentials;
     readonly tracer: Tracer;
     readonly redact: ServiceOptions["redact"];
+    readonly departure: Departure;
   },
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
@@ -57,8 +59,8 @@ export async function startSurfaces(
   const local = createLocalService({ topology, trust, log, cold: coldOf(cold), clock, aclDefault });
   const peers = connectPeers(log.connection);
   const connection = parts.replies;
-  const { redact } = parts;
-  const served = { node, clock, topology, log, trust, peers, services, redact };
+  const { redact, departure } = parts;
+  const served = { node, clock, topology, log, trust, peers, services, redact, departure };
   const service = createService(served, local);
   stack.push(
     "peers",
@@ -96,11 +98,13 @@ export async function startSurfaces(
     "HTTP",
     await startHttp({
       ...{ handler, embeddings, webhooks, operations, endpoints, log: logger, metrics, version },
-      ...{ credentials, audit },
+      ...{ credentials, audit, isLeaving: () => departure.isLeaving },
       ...config.http,
     }),
     (part) => part.close(),
   );
+  // Stopped first of all: what comes meanwhile is still answered.
+  stack.push("departure", departure, (part) => part.leave());
   return { http, nats };
 }
 

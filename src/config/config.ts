@@ -67,6 +67,8 @@ export interface Config extends Links {
   /** Beside public ones, where webhooks may be sent. */
   readonly webhookNetworks: readonly string[];
   readonly partitions: number;
+  /** How long a node that stops stays, so that others see it; 0: not at all. */
+  readonly stopNoticeMs: number;
   readonly node: string;
   readonly cacheDir: string | undefined;
   readonly dataDir: string;
@@ -79,6 +81,10 @@ export interface Config extends Links {
     readonly ageMs: number;
     readonly graceMs: number;
     readonly confirmMs: number;
+    /** Undefined: merge workers without a version. */
+    readonly versioning:
+      | { readonly buildId: string | undefined; readonly becomesCurrent: boolean }
+      | undefined;
   };
   /** Of hot memory, for what is merged; 0 keeps none. */
   readonly hotKeptBytes: number;
@@ -202,6 +208,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     quotasFile: values.FRESHET_QUOTAS_FILE,
     webhookNetworks: values.FRESHET_WEBHOOK_NETWORKS ?? [],
     partitions: present("FRESHET_PARTITIONS"),
+    stopNoticeMs: present("FRESHET_STOP_NOTICE_MS"),
     node: values.FRESHET_NODE ?? defaultNode(present("FRESHET_HTTP_PORT")),
     cacheDir: values.FRESHET_CACHE_DIR,
     dataDir: present("FRESHET_DATA_DIR"),
@@ -213,6 +220,7 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
       ageMs: present("FRESHET_MERGE_AGE_MS"),
       graceMs: present("FRESHET_MERGE_GRACE_MS"),
       confirmMs: present("FRESHET_MERGE_CONFIRM_MS"),
+      versioning: assembleVersioning(values),
     },
     hotKeptBytes: present("FRESHET_HOT_KEPT_BYTES"),
     replayWindowMs: present("FRESHET_REPLAY_WINDOW_MS"),
@@ -229,6 +237,12 @@ function assemble(values: Values): Omit<Config, "languageModels"> {
     canary: present("FRESHET_CANARY") === "on",
     mergeMetricsPort: values.FRESHET_MERGE_METRICS_PORT,
   };
+}
+
+function assembleVersioning(values: Values): Config["merge"]["versioning"] {
+  const mode = presentIn(values)("FRESHET_MERGE_VERSIONING");
+  if (mode === "off") return undefined;
+  return { buildId: values.FRESHET_BUILD_ID, becomesCurrent: mode === "auto" };
 }
 
 function assembleTracing(values: Values): Config["tracing"] {

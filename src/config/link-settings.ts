@@ -4,6 +4,7 @@ import { limits } from "../contract/limits.ts";
 import {
   apiKeys,
   bearerToken,
+  buildId,
   hostPort,
   natsUrls,
   oneOf,
@@ -95,6 +96,16 @@ export const temporalSettings = {
     undefined,
     url("http", "https"),
     "Temporal UI, for links to workflows",
+  ),
+  FRESHET_MERGE_VERSIONING: setting(
+    "off",
+    oneOf(["off", "on", "auto"]),
+    "on: merge workers register with Temporal as version `FRESHET_BUILD_ID`, and get work once `freshet workers current` says so; auto: a worker makes its version current when it starts",
+  ),
+  FRESHET_BUILD_ID: setting(
+    undefined,
+    buildId,
+    "version of the merge workers, with `FRESHET_MERGE_VERSIONING`; unset means that of the package",
   ),
   FRESHET_TEMPORAL_CONFIG_FILE: setting(
     undefined,

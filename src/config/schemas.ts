@@ -87,6 +87,12 @@ export const text = z
   .max(1_000)
   .meta({ expected: "text of at most 1000 characters" });
 
+/** Temporal separates it from the name before it by one of the signs that are missing here. */
+export const buildId = z
+  .string()
+  .regex(/^[A-Za-z0-9][\w.+-]{0,99}$/)
+  .meta({ expected: "up to 100 letters, digits and . _ + -" });
+
 export const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values).meta({ expected: `one of ${values.join(", ")}` });
 

@@ -161,6 +161,11 @@ export const settings = {
     text,
     "JSON file of quotas for tenants and credentials, the same on all nodes, read again when it changes ([quotas](quotas.md)); unset: nothing is limited",
   ),
+  FRESHET_STOP_NOTICE_MS: setting(
+    String(limits.stopNoticeMs),
+    whole(0, minuteMs),
+    "how long a node that stops beside others says that it is not ready, gives its partitions away and still answers, before it closes; above what a balancer needs to see it; 0 closes at once",
+  ),
   FRESHET_TENANT_SLEEP_MS: setting(
     String(limits.tenantSleepMs),
     whole(0, 365 * dayMs),

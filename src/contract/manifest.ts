@@ -7,7 +7,7 @@
 import { z } from "zod";
 import type { Position, Version } from "./ids.ts";
 
-export const manifestSchema = z.strictObject({
+const shape = {
   /** 2 since heads are stored as runs; 1, with one run, is read as well. */
   format: z.union([z.literal(1), z.literal(2)]),
   /** The watermark: every CHUNKS record of the tenant up to here is in cold. */
@@ -27,7 +27,7 @@ export const manifestSchema = z.strictObject({
    * no document is live. A newer run's entry overrides an older one's.
    */
   pieces: z.array(
-    z.strictObject({
+    z.object({
       digest: z.string(),
       entries: z.int().min(1),
       run: z.int().min(0).optional(),
@@ -47,9 +47,16 @@ export const manifestSchema = z.strictObject({
     .min(0)
     .transform((value) => value as Position)
     .optional(),
-});
+};
 
-export type Manifest = z.infer<typeof manifestSchema>;
+const knownSchema = z.object(shape);
+export type Manifest = z.infer<typeof knownSchema>;
+
+/**
+ * Fields of a later Freshet are kept: it may have written the manifest before it was taken back,
+ * and a confirmation writes it again. What would change the meaning of the others raises `format`.
+ */
+export const manifestSchema: z.ZodType<Manifest> = z.looseObject(shape);
 export type HeadsPiece = Manifest["pieces"][number];
 
 export function confirmedTo({ to, confirmed }: Pick<Manifest, "to" | "confirmed">): Position {

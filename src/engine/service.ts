@@ -25,6 +25,7 @@ import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
+import type { Departure } from "./departure.ts";
 import { eventsAfter } from "./events.ts";
 import { type FeedbackParts, feedbackOf } from "./feedback.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
@@ -41,6 +42,8 @@ export interface ServiceOptions {
   readonly trust: Trust;
   readonly peers: Peers;
   readonly redact: FeedbackParts["redact"];
+  /** Undefined: this node never leaves before it stops. */
+  readonly departure?: Pick<Departure, "isLeaving"> | undefined;
   /** Latest results of the background health checks. */
   readonly services: () => EngineStatus["services"];
 }
@@ -351,7 +354,10 @@ async function askList(
   return view;
 }
 
-function statusOf({ node, topology, services, trust, log }: ServiceOptions): EngineStatus {
+function statusOf(options: ServiceOptions): EngineStatus {
+  const { node, topology, services, trust, log, departure } = options;
+  const isLeaving = departure?.isLeaving === true;
+  const refusal = isLeaving ? "this node is stopping: ask another one" : trust.refusal?.message;
   const quarantined = log.quarantined().slice(-limits.quarantineShownMax);
   const { directory } = topology;
   const resting = topology.lives.summary();
@@ -378,11 +384,11 @@ function statusOf({ node, topology, services, trust, log }: ServiceOptions): Eng
     // Ready: this node's own partitions are here, and no tenant of them is still recovering. With
     // more nodes than partitions a node may have none: it asks the others.
     ready:
-      trust.refusal === undefined &&
+      refusal === undefined &&
       services().log === "up" &&
       partitions.every(({ state }) => state === "serving" || state === "waiting") &&
       tenants.every(({ state }) => state === "ready"),
-    ...(trust.refusal === undefined ? {} : { refusal: trust.refusal.message }),
+    ...(refusal === undefined ? {} : { refusal }),
     ...(quarantined.length === 0 ? {} : { quarantined }),
     partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
     tenants,

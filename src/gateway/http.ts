@@ -67,6 +67,8 @@ export interface HttpOptions {
   readonly version: string;
   /** Undefined: nobody writes down who did what. */
   readonly audit?: AuditTrail | undefined;
+  /** Whether the node is stopping: it still answers, and closes each connection. */
+  readonly isLeaving?: (() => boolean) | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
 }
 
@@ -142,7 +144,8 @@ export function checksOf(
   };
 }
 
-export interface BareOptions extends Pick<HttpOptions, "tls" | "log" | "audit" | "bounds"> {
+export interface BareOptions
+  extends Pick<HttpOptions, "tls" | "log" | "audit" | "bounds" | "isLeaving"> {
   readonly explain: Handler["explain"];
 }
 
@@ -156,6 +159,7 @@ export function createBareApp(options: BareOptions): {
   const app = newServer(bounds, options.tls);
   const audit = new RequestAudit(options.audit ?? noAudit);
   const refuse = refusal(options, audit);
+  refuseWhileClosing(app, options.isLeaving);
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
@@ -193,7 +197,8 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
     connectionTimeout: limits.httpIdleSocketMs,
     maxRequestsPerSocket: limits.httpRequestsPerSocketMax,
     forceCloseConnections: "idle",
-    return503OnClosing: true,
+    // Ours say it with a code and a time (`refuseWhileClosing`).
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 3 * 512, ignoreTrailingSlash: false },
     ...(tls === undefined ? { http: server } : { https: { ...server, ...listenerOptions(tls) } }),
     clientErrorHandler: answerBrokenRequest,
@@ -213,6 +218,22 @@ const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
 function requestIdOf(request: IncomingMessage): string {
   const given = request.headers["x-request-id"];
   return typeof given === "string" && requestIdPattern.test(given) ? given : randomUUID();
+}
+
+/**
+ * A node that stops tells each connection to close after its reply, so that none is closed under a
+ * request; what still comes when it closes is told when to come again.
+ */
+function refuseWhileClosing(app: FastifyInstance, isLeaving: () => boolean = () => false): void {
+  let isClosing = false;
+  app.addHook("preClose", async () => {
+    isClosing = true;
+  });
+  app.addHook("onRequest", async (_request, reply) => {
+    if (!isClosing && !isLeaving()) return;
+    reply.header("connection", "close");
+    if (isClosing) throw new FreshetError("not_ready");
+  });
 }
 
 function readBodies(app: FastifyInstance): void {

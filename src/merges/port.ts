@@ -83,3 +83,28 @@ export interface DeliveryClient {
   /** Somebody changed it: what is under way looks at once. */
   deliveryChanged(tenant: TenantId, endpoint: string): Promise<void>;
 }
+
+/** A version of the merge workers. */
+export interface WorkerVersion {
+  /** `FRESHET_BUILD_ID` of its workers. */
+  readonly buildId: string;
+  /**
+   * `current` gets all new work; `draining` has begun runs whose next step goes to the current one;
+   * `drained` has none left, and its workers may be stopped; `waiting` was never current.
+   */
+  readonly state: "current" | "draining" | "drained" | "waiting";
+  /** Runs whose last step it took. */
+  readonly openRuns: number;
+}
+
+/** Which version of the merge workers gets the work. Fails with temporal_unavailable. */
+export interface WorkerVersions {
+  /** `current` is null where workers without a version get the work. */
+  list(): Promise<{ readonly current: string | null; readonly versions: readonly WorkerVersion[] }>;
+  /**
+   * Null: workers without a version.
+   * @throws FreshetError not_found when Temporal has seen no worker of this version
+   */
+  makeCurrent(buildId: string | null): Promise<void>;
+  close(): Promise<void>;
+}

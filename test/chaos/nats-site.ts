@@ -1,11 +1,13 @@
 /** The nats-servers of a chaos run: one, or three that make a cluster. Their ports stay the same over restarts. */
 
-import { join } from "node:path";
 import { plainEnvironment } from "../../ops/servers/context.ts";
-import { startNatsAt } from "../../ops/servers/nats.ts";
-import { freePort } from "../../ops/servers/ports.ts";
+import { type NatsProcess, startNatsAt } from "../../ops/servers/nats.ts";
+import {
+  clusterMembers,
+  freeClusterPorts,
+  type MemberPorts,
+} from "../../ops/servers/nats-cluster.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
-import { roomyBytes } from "../support/nats-cluster.ts";
 import type { NatsServer } from "./faults.ts";
 import { Server, ServerGroup } from "./server.ts";
 
@@ -17,17 +19,11 @@ export interface NatsSiteOptions {
   readonly storeDir: string;
 }
 
-interface Ports {
-  readonly client: number;
-  readonly monitor: number;
-  readonly cluster: number;
-}
-
 export class NatsSite {
   readonly #options: NatsSiteOptions;
   readonly #members = new Map<NatsServer, Server>();
   readonly all: ServerGroup;
-  #ports: readonly Ports[] = [];
+  #ports: readonly MemberPorts[] = [];
 
   constructor(options: NatsSiteOptions) {
     this.#options = options;
@@ -51,39 +47,22 @@ export class NatsSite {
   }
 
   async start(): Promise<void> {
-    const ports: Ports[] = [];
-    for (let at = 0; at < this.#options.servers; at += 1) {
-      ports.push({
-        client: await freePort(),
-        monitor: await freePort(),
-        cluster: await freePort(),
-      });
-    }
-    this.#ports = ports;
+    this.#ports = (await freeClusterPorts()).slice(0, this.#options.servers);
     await this.all.start();
   }
 
   #start(at: number): Promise<RunningServer> {
     const { servers, program, directory, storeDir } = this.#options;
-    const own = this.#ports[at];
-    if (own === undefined) throw new RangeError(`nats-server ${at} has no ports; this is a bug`);
-    const shared = {
-      program,
-      env: plainEnvironment(process.env),
-      port: own.client,
-      monitorPort: own.monitor,
-    };
-    if (servers === 1) {
-      return startNatsAt({ ...shared, directory: storeDir, logFile: logPath(directory, "nats") });
+    const shared = { program, env: plainEnvironment(process.env) };
+    const logFile = (name: string) => logPath(directory, name);
+    const [own] = this.#ports;
+    if (servers === 1 && own !== undefined) {
+      const where = { port: own.client, monitorPort: own.monitor };
+      return startNatsAt({ ...shared, ...where, directory: storeDir, logFile: logFile("nats") });
     }
-    const name = `nats-${at + 1}`;
-    const others = this.#ports.filter((one) => one !== own).map(({ cluster }) => cluster);
-    return startNatsAt({
-      ...shared,
-      directory: join(storeDir, name),
-      logFile: logPath(directory, name),
-      cluster: { name, port: own.cluster, others },
-      storeBytesMax: roomyBytes,
-    });
+    const plan = { ...shared, directory: storeDir, prefix: "nats", logFile, ports: this.#ports };
+    const member: NatsProcess | undefined = clusterMembers(plan)[at];
+    if (member === undefined) throw new RangeError(`nats-server ${at} has no ports; this is a bug`);
+    return startNatsAt(member);
   }
 }

@@ -50,6 +50,7 @@ interface FixtureOptions {
   readonly operatorToken?: string | undefined;
   readonly hosts?: readonly string[] | undefined;
   readonly audit?: AuditTrail | undefined;
+  readonly isLeaving?: (() => boolean) | undefined;
 }
 
 export interface Fixture {
@@ -87,6 +88,7 @@ export function fixture(options: FixtureOptions = {}): Fixture {
     hosts: options.hosts,
     mcpWrites: options.mcpWrites,
     audit: options.audit,
+    isLeaving: options.isLeaving,
   };
   const app = createHttpApp(http);
   const undocumented = watchStatuses(app);

@@ -8,7 +8,11 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
-import { type MergeWorker, startMergeWorker } from "../../src/merges/temporal/worker.ts";
+import {
+  type MergeWorker,
+  startMergeWorker,
+  type WorkerVersioning,
+} from "../../src/merges/temporal/worker.ts";
 import type { World } from "../activities/world.ts";
 import { compiledDirectory } from "../support/environment.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
@@ -36,8 +40,10 @@ export interface Deployment {
   readonly taskQueue: string;
   readonly client: MergeClient;
   /** Bundles, connects and polls; ends the one before it, if any. */
-  startWorker(): Promise<MergeWorker>;
+  startWorker(versioning?: WorkerVersioning): Promise<MergeWorker>;
   stopWorker(): Promise<void>;
+  /** One beside it. */
+  joinWorker(versioning?: WorkerVersioning): Promise<MergeWorker>;
   close(): Promise<void>;
 }
 
@@ -51,6 +57,13 @@ export function deploy(world: World, ageMs?: number, replayWindowMs?: number): D
   const client = connectTemporal(temporal);
   let worker: MergeWorker | null = null;
   let running: Promise<void> = Promise.resolve();
+  const joined: MergeWorker[] = [];
+  const start = (versioning: WorkerVersioning | undefined): Promise<MergeWorker> =>
+    startMergeWorker({
+      sign: testSigner,
+      ...{ ...temporal, log, cold, metrics },
+      ...{ ageMs, replayWindowMs, bundleDir, versioning },
+    });
   const stopWorker = async (): Promise<void> => {
     await worker?.shutdown();
     worker = null;
@@ -60,19 +73,23 @@ export function deploy(world: World, ageMs?: number, replayWindowMs?: number): D
     taskQueue,
     client,
     stopWorker,
-    async startWorker() {
+    async startWorker(versioning) {
       await stopWorker();
-      worker = await startMergeWorker({
-        sign: testSigner,
-        ...{ ...temporal, log, cold, metrics },
-        ...{ ageMs, replayWindowMs, bundleDir },
-      });
+      worker = await start(versioning);
       running = worker.run();
       await worker.ready;
       return worker;
     },
+    async joinWorker(versioning) {
+      const one = await start(versioning);
+      joined.push(one);
+      void one.run();
+      await one.ready;
+      return one;
+    },
     async close() {
       await stopWorker();
+      await Promise.all(joined.map((one) => one.shutdown()));
       await client.close();
     },
   };

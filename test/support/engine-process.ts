@@ -61,8 +61,8 @@ export interface Site {
   readonly merges: MergeClient & EraseClient;
   /** What a process of this site is started with. */
   readonly env: Environment;
-  /** With a program other than `src/main.ts` that takes the same role. */
-  startEngine(env?: Environment, program?: URL): Promise<FreshetProcess>;
+  /** With a program other than `src/main.ts` that takes the same role, on a port of its own. */
+  startEngine(env?: Environment, program?: URL, port?: number): Promise<FreshetProcess>;
   /** Resolves when it polls; with `polling: false`, because Temporal is away, as soon as it runs. */
   startMergeWorker(options?: {
     readonly env?: Environment;
@@ -116,8 +116,8 @@ export async function openSite(settings: Environment = {}, who?: SiteAccounts): 
   };
   return {
     ...{ nats, log, cold, merges, env, events, event },
-    startEngine: (extra, program) =>
-      remember(startEngine(nats.directory, { ...env, ...extra }, program)),
+    startEngine: (extra, program, port) =>
+      remember(startEngine(nats.directory, { ...env, ...extra }, { program, port })),
     startMergeWorker: ({ env: extra, polling = true } = {}) =>
       remember(startMergeWorker(nats.directory, { ...env, ...extra }, polling)),
     async close() {
@@ -174,10 +174,13 @@ let engines = 0;
 async function startEngine(
   directory: string,
   env: Environment,
-  program?: URL,
+  {
+    program,
+    port: given,
+  }: { readonly program?: URL | undefined; readonly port?: number | undefined },
 ): Promise<FreshetProcess> {
   engines += 1;
-  const port = await freePort();
+  const port = given ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   return restartable(url, {
     name: "engine",

@@ -70,6 +70,10 @@ export interface MemoryEngineOptions {
   readonly confirmMs?: number | undefined;
   /** Another one than that in memory; `event` hears nothing of it. */
   readonly log?: Log | undefined;
+  /** Of its nodes, which are numbered; `node` by default. */
+  readonly name?: string | undefined;
+  /** Other engines on the same log. */
+  readonly peers?: Peers | undefined;
 }
 
 export interface MemoryEngine {
@@ -121,7 +125,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
   let nodes = 0;
   const startNode = () => {
     nodes += 1;
-    const node = `node-${nodes}`;
+    const node = `${options.name ?? "node"}-${nodes}`;
     const topology = startTopology({
       ...{
         node,
@@ -163,7 +167,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const local = createLocalService({ ...parts, aclDefault });
     const service = createService(
       {
-        ...{ node, clock, topology, log, trust: alwaysTrusted, peers: alone },
+        ...{ node, clock, topology, log, trust: alwaysTrusted, peers: options.peers ?? alone },
         services: () => services,
         redact: async (_, texts) => texts.map((text) => questionRedactor(testRedactor).line(text)),
       },

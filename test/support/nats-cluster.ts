@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { startNatsAt } from "../../ops/servers/nats.ts";
-import { freePort } from "../../ops/servers/ports.ts";
+import { clusterMembers, freeClusterPorts } from "../../ops/servers/nats-cluster.ts";
 import type { RunningServer } from "../../ops/servers/supervise.ts";
 import { natsProgram } from "./private-nats.ts";
 
@@ -30,42 +30,19 @@ export interface NatsCluster {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-interface Ports {
-  readonly client: number;
-  readonly monitor: number;
-  readonly cluster: number;
-}
-
-const size = 3;
-/**
- * Servers reserve what streams may hold, three times on one disk. Without this they would count the free bytes of the
- * disk, and refuse every later change of a stream.
- */
-export const roomyBytes = 1024 ** 4;
-
 export async function startNatsCluster(
   settings: { readonly storeBytesMax?: number | undefined } = {},
 ): Promise<NatsCluster> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-nats-cluster-"));
   const program = await natsProgram();
-  const ports: Ports[] = [];
-  for (let index = 0; index < size; index += 1) {
-    ports.push({ client: await freePort(), monitor: await freePort(), cluster: await freePort() });
-  }
-  const servers = ports.map((own) => {
-    const name = `server-${ports.indexOf(own) + 1}`;
-    const others = ports.filter((one) => one !== own).map(({ cluster }) => cluster);
-    return new Server(name, {
-      program,
-      directory: join(directory, name),
-      logFile: join(directory, `${name}.log`),
-      env: plainEnvironment(process.env),
-      port: own.client,
-      monitorPort: own.monitor,
-      cluster: { name, port: own.cluster, others },
-      storeBytesMax: settings.storeBytesMax ?? roomyBytes,
-    });
+  const members = clusterMembers({
+    ...{ program, directory, ...settings },
+    prefix: "server",
+    logFile: (name) => join(directory, `${name}.log`),
+    env: plainEnvironment(process.env),
+    ports: await freeClusterPorts(),
   });
+  const servers = members.map((member) => new Server(member.name, member));
   await Promise.all(servers.map((server) => server.start()));
   return {
     servers,

@@ -92,6 +92,8 @@ export const mergeLimits = {
   /** Attempts inside Temporal before the workflow itself says what is wrong and waits longer. */
   mergeActivityAttemptsMax: 4,
   mergeRetryMinMs: secondMs,
+  /** Temporal knows a version some seconds after its first worker began to poll. */
+  workerCurrentMs: 30 * secondMs,
   mergeRetryMaxMs: 5 * minuteMs,
   /** A merge workflow without work completes after this; the next signal starts it again. */
   mergeIdleMs: 10 * secondMs,

@@ -27,6 +27,8 @@ export const runtimeLimits = {
   restartWindowMs: minuteMs,
   /** A clean stop waits so long for actors to drain before it gives up on them. */
   stopMs: 10 * secondMs,
+  /** A node that stops is seen by the other nodes' next look, and by a balancer's next one. */
+  stopNoticeMs: 2 * secondMs,
   /**
    * An engine whose main thread serves nothing for so long ends: its longest work is far shorter.
    */

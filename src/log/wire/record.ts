@@ -182,9 +182,10 @@ function kindOf(read: ReadHeader): ChunkRecord["kind"] {
   }
 }
 
+/** A code of a later Freshet, which was taken back: the operation stays refused, and says why. */
 function reasonOf(value: string | undefined): ErrorCode {
-  if (value === undefined || !Object.hasOwn(errorTable, value)) throw malformed("reason");
-  return value as ErrorCode;
+  if (value === undefined || !/^[a-z_]{1,64}$/.test(value)) throw malformed("reason");
+  return Object.hasOwn(errorTable, value) ? (value as ErrorCode) : "internal";
 }
 
 function integerOf(value: string | undefined): number {

@@ -33,6 +33,13 @@ import { connectTemporal, type TemporalOptions } from "./client.ts";
 import { createDeliveryWorker, type DeliveryParts, sweepDeliveries } from "./deliveries.ts";
 import { deliveryQueue } from "./delivery-start.ts";
 import { tracedSteps } from "./tracing.ts";
+import {
+  becomeCurrent,
+  currentVersion,
+  deploymentOptions,
+  knowsVersions,
+  type VersionedQueue,
+} from "./versions.ts";
 
 export interface MergeWorkerOptions extends TemporalOptions {
   readonly logger: Logger;
@@ -49,8 +56,16 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly ageMs?: number | undefined;
   /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
   readonly replayWindowMs?: number | undefined;
+  /** Undefined: a worker without a version. */
+  readonly versioning?: WorkerVersioning | undefined;
   /** Where the bundled workflows are kept for the next start. */
   readonly bundleDir?: string | undefined;
+}
+
+export interface WorkerVersioning {
+  readonly buildId: string;
+  /** Makes its version the one that gets the work, as soon as it polls. */
+  readonly becomesCurrent: boolean;
 }
 
 export interface MergeWorker {
@@ -139,12 +154,16 @@ class RunningMergeWorker implements MergeWorker {
     try {
       await ensureSearchAttributes(connection, namespace);
       await this.#client.ensureSchedule();
-      this.#worker = await this.#createWorker(connection, namespace);
+      const queue = { service: connection.workflowService, namespace, taskQueue: this.#taskQueue };
+      const version = await this.#version(queue);
+      this.#worker = await this.#createWorker(connection, { namespace, version });
       this.#deliveries = await this.#createDeliveries(connection, namespace);
       // Shut down while it was being made: `shutdown` found no worker to stop.
       if (this.#stop.signal.aborted) return;
+      const run = this.#runWorkers(this.#worker, this.#deliveries);
+      await Promise.race([run, this.#takePlace(queue, version)]);
       this.#polling.resolve();
-      await this.#runWorkers(this.#worker, this.#deliveries);
+      await run;
     } finally {
       endWatch();
       this.#worker = null;
@@ -209,14 +228,53 @@ class RunningMergeWorker implements MergeWorker {
     return () => clearInterval(timer);
   }
 
-  #createWorker(connection: NativeConnection, namespace: string): Promise<Worker> {
-    const { log, cold, clock, logger, metrics, taskQueue, sign, sources } = this.#options;
+  get #taskQueue(): string {
+    return this.#options.taskQueue ?? mergeNames.taskQueue;
+  }
+
+  /** Undefined: it has none, or the server knows none (WV2). */
+  async #version(queue: VersionedQueue): Promise<WorkerVersioning | undefined> {
+    const { versioning, logger } = this.#options;
+    if (versioning === undefined || (await knowsVersions(queue))) return versioning;
+    logger.warn({}, "this Temporal knows no versions of workers: the merge worker has none");
+    return undefined;
+  }
+
+  /** Says who gets the work where it is not this worker; never ends it. */
+  async #takePlace(queue: VersionedQueue, version: WorkerVersioning | undefined): Promise<void> {
+    const { logger, clock } = this.#options;
+    const { signal } = this.#stop;
+    const buildId = version?.buildId ?? null;
+    try {
+      if (version?.becomesCurrent === true) {
+        await becomeCurrent(queue, { buildId: version.buildId, clock, signal });
+      }
+      const current = await currentVersion(queue);
+      if (current === buildId) return;
+      const told = "another version of the merge workers gets the work: freshet workers current";
+      logger.warn({ version: buildId, current }, told);
+    } catch (thrown) {
+      const told = "it is not known which version of the merge workers gets the work";
+      logger.warn({ name: nameOf(thrown), version: buildId }, told);
+    }
+  }
+
+  #createWorker(
+    connection: NativeConnection,
+    place: { readonly namespace: string; readonly version: WorkerVersioning | undefined },
+  ): Promise<Worker> {
+    const { log, cold, clock, logger, metrics, sign, sources } = this.#options;
+    const { namespace, version } = place;
+    const taskQueue = this.#taskQueue;
     const endpoints = this.#options.deliveries?.store;
     const { ageMs = limits.mergeAgeMs, replayWindowMs = limits.replayWindowMs } = this.#options;
     return Worker.create({
       connection,
       namespace,
-      taskQueue: taskQueue ?? mergeNames.taskQueue,
+      taskQueue,
+      ...(version === undefined
+        ? {}
+        : { workerDeploymentOptions: deploymentOptions(taskQueue, version.buildId) }),
       workflowBundle: this.#bundle,
       activities: createTemporalActivities({
         ports: { log, cold, clock, logger, metrics },
