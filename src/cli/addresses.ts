@@ -23,6 +23,7 @@ export interface Addresses {
   readonly dataDir: string;
   /** How the addresses are reached: credentials and TLS. */
   readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
+  readonly weaviate?: Links["weaviate"] | undefined;
   readonly api?: Links["api"] | undefined;
   /** Whether, and under which key, commands that change something write it down. */
   readonly audit?: Config["audit"] | undefined;
@@ -68,10 +69,22 @@ export function resolveAddresses(
     partitions: choose(["FRESHET_PARTITIONS"], partitions, runFile?.partitions),
     dataDir: dataFolder(env),
     links: { nats, temporal },
+    weaviate: weaviateAt(config.weaviate, isSet, runFile),
     api: config.api,
     audit: config.audit,
     parser: config.parser,
   };
+}
+
+function weaviateAt(
+  configured: Links["weaviate"],
+  isSet: (name: string) => boolean,
+  runFile: RunFile | undefined,
+): Links["weaviate"] {
+  const { weaviate: url, weaviate_grpc: grpc } = runFile?.urls ?? {};
+  const isConfigured = isSet("FRESHET_WEAVIATE_URL") || isSet("FRESHET_WEAVIATE_GRPC");
+  if (isConfigured || url === undefined || grpc === undefined) return configured;
+  return { ...configured, url, grpc };
 }
 
 function httpAddress({ host, port, tls }: Links["http"]): string {

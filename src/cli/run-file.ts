@@ -8,7 +8,10 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 
 const runFileSchema = z.looseObject({
-  urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
+  urls: z.looseObject({
+    ...{ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() },
+    ...{ weaviate: z.string().optional(), weaviate_grpc: z.string().optional() },
+  }),
   temporal: z.looseObject({ address: z.string(), namespace: z.string() }),
   /** Partitions of the log, for publishers that open it. */
   partitions: z.int().min(1).optional(),
@@ -19,6 +22,8 @@ export interface RunFile {
     readonly http: string;
     readonly nats: string;
     readonly temporal_ui?: string | undefined;
+    readonly weaviate?: string | undefined;
+    readonly weaviate_grpc?: string | undefined;
   };
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly partitions?: number | undefined;
