@@ -115,7 +115,9 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       temporal_ui: servers.temporal.uiUrl,
     };
     const { address, namespace } = servers.temporal;
-    writeRunFile(dataDir, { urls, temporal: { address, namespace } });
+    const { url, grpc, apiKey } = servers.weaviate;
+    const weaviate = { url, grpc, ...(secure === undefined ? { api_key: apiKey } : {}) };
+    writeRunFile(dataDir, { urls, temporal: { address, namespace }, weaviate });
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
     const started = { env: freshet.env, nodes: freshet.nodes };

@@ -81,10 +81,16 @@ function weaviateAt(
   isSet: (name: string) => boolean,
   runFile: RunFile | undefined,
 ): Links["weaviate"] {
-  const { weaviate: url, weaviate_grpc: grpc } = runFile?.urls ?? {};
+  const running = runFile?.weaviate;
   const isConfigured = isSet("FRESHET_WEAVIATE_URL") || isSet("FRESHET_WEAVIATE_GRPC");
-  if (isConfigured || url === undefined || grpc === undefined) return configured;
-  return { ...configured, url, grpc };
+  if (isConfigured || running === undefined) return configured;
+  const { url, grpc, api_key: key } = running;
+  return {
+    ...configured,
+    url,
+    grpc,
+    apiKey: configured.apiKey ?? (key === undefined ? undefined : () => key),
+  };
 }
 
 function httpAddress({ host, port, tls }: Links["http"]): string {

@@ -8,11 +8,12 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 
 const runFileSchema = z.looseObject({
-  urls: z.looseObject({
-    ...{ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() },
-    ...{ weaviate: z.string().optional(), weaviate_grpc: z.string().optional() },
-  }),
+  urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
   temporal: z.looseObject({ address: z.string(), namespace: z.string() }),
+  /** For backups; without its key where certificates and keys lie in files of their own. */
+  weaviate: z
+    .looseObject({ url: z.url(), grpc: z.string(), api_key: z.string().optional() })
+    .optional(),
   /** Partitions of the log, for publishers that open it. */
   partitions: z.int().min(1).optional(),
 });
@@ -22,10 +23,15 @@ export interface RunFile {
     readonly http: string;
     readonly nats: string;
     readonly temporal_ui?: string | undefined;
-    readonly weaviate?: string | undefined;
-    readonly weaviate_grpc?: string | undefined;
   };
   readonly temporal: { readonly address: string; readonly namespace: string };
+  readonly weaviate?:
+    | {
+        readonly url: string;
+        readonly grpc: string;
+        readonly api_key?: string | undefined;
+      }
+    | undefined;
   readonly partitions?: number | undefined;
 }
 
@@ -57,6 +63,8 @@ export function writeRunFile(dataDir: string, run: RunFile): void {
   const path = runFilePath(dataDir);
   // Renamed into place, so that a reader never sees half a file.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(runFileSchema.parse(run), null, 2)}\n`);
+  writeFileSync(draft, `${JSON.stringify(runFileSchema.parse(run), null, 2)}\n`, {
+    mode: 0o600,
+  });
   renameSync(draft, path);
 }

@@ -53,7 +53,8 @@ export function openObjects({ links }: Pick<BackupSite, "links">, of: ColdOf): O
   const dimensions = Math.max(1, of.dimensions);
   const clock = systemClock;
   const { weaviate } = links;
-  if (weaviate === undefined) throw new FreshetError("invalid_request", "no Weaviate is configured");
+  if (weaviate === undefined)
+    throw new FreshetError("invalid_request", "no Weaviate is configured");
   const options = { ...weaviate, deployment, dimensions, clock, logger: silentLogger };
   return objectCopies(connectWeaviate(options));
 }

@@ -9,6 +9,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import type { ObjectCopies } from "../../compose/backup.ts";
 import {
   type Backup,
   type BackupStream,
@@ -20,7 +21,6 @@ import { limits } from "../../contract/limits.ts";
 import { isErased } from "../../contract/tenant-life.ts";
 import type { StreamCopies } from "../../log/backup-port.ts";
 import type { Log } from "../../log/port.ts";
-import type { ObjectCopies } from "../../compose/backup.ts";
 import { CliError } from "../exit.ts";
 import { endOf, faultOf, LogFacts } from "./facts.ts";
 import { newId, writeIndex } from "./index-file.ts";

@@ -1,17 +1,7 @@
 /** Backups in a folder. What is in them is unredacted: only its owner may read it. */
 
 import { randomUUID } from "node:crypto";
-import {
-  access,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  statfs,
-} from "node:fs/promises";
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { dayMs } from "../../contract/limits/units.ts";
 import { CliError } from "../exit.ts";

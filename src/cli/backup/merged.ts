@@ -1,5 +1,6 @@
 /** The merged part of one tenant: its manifest, the heads that it names, and what cold holds. */
 
+import type { ObjectCopies } from "../../compose/backup.ts";
 import type { BackupMerged } from "../../contract/backup.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -10,7 +11,6 @@ import { decodePieces, runOf } from "../../heads/pieces.ts";
 import { readPieces } from "../../heads/read-heads.ts";
 import type { ManifestStore } from "../../log/port.ts";
 import { decodeManifest, encodeManifest } from "../../log/wire/manifest.ts";
-import type { ObjectCopies } from "../../compose/backup.ts";
 import { CliError } from "../exit.ts";
 import type { Parts } from "./store.ts";
 

@@ -1,8 +1,8 @@
 /** What a long command says on standard error: now and then, and in one line each. */
 
 import type { TenantId } from "../../contract/ids.ts";
-import { limits } from "../../contract/limits.ts";
 import { MiB } from "../../contract/limits/units.ts";
+import { limits } from "../../contract/limits.ts";
 
 export interface Progress {
   say(text: string): void;

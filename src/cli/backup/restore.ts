@@ -9,6 +9,7 @@
  *        log gave out after the backup never means something else.
  */
 
+import type { ObjectCopies } from "../../compose/backup.ts";
 import type { Backup, BackupStream, BackupTenant } from "../../contract/backup.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -16,7 +17,6 @@ import type { StreamCopies, StreamToWrite } from "../../log/backup-port.ts";
 import { encodeEntry } from "../../log/wire/archive.ts";
 import { manifestSubject, pieceSubject } from "../../log/wire/subjects.ts";
 import { forEachAtMost } from "../../runtime/for-each.ts";
-import type { ObjectCopies } from "../../compose/backup.ts";
 import { CliError } from "../exit.ts";
 import { manifestIn } from "./merged.ts";
 import type { Progress } from "./progress.ts";

@@ -51,8 +51,7 @@ export async function verifyBackup(backup: Backup, checking: Checking): Promise<
       const fault = faultOf(found, { ...rest, merged, confirmed }, backup);
       if (fault !== undefined) throw new CliError(`${tenant}: ${fault}`);
       const { seq, cursor, position } = rest;
-      const isSame =
-        endOf(found) === seq && found.cursor === cursor && found.position === position;
+      const isSame = endOf(found) === seq && found.cursor === cursor && found.position === position;
       if (!isSame) throw new CliError(`${tenant}: its messages are not those of the index`);
       if (merged !== undefined) objects += await readMerged(tenant, merged, checking);
     });

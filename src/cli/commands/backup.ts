@@ -32,12 +32,16 @@ interface RestoreOptions extends LinkedOptions {
 
 export function addBackup(program: Command, terminal: Terminal, version: string): void {
   const backup = program.command("backup").description("copies of a log, to restore it from");
-  linked(backup.command("create").description("copies a log that is in use; repeat it: only what is new is written"), [
-    "freshet backup create /backups/freshet",
-    "freshet backup create /backups/freshet --json",
-  ])
+  linked(
+    backup
+      .command("create")
+      .description("copies a log that is in use; repeat it: only what is new is written"),
+    ["freshet backup create /backups/freshet", "freshet backup create /backups/freshet --json"],
+  )
     .argument("<folder>", placeHelp)
-    .action(async (place: string, options: LinkedOptions) => create(place, options, { terminal, version }));
+    .action(async (place: string, options: LinkedOptions) =>
+      create(place, options, { terminal, version }),
+    );
   linked(backup.command("restore").description("into an empty NATS, and its Weaviate"), [
     "freshet backup restore /backups/freshet",
     "freshet backup restore /backups/freshet 20261129T214500Z-1f2e3d4c --nats nats://new:4222",

@@ -174,7 +174,8 @@ async function* messagesOf(incoming: Incoming): AsyncGenerator<CopiedMessage> {
         for (const entry of archive.push(block)) {
           if (entry.subject === "") hasEnded = true;
           else if (entry.seq > 0) yield entry;
-          else if (entry.subject !== stateEntry) throw cutOff(incoming.stream, "what is no message");
+          else if (entry.subject !== stateEntry)
+            throw cutOff(incoming.stream, "what is no message");
         }
       }
     }
@@ -269,11 +270,7 @@ async function request(
   }
 }
 
-async function call(
-  connection: NatsConnection,
-  what: string,
-  payload: object,
-): Promise<ApiReply> {
+async function call(connection: NatsConnection, what: string, payload: object): Promise<ApiReply> {
   const bytes = new TextEncoder().encode(JSON.stringify(payload));
   const answer = await request(connection, `$JS.API.${what}`, bytes);
   refuseAnswer(answer, what.slice(what.lastIndexOf(".") + 1));

@@ -130,10 +130,7 @@ export function archiveHead(state: CopiedState): Buffer {
       ...{ first_ts: "0001-01-01T00:00:00Z", last_ts: "0001-01-01T00:00:00Z" },
     }),
   );
-  return Buffer.concat([
-    archiveMagic,
-    encodeEntry({ subject: stateEntry, seq: 0, atMs: 0, body }),
-  ]);
+  return Buffer.concat([archiveMagic, encodeEntry({ subject: stateEntry, seq: 0, atMs: 0, body })]);
 }
 
 function varint(value: bigint): Buffer {
