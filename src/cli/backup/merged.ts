@@ -51,7 +51,7 @@ export async function keepMerged(
       return kept;
     }
   }
-  const advice = `pause them meanwhile (freshet merge pause --tenant ${tenant})`;
+  const advice = `pause them meanwhile (freshet merge --pause ${tenant}, then --resume)`;
   throw new CliError(`merges of ${tenant} are faster than its backup: ${advice}`);
 }
 
