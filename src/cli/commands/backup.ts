@@ -1,7 +1,7 @@
 /** `freshet backup`: copies of a log to restore it from. */
 
 import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { Backup } from "../../contract/backup.ts";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -26,10 +26,6 @@ interface LinkedOptions extends BackupOptions {
   readonly nats?: string | undefined;
 }
 
-interface RestoreOptions extends LinkedOptions {
-  readonly replaceCold?: true | undefined;
-}
-
 export function addBackup(program: Command, terminal: Terminal, version: string): void {
   const backup = program.command("backup").description("copies of a log, to restore it from");
   linked(
@@ -48,10 +44,7 @@ export function addBackup(program: Command, terminal: Terminal, version: string)
   ])
     .argument("<folder>", placeHelp)
     .argument("[id]", idHelp)
-    .addOption(
-      new Option("--replace-cold", "what Weaviate holds of this log's tenants is removed first"),
-    )
-    .action(async (place: string, id: string | undefined, options: RestoreOptions) =>
+    .action(async (place: string, id: string | undefined, options: LinkedOptions) =>
       restore({ place, id }, options, terminal),
     );
   withJson(backup.command("verify").description("reads all of a backup: is it whole?"), [
@@ -163,7 +156,7 @@ function shownBackup(backup: Backup) {
 
 async function restore(
   { place, id }: Named,
-  options: RestoreOptions,
+  options: LinkedOptions,
   terminal: Terminal,
 ): Promise<void> {
   const store: BackupStore = storeAt(place);
@@ -171,22 +164,22 @@ async function restore(
   const { openObjects, openStreams } = await import("../../compose/backup.ts");
   const site = siteOf(options, terminal);
   const copies = await openStreams(site);
-  const objects = openObjects(site, backup);
   try {
-    const outcome = await restoreBackup(backup, {
-      ...{ copies, objects, parts: new Parts(store), where: site.nats, nowMs },
-      ...{ replacesCold: options.replaceCold === true, signal: terminal.signal },
-      progress: progressOn(terminal.note, nowMs),
+    const { dimensions } = backup;
+    const { outcome, deployment } = await restoreBackup(backup, {
+      ...{ copies, parts: new Parts(store), where: site.nats, nowMs, signal: terminal.signal },
+      objectsOf: (of) => openObjects(site, { deployment: of, dimensions }),
+      ...{ progress: progressOn(terminal.note, nowMs), random: Math.random },
     });
     if (options.json === true) {
-      terminal.out(`${JSON.stringify({ outcome, ...shownBackup(backup) })}\n`);
+      terminal.out(`${JSON.stringify({ outcome, ...shownBackup(backup), deployment })}\n`);
       return;
     }
     const { seq, tenants, createdAt } = backup;
     terminal.out(`${backup.id} is restored: ${tenants.length} tenants up to sequence ${seq}\n`);
     terminal.note(`start the engines; publish again what came after ${createdAt}\n`);
   } finally {
-    await Promise.all([objects.close(), copies.close()]);
+    await copies.close();
   }
 }
 

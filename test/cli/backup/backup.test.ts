@@ -11,6 +11,7 @@ import { Heads } from "../../../src/heads/heads.ts";
 import { encodePieces } from "../../../src/heads/pieces.ts";
 import { createMemoryLog, type MemoryLog } from "../../../src/log/memory/log.ts";
 import type { NewEntry } from "../../../src/log/wire/archive.ts";
+import { encodeIdentity } from "../../../src/log/wire/identity.ts";
 import { encodeManifest } from "../../../src/log/wire/manifest.ts";
 import { manifestSubject } from "../../../src/log/wire/subjects.ts";
 import { coldObject } from "../../cold/objects.ts";
@@ -41,6 +42,9 @@ const record = (seq: number, previous: number, version: number): NewEntry => ({
     "Nats-Expected-Last-Subject-Sequence": String(previous),
   },
 });
+const identity = encodeIdentity({
+  ...{ format: 1, state: "ready", createdAtMs: 5, partitions: 8, incarnation: 1, leases: 1 },
+});
 const operation = (seq: number): NewEntry => ({
   ...{ subject: "docs.0.demo", seq, atMs: seq, body: text(`document ${seq}`) },
 });
@@ -66,7 +70,7 @@ beforeEach(async () => {
   ]);
   const { payload, headers } = encodeManifest(manifest);
   source.add("KV_freshet_manifests", [
-    { subject: "$KV.freshet_manifests.identity", seq: 1, atMs: 1, body: text("{}") },
+    { subject: "$KV.freshet_manifests.identity", seq: 1, atMs: 1, body: identity },
     { subject: manifestSubject(demo), seq: 2, atMs: 2, headers, body: payload },
   ]);
   source.add("CHUNKS", [record(21, 20, 13), record(23, 21, 14)], 25);
@@ -82,12 +86,13 @@ const create = () =>
     ...{ progress: silentProgress, version: "1.2.3" },
   });
 
-async function restoreInto(copies: MemoryStreams, to: ColdKit, replacesCold = false) {
+async function restoreInto(copies: MemoryStreams, to: ColdKit): Promise<string> {
   const backup = await readIndex(store, await newest());
-  return restoreBackup(backup, {
-    ...{ copies, objects: to.objects, parts: partsOf(store), progress: silentProgress, signal },
-    ...{ where: "nats://new", replacesCold, nowMs },
+  const { outcome } = await restoreBackup(backup, {
+    ...{ copies, objectsOf: () => to.objects, parts: partsOf(store), signal },
+    ...{ where: "nats://new", progress: silentProgress, nowMs, random: () => 0.5 },
   });
+  return outcome;
 }
 
 async function newest(): Promise<string> {
@@ -118,9 +123,12 @@ it("comes back message by message, and continues above all that was given out", 
   expect(HEADS).toHaveLength(1);
   expect(content).toEqual({
     ...before,
-    KV_freshet_manifests: [...(before["KV_freshet_manifests"] ?? []), expect.any(String)],
+    KV_freshet_manifests: [
+      ...(before["KV_freshet_manifests"] ?? []),
+      expect.stringMatching(/^1073741827 \$KV.freshet_manifests.tenant.demo /),
+      expect.stringMatching(/^1073741828 \$KV.freshet_manifests.identity .*"createdAtMs":17645/),
+    ],
   });
-  expect(content["KV_freshet_manifests"]?.[2]).toMatch(/^3 \$KV.freshet_manifests.tenant.demo/);
   expect(target.streams.get("DOCS")?.lastSeq).toBe(16 + limits.backupSequenceGap);
   expect(target.streams.get("CHUNKS")?.lastSeq).toBe(25 + limits.backupSequenceGap);
   expect(await other.cold.count(demo)).toBe(1);
@@ -207,10 +215,6 @@ it("refuses a place or a target that is not what it must be, and says what to do
   target.engines = 0;
   target.add("DOCS", []);
   await expect(restoreInto(target, other)).rejects.toThrow(/holds a log \(DOCS\)/);
-  const full = new MemoryStreams();
-  await expect(restoreInto(full, cold)).rejects.toThrow(/--replace-cold/);
-  expect(full.streams.size).toBe(0);
-  expect(await restoreInto(full, cold, true)).toBe("restored");
   store.files.set("freshet-backups.json", text('{"freshet":"backups","format":9}'));
   await expect(checkStore(store)).rejects.toThrow(/later Freshet/);
   store.files.delete("freshet-backups.json");
