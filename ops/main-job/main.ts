@@ -75,6 +75,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Without its key where that lies in a file of its own. */
+function shownWeaviate({ weaviate: { url, grpc, apiKey } }: Servers, isSecure: boolean) {
+  return { url, grpc, ...(isSecure ? {} : { api_key: apiKey }) };
+}
+
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
   const dataDir = dataFolder(process.env);
   const progress = lineProgress(
@@ -115,8 +120,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       temporal_ui: servers.temporal.uiUrl,
     };
     const { address, namespace } = servers.temporal;
-    const { url, grpc, apiKey } = servers.weaviate;
-    const weaviate = { url, grpc, ...(secure === undefined ? { api_key: apiKey } : {}) };
+    const weaviate = shownWeaviate(servers, secure !== undefined);
     writeRunFile(dataDir, { urls, temporal: { address, namespace }, weaviate });
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;

@@ -26,7 +26,7 @@ import { endOf, faultOf, LogFacts } from "./facts.ts";
 import { newId, writeIndex } from "./index-file.ts";
 import { confirmedIn, type KeptMerged, keepMerged } from "./merged.ts";
 import type { Progress } from "./progress.ts";
-import { Parts } from "./store.ts";
+import type { Parts } from "./store.ts";
 import {
   chunksName,
   docsName,

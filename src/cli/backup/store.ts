@@ -67,21 +67,22 @@ export class Parts {
   async read({ hash, bytes }: BackupPart): Promise<Uint8Array> {
     const name = partName(hash);
     const packed = await this.store.get(name);
-    if (packed === null) throw damaged(this.store, name, "is missing");
-    if (bytes > limits.backupPartReadBytesMax) throw damaged(this.store, name, "is too large");
+    const file = `${this.store.where}/${name}`;
+    if (packed === null) throw damaged(`${file} is missing`);
+    if (bytes > limits.backupPartReadBytesMax) throw damaged(`${file} is too large`);
     let content: Uint8Array;
     try {
       content = await decompress(packed, { maxOutputLength: Math.max(1, bytes) });
     } catch (cause) {
-      throw damaged(this.store, name, "is damaged", cause);
+      throw damaged(`${file} is damaged`, cause);
     }
     if (content.length !== bytes || hashOf(content) !== hash) {
-      throw damaged(this.store, name, "is damaged");
+      throw damaged(`${file} is damaged`);
     }
     return content;
   }
 }
 
-function damaged(store: BackupStore, name: string, what: string, cause?: unknown): CliError {
-  return new CliError(`${store.where}/${name} ${what}: this backup cannot be restored`, { cause });
+function damaged(what: string, cause?: unknown): CliError {
+  return new CliError(`${what}: this backup cannot be restored`, { cause });
 }
