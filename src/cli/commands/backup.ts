@@ -13,8 +13,8 @@ import { mebibytes, progressOn } from "../backup/progress.ts";
 import { restoreBackup } from "../backup/restore.ts";
 import { type BackupStore, Parts } from "../backup/store.ts";
 import { type Report, verifyBackup } from "../backup/verify.ts";
-import { CliError } from "../exit.ts";
-import { withJson } from "../options.ts";
+import { CliError, usageError } from "../exit.ts";
+import { withJson, withNats } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -28,21 +28,21 @@ interface LinkedOptions extends BackupOptions {
 
 export function addBackup(program: Command, terminal: Terminal, version: string): void {
   const backup = program.command("backup").description("copies of a log, to restore it from");
-  linked(
+  withNats(
     backup
       .command("create")
       .description("copies a log that is in use; repeat it: only what is new is written"),
-    ["freshet backup create /backups/freshet", "freshet backup create /backups/freshet --json"],
+    ["freshet backup create /backups/freshet", "freshet backup create s3://backups/freshet --json"],
   )
-    .argument("<folder>", placeHelp)
+    .argument("<place>", placeHelp)
     .action(async (place: string, options: LinkedOptions) =>
       create(place, options, { terminal, version }),
     );
-  linked(backup.command("restore").description("into an empty NATS, and its Weaviate"), [
+  withNats(backup.command("restore").description("into an empty NATS, and its Weaviate"), [
     "freshet backup restore /backups/freshet",
     "freshet backup restore /backups/freshet 20261129T214500Z-1f2e3d4c --nats nats://new:4222",
   ])
-    .argument("<folder>", placeHelp)
+    .argument("<place>", placeHelp)
     .argument("[id]", idHelp)
     .action(async (place: string, id: string | undefined, options: LinkedOptions) =>
       restore({ place, id }, options, terminal),
@@ -50,32 +50,36 @@ export function addBackup(program: Command, terminal: Terminal, version: string)
   withJson(backup.command("verify").description("reads all of a backup: is it whole?"), [
     "freshet backup verify /backups/freshet",
   ])
-    .argument("<folder>", placeHelp)
+    .argument("<place>", placeHelp)
     .argument("[id]", idHelp)
     .action(async (place: string, id: string | undefined, options: BackupOptions) =>
       verify({ place, id }, options, terminal),
     );
-  withJson(backup.command("list").description("the backups of a folder, the newest first"), [
+  withJson(backup.command("list").description("the backups of a place, the newest first"), [
     "freshet backup list /backups/freshet",
   ])
-    .argument("<folder>", placeHelp)
+    .argument("<place>", placeHelp)
     .action(async (place: string, options: BackupOptions) => list(place, options, terminal));
 }
 
-const placeHelp = "the folder of the backups";
+const placeHelp = "a folder, or s3://bucket/prefix (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_S3, …)";
 const idHelp = "which one; the newest without it";
-
-function linked(command: Command, examples: readonly string[]): Command {
-  return withJson(command.option("--nats <url>", "address of NATS"), examples);
-}
 
 interface Named {
   readonly place: string;
   readonly id: string | undefined;
 }
 
-function storeAt(place: string): FolderStore {
-  return new FolderStore(resolve(place));
+type Place = BackupStore & { tidy(nowMs: number): Promise<void> };
+
+/** @throws CliError usage */
+async function storeAt(place: string, env: Terminal["env"]): Promise<Place> {
+  if (!/^[a-z0-9]+:\/\//i.test(place)) return new FolderStore(resolve(place));
+  if (!place.startsWith("s3://")) {
+    throw usageError(`${place}: backups go into a folder, or to s3://bucket/prefix`);
+  }
+  const { S3Store } = await import("../backup/s3-store.ts");
+  return new S3Store(place, env);
 }
 
 const nowMs = (): number => systemClock.nowMs();
@@ -85,7 +89,7 @@ async function create(
   options: LinkedOptions,
   { terminal, version }: { readonly terminal: Terminal; readonly version: string },
 ): Promise<void> {
-  const store = storeAt(place);
+  const store = await storeAt(place, terminal.env);
   const isNew = (await checkStore(store)) === "empty";
   const { openBackedUpLog, openObjects, openStreams } = await import("../../compose/backup.ts");
   const site = siteOf(options, terminal);
@@ -159,7 +163,7 @@ async function restore(
   options: LinkedOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const store: BackupStore = storeAt(place);
+  const store = await storeAt(place, terminal.env);
   const backup = await readIndex(store, await chosenId(store, id));
   const { openObjects, openStreams } = await import("../../compose/backup.ts");
   const site = siteOf(options, terminal);
@@ -188,7 +192,7 @@ async function verify(
   { json }: BackupOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const store = storeAt(place);
+  const store = await storeAt(place, terminal.env);
   const backup = await readIndex(store, await chosenId(store, id));
   const parts = new Parts(store);
   const progress = progressOn(terminal.note, nowMs);
@@ -208,7 +212,7 @@ function reportLines(counts: Omit<Report, "faults">, faults: readonly string[]):
 }
 
 async function list(place: string, { json }: BackupOptions, terminal: Terminal): Promise<void> {
-  const store = storeAt(place);
+  const store = await storeAt(place, terminal.env);
   await chosenId(store, "-");
   const ids = (await backupIds(store)).slice(0, limits.backupListMax);
   const backups: ReturnType<typeof shownBackup>[] = [];
