@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
 import { type Environment, freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
@@ -236,7 +236,7 @@ it("the same questions get the same answers, and nothing is there after the name
   // What waited in DOCS is processed first.
   await eventually(async () => void (await client.search(busy, question, end)));
   for (const id of new Set(operations.filter((one) => one.tenant === busy).map((one) => one.id))) {
-    const state = await client.document({ tenant: busy }, id);
+    const state = await client.document({ tenant: busy }, id as DocumentId);
     expect([id, state.status === "visible" ? state.seq : null]).toEqual([
       id,
       held.get(id)?.seq ?? null,

@@ -12,6 +12,7 @@
  */
 
 import { z } from "zod";
+import type { ObjectCopies } from "../../compose/backup.ts";
 import type { Backup, BackupStream, BackupTenant } from "../../contract/backup.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";

@@ -28,7 +28,7 @@ export const backupLimits = {
   backupQueueBytesMax: 64 * MiB,
   /** For each answer of nats-server; it gives up after five seconds itself. */
   backupAnswerMs: 30 * secondMs,
-  /** A tenant whose merges commit and clean while it is read is read again, so many times at most. */
+  /** A tenant whose merges commit and clean while it is read is read again, so often at most. */
   backupTenantAttemptsMax: 4,
   /** The same for the log, when a sweep purged under the reader. */
   backupLogAttemptsMax: 3,
