@@ -4,6 +4,7 @@ import { connect, headers } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { CopiedMessage } from "../../src/contract/backup.ts";
 import { incarnationSpan } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { openConnection } from "../../src/log/nats/connection.ts";
 import { NatsStreamCopies } from "../../src/log/nats/stream-copies.ts";
@@ -69,7 +70,7 @@ it("what comes out goes in with sequences, times and headers as they were, and g
   const { head, raw } = await contentOf(from, "KEPT");
   expect(head).toMatchObject({ firstSeq: first + 2, lastSeq: first + 120, messages: 115 });
   expect(raw).toHaveLength(115);
-  const lastSeq = head.lastSeq + 2 ** 30;
+  const lastSeq = head.lastSeq + limits.backupSequenceGap;
   await to.write({ ...head, lastSeq, entries: entriesIn(raw) });
   const there = await contentOf(to, "KEPT");
   expect(there.raw).toEqual(raw);

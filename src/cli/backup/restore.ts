@@ -5,7 +5,7 @@
  *        there no engine takes what is there for a log;
  *   BR2  a mark on NATS says that a restore is under way. One that was cut off is begun again: what
  *        it left is removed, because before it there was nothing;
- *   BR3  streams continue far above their last message, so that a sequence which the lost log gave
+ *   BR3  streams continue well above their last message, so that a sequence which the lost log gave
  *        out after the backup never means something else;
  *   BR4  what is restored is another deployment than what was lost: engines that still run, merges
  *        that Temporal kept and objects that Weaviate kept belong to that one, and touch nothing.
@@ -41,6 +41,8 @@ export interface Restoring {
   readonly signal: AbortSignal;
   /** Of NATS, for messages. */
   readonly where: string;
+  /** Sequences that streams pass over (BR3). */
+  readonly gap: number;
   readonly nowMs: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
@@ -156,17 +158,21 @@ async function clearCold({ tenants }: Backup, objects: ObjectCopies): Promise<vo
 /** BR3. Sequences of the other streams are no names. */
 const named: readonly string[] = [manifestsName, headsName, ...lastStreams];
 
-const endAfter = ({ name, lastSeq }: BackupStream): number =>
-  named.includes(name) ? lastSeq + limits.backupSequenceGap : lastSeq;
+const endAfter = ({ name, lastSeq }: BackupStream, { gap }: Pick<Restoring, "gap">): number =>
+  named.includes(name) ? lastSeq + gap : lastSeq;
 
-function stateAfter(stream: BackupStream) {
+function stateAfter(stream: BackupStream, restoring: Restoring) {
   const { bytes, messages, firstSeq } = stream;
-  const lastSeq = endAfter(stream);
+  const lastSeq = endAfter(stream, restoring);
   return { messages, bytes, firstSeq: messages === 0 ? lastSeq + 1 : firstSeq, lastSeq };
 }
 
 function streamOf(stream: BackupStream, restoring: Restoring): StreamToWrite {
-  return { config: stream.config, ...stateAfter(stream), entries: entriesOf(stream, restoring) };
+  return {
+    config: stream.config,
+    ...stateAfter(stream, restoring),
+    entries: entriesOf(stream, restoring),
+  };
 }
 
 async function* entriesOf(
@@ -183,12 +189,9 @@ async function* entriesOf(
 }
 
 /** Pieces of heads, numbered anew: nothing names their sequences. */
-function headsOf(
-  { tenants }: Backup,
-  stream: BackupStream,
-  { parts, nowMs }: Restoring,
-): StreamToWrite {
-  const lastSeq = endAfter(stream);
+function headsOf({ tenants }: Backup, stream: BackupStream, restoring: Restoring): StreamToWrite {
+  const { parts, nowMs } = restoring;
+  const lastSeq = endAfter(stream, restoring);
   const pieces = tenants.flatMap(({ tenant, merged }) =>
     (merged?.pieces ?? []).map(({ digest, part }) => {
       return { subject: pieceSubject(tenant as TenantId, digest), part };
@@ -226,7 +229,7 @@ function manifestsOf(
     })),
     { subject: identitySubject, headers: {}, body: encodeIdentity(identity) },
   ];
-  const end = endAfter(stream);
+  const end = endAfter(stream, restoring);
   async function* entries(): AsyncGenerator<Uint8Array> {
     yield* entriesOf(stream, restoring);
     for (const [at, entry] of newer.entries()) {

@@ -14,7 +14,7 @@ import { restoreBackup } from "../backup/restore.ts";
 import { type BackupStore, Parts } from "../backup/store.ts";
 import { type Report, verifyBackup } from "../backup/verify.ts";
 import { CliError, usageError } from "../exit.ts";
-import { withJson, withNats } from "../options.ts";
+import { wholeNumber, withJson, withNats } from "../options.ts";
 import { printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -24,6 +24,10 @@ interface BackupOptions {
 
 interface LinkedOptions extends BackupOptions {
   readonly nats?: string | undefined;
+}
+
+interface RestoreOptions extends LinkedOptions {
+  readonly sequenceGap: number;
 }
 
 export function addBackup(program: Command, terminal: Terminal, version: string): void {
@@ -44,7 +48,13 @@ export function addBackup(program: Command, terminal: Terminal, version: string)
   ])
     .argument("<place>", placeHelp)
     .argument("[id]", idHelp)
-    .action(async (place: string, id: string | undefined, options: LinkedOptions) =>
+    .option(
+      "--sequence-gap <n>",
+      "sequences to pass over: more than were published since the backup",
+      wholeNumber(0, limits.backupSequenceGapMax),
+      limits.backupSequenceGap,
+    )
+    .action(async (place: string, id: string | undefined, options: RestoreOptions) =>
       restore({ place, id }, options, terminal),
     );
   withJson(backup.command("verify").description("reads all of a backup: is it whole?"), [
@@ -127,7 +137,8 @@ function showMade(
   const lacking = backup.tenants.filter(({ merged }) => (merged?.lacking ?? 0) > 0);
   for (const { tenant, merged } of lacking) {
     terminal.note(
-      `${tenant}: Weaviate lacks ${merged?.lacking} documents or chunks that are merged; see ops/runbooks/cold-lost-data.md\n`,
+      `${tenant}: Weaviate lacks ${merged?.lacking} documents or chunks that are merged; ` +
+        "see ops/runbooks/cold-lost-data.md\n",
     );
   }
   if (others.length > 0) {
@@ -160,7 +171,7 @@ function shownBackup(backup: Backup) {
 
 async function restore(
   { place, id }: Named,
-  options: LinkedOptions,
+  options: RestoreOptions,
   terminal: Terminal,
 ): Promise<void> {
   const store = await storeAt(place, terminal.env);
@@ -174,6 +185,7 @@ async function restore(
       ...{ copies, parts: new Parts(store), where: site.nats, nowMs, signal: terminal.signal },
       objectsOf: (of) => openObjects(site, { deployment: of, dimensions }),
       ...{ progress: progressOn(terminal.note, nowMs), random: Math.random },
+      gap: options.sequenceGap,
     });
     if (options.json === true) {
       terminal.out(`${JSON.stringify({ outcome, ...shownBackup(backup), deployment })}\n`);
@@ -207,7 +219,8 @@ function reportLines(counts: Omit<Report, "faults">, faults: readonly string[]):
   const { id, seq, messages, objects, tenants } = counts;
   if (faults.length > 0) return faults;
   return [
-    `${id} is whole: ${tenants} tenants up to sequence ${seq}, ${messages} messages, ${objects} objects`,
+    `${id} is whole: ${tenants} tenants up to sequence ${seq}, ` +
+      `${messages} messages, ${objects} objects`,
   ];
 }
 

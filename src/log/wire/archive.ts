@@ -48,7 +48,7 @@ export class ArchiveReader {
     if (this.#rest.length < archiveMagic.length) return false;
     if (!this.#rest.subarray(0, archiveMagic.length).equals(archiveMagic)) {
       const message =
-        "this nats-server copies streams in an older format: backups take nats-server 2.15 or later";
+        "this nats-server copies streams in an older format: backups take 2.15 or later";
       throw new FreshetError("not_ready", message);
     }
     this.#rest = this.#rest.subarray(archiveMagic.length);
