@@ -26,6 +26,9 @@ export const backupLimits = {
    * for five seconds, so what it sends is taken before it is stored.
    */
   backupQueueBytesMax: 64 * MiB,
+  /** Until nats-server lets go of a transfer that was cut off: it takes five seconds. */
+  backupRestoreAttemptsMax: 24,
+  backupRestorePauseMs: 0.5 * secondMs,
   /** For each answer of nats-server; it gives up after five seconds itself. */
   backupAnswerMs: 30 * secondMs,
   /** A tenant whose merges commit and clean while it is read is read again, so often at most. */

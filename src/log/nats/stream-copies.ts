@@ -74,11 +74,7 @@ export class NatsStreamCopies implements StreamCopies {
     const { connection } = this.#context;
     const name = String(config["name"]);
     const copies = connection.info?.cluster === undefined ? { num_replicas: 1 } : {};
-    const reply = await call(connection, `STREAM.RESTORE.${name}`, {
-      config: { ...config, ...copies },
-      state: {},
-    });
-    const subject = reply.deliver_subject ?? "";
+    const subject = await this.#begin(name, { ...config, ...copies });
     const send = async (bytes: Uint8Array): Promise<void> => {
       refuseAnswer(await request(connection, subject, bytes), name);
     };
@@ -95,6 +91,25 @@ export class NatsStreamCopies implements StreamCopies {
     }
     await send(Buffer.concat([...waiting, ...s2Frames(archiveEnd, false)]));
     await send(Buffer.alloc(0));
+  }
+
+  /**
+   * Where the archive is sent. A transfer that was cut off holds its stream's name until the server
+   * has noticed, some seconds later.
+   */
+  async #begin(name: string, config: StreamToWrite["config"]): Promise<string> {
+    const { connection, clock } = this.#context;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const request = { config, state: {} };
+        return (await call(connection, `STREAM.RESTORE.${name}`, request)).deliver_subject ?? "";
+      } catch (thrown) {
+        const isTaken = thrown instanceof FreshetError && /in use/.test(thrown.message);
+        if (!isTaken || attempt === limits.backupRestoreAttemptsMax) throw thrown;
+        if ((await this.#info(name)) !== null) throw thrown;
+      }
+      await clock.sleep(limits.backupRestorePauseMs);
+    }
   }
 
   async remove(name: string): Promise<void> {
