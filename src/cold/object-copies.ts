@@ -26,7 +26,7 @@ export interface LiveObjects {
 }
 
 /** @throws FreshetError cold_unavailable */
-export async function* livePages(
+async function* livePages(
   cold: Pick<ColdShard, "walk" | "stored">,
   { tenant, isLive }: LiveObjects,
 ): AsyncGenerator<ObjectPage> {
@@ -72,7 +72,7 @@ function pageOf(objects: readonly ColdObject[]): ObjectPage {
 }
 
 /** How many objects were written. @throws FreshetError cold_unavailable, cold_refused */
-export async function writeObjects(
+async function writeObjects(
   cold: Pick<ColdShard, "upsert">,
   tenant: TenantId,
   page: Uint8Array,

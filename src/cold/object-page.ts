@@ -7,7 +7,7 @@ import { FreshetError } from "../contract/errors.ts";
 import type { ColdObject } from "./port.ts";
 import { sparseIn, sparseText } from "./sparse.ts";
 
-export const pageFormat = 1;
+const pageFormat = 1;
 
 type ObjectJson = Omit<ColdObject, "vector" | "sparse"> & { readonly sparse?: string };
 

@@ -68,6 +68,8 @@ const tenantSchema = z.object({
   position: z.int().min(0),
   /** Erased, or being erased: nothing of it is read from cold. */
   isErased: z.boolean().optional(),
+  /** What keeps it from being restored as it was; the others are not concerned. */
+  fault: z.string().optional(),
   /** Absent before its first merge. */
   merged: mergedSchema.optional(),
 });

@@ -18,11 +18,11 @@ import {
 } from "../../contract/backup.ts";
 import { position, type TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { isErased } from "../../contract/tenant-life.ts";
+import { isErased as isErasedLife } from "../../contract/tenant-life.ts";
 import type { StreamCopies } from "../../log/backup-port.ts";
 import type { Log } from "../../log/port.ts";
 import { CliError } from "../exit.ts";
-import { endOf, faultOf, LogFacts } from "./facts.ts";
+import { answersAfter, endOf, faultOf, LogFacts } from "./facts.ts";
 import { newId, writeIndex } from "./index-file.ts";
 import { confirmedIn, type KeptMerged, keepMerged } from "./merged.ts";
 import type { Progress } from "./progress.ts";
@@ -61,7 +61,9 @@ export async function createBackup(making: Making): Promise<Made> {
   await checkSpace(making);
   for (let attempt = 1; ; attempt += 1) {
     const looked = await lookOnce(making);
-    if (looked.fault === undefined) {
+    const isLast = attempt === limits.backupLogAttemptsMax;
+    // One tenant that is damaged since long must not cost the others their backup.
+    if (looked.fault === undefined || (isLast && !looked.isTorn)) {
       await making.log.checkIdentity();
       const indexBytes = await writeIndex(making.parts.store, looked.backup);
       const names = await making.copies.names();
@@ -69,7 +71,7 @@ export async function createBackup(making: Making): Promise<Made> {
       return { backup: looked.backup, indexBytes, others };
     }
     const { fault } = looked;
-    if (attempt === limits.backupLogAttemptsMax) throw new CliError(`no backup was made: ${fault}`);
+    if (isLast) throw new CliError(`no backup was made: ${fault}`);
     making.progress.say(`${fault}: reading again`);
   }
 }
@@ -92,6 +94,8 @@ async function checkSpace({ copies, parts, progress }: Making): Promise<void> {
 interface Looked {
   readonly backup: Backup;
   readonly fault: string | undefined;
+  /** The fault is of the whole, not of one tenant. */
+  readonly isTorn: boolean;
 }
 
 async function lookOnce(making: Making): Promise<Looked> {
@@ -115,20 +119,13 @@ async function lookOnce(making: Making): Promise<Looked> {
   progress.step("checking");
   const purged = await purgedUnder(making, facts, end);
   const names = new Set([...facts.tenants(), ...merged.keys()]);
-  const tenants = [...names].sort().map((tenant): BackupTenant => {
-    const { cursor, position: last } = facts.of(tenant);
+  const tenants = [...names].sort().map((tenant) => {
     const kept = erased.has(tenant) ? undefined : merged.get(tenant);
-    return {
-      ...{ tenant, seq: endOf(facts.of(tenant)), cursor, position: last },
-      ...(erased.has(tenant) ? { isErased: true } : {}),
-      ...(kept === undefined ? {} : { merged: withoutDimensions(kept) }),
-    };
+    return tenantOf(tenant, facts, { kept, isErased: erased.has(tenant) });
   });
-  const faults = tenants.flatMap(({ tenant, ...rest }) => {
-    const confirmed = confirmedIn(rest.merged);
-    const fault = faultOf(facts.of(tenant as TenantId), { ...rest, confirmed }, end);
-    return fault === undefined ? [] : [`${tenant}: ${fault}`];
-  });
+  const torn = [...names].find((tenant) => answersAfter(facts.of(tenant), end.seq));
+  const beyond = torn && `records of ${torn} answer operations after the end`;
+  const broken = tenants.find(({ fault }) => fault !== undefined);
   const backup: Backup = {
     format: backupFormat,
     id: newId(nowMs(), randomUUID()),
@@ -138,7 +135,27 @@ async function lookOnce(making: Making): Promise<Looked> {
     dimensions: Math.max(0, ...[...merged.values()].map(({ dimensions }) => dimensions)),
     ...{ streams, tenants },
   };
-  return { backup, fault: purged ?? faults[0] };
+  const whole = purged ?? beyond;
+  const fault = whole ?? (broken && `${broken.tenant}: ${broken.fault}`);
+  return { backup, fault, isTorn: whole !== undefined };
+}
+
+function tenantOf(
+  tenant: TenantId,
+  facts: LogFacts,
+  { kept, isErased }: { readonly kept: KeptMerged | undefined; readonly isErased: boolean },
+): BackupTenant {
+  const found = facts.of(tenant);
+  const { cursor, position: last } = found;
+  const parts = {
+    ...(isErased ? { isErased } : {}),
+    ...(kept === undefined ? {} : { merged: withoutDimensions(kept) }),
+  };
+  const fault = faultOf(found, { ...parts, confirmed: confirmedIn(parts.merged) });
+  return {
+    ...{ tenant, seq: endOf(found), cursor, position: last, ...parts },
+    ...(fault === undefined ? {} : { fault }),
+  };
 }
 
 function withoutDimensions({ dimensions: _, ...merged }: KeptMerged) {
@@ -182,7 +199,7 @@ async function keepAllMerged(making: Making): Promise<ReadonlyMap<TenantId, Kept
 
 async function erasedTenants({ lives }: Pick<Log, "lives">): Promise<ReadonlySet<TenantId>> {
   const erased = new Set<TenantId>();
-  for await (const { tenant, life } of lives.all()) if (isErased(life)) erased.add(tenant);
+  for await (const { tenant, life } of lives.all()) if (isErasedLife(life)) erased.add(tenant);
   return erased;
 }
 

@@ -6,7 +6,7 @@
 import type { BackupTenant, CopiedMessage } from "../../contract/backup.ts";
 import { isTenantId, type TenantId } from "../../contract/ids.ts";
 import { headersIn } from "../../log/wire/archive.ts";
-import { isRecord, previousIn, writerOf } from "../../log/wire/record.ts";
+import { isRecord, previousIn, type ReadHeader, writerOf } from "../../log/wire/record.ts";
 import { tenantIn } from "../../log/wire/subjects.ts";
 
 export interface TenantFacts {
@@ -41,10 +41,12 @@ export class LogFacts {
     const read = headersIn(headers);
     if (!isTenantId(tenant) || !isRecord(read)) return;
     const facts = this.of(tenant);
-    const previous = previousIn(read);
-    if (previous !== facts.position || facts.position === 0) facts.linkedFrom = previous;
+    const link = linkOf(read);
+    if (link?.previous !== facts.position || facts.position === 0) {
+      facts.linkedFrom = link?.previous ?? seq;
+    }
     facts.position = seq;
-    facts.cursor = writerOf(read).version;
+    facts.cursor = link?.version ?? facts.cursor;
   }
 
   /** A message of DOCS, after all of CHUNKS. */
@@ -57,8 +59,20 @@ export class LogFacts {
   }
 }
 
+/** Undefined: the record is damaged, and its tenant waits for an operator. */
+function linkOf(read: ReadHeader) {
+  try {
+    return { previous: previousIn(read), version: writerOf(read).version };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Where a restored log ends for a tenant. */
 export const endOf = ({ docs, cursor }: TenantFacts): number => Math.max(docs, cursor);
+
+/** Records beyond the end of DOCS: such a copy is of no moment that ever was. */
+export const answersAfter = ({ cursor }: TenantFacts, end: number): boolean => cursor > end;
 
 /**
  * What keeps a tenant from being restored; undefined: nothing. `confirmed` is where an engine
@@ -67,9 +81,7 @@ export const endOf = ({ docs, cursor }: TenantFacts): number => Math.max(docs, c
 export function faultOf(
   facts: TenantFacts,
   tenant: Pick<BackupTenant, "isErased" | "merged"> & { readonly confirmed: number },
-  end: { readonly seq: number },
 ): string | undefined {
-  if (facts.cursor > end.seq) return "its records answer operations after the end";
   const { merged, confirmed } = tenant;
   if ((merged?.to ?? 0) > facts.position) return "its records end before what is merged";
   // Of an erased tenant the tombstone is left.

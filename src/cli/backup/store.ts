@@ -32,7 +32,7 @@ const decompress = promisify(zstdDecompress);
 const partName = (hash: string): string => `parts/${hash.slice(0, 2)}/${hash}.zst`;
 const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-export interface Written {
+interface Written {
   /** Bytes that this run put into the store, compressed. */
   bytes: number;
   /** Parts that were there already. */

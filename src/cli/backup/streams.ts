@@ -27,11 +27,11 @@ export const firstStreams = [
 export const lastStreams = [chunksName, deadLettersName, docsName] as const;
 
 /** Made anew: leases name processes, and heads come back from the manifests' own pieces. */
-export const remadeStreams = ["KV_freshet_leases", headsName] as const;
+const remadeStreams = ["KV_freshet_leases", headsName] as const;
 
 export const logStreams: readonly string[] = [...firstStreams, ...lastStreams, ...remadeStreams];
 
-export type OnMessage = (message: CopiedMessage) => void;
+type OnMessage = (message: CopiedMessage) => void;
 
 export interface Keeping {
   readonly parts: Parts;

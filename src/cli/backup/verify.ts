@@ -5,7 +5,7 @@ import { digestOf } from "../../contract/digest.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { decodePieces, runOf } from "../../heads/pieces.ts";
 import { CliError } from "../exit.ts";
-import { endOf, faultOf, LogFacts } from "./facts.ts";
+import { answersAfter, endOf, faultOf, LogFacts } from "./facts.ts";
 import { confirmedIn, manifestIn } from "./merged.ts";
 import type { Progress } from "./progress.ts";
 import type { Parts } from "./store.ts";
@@ -48,9 +48,10 @@ export async function verifyBackup(backup: Backup, checking: Checking): Promise<
     await attempt(async () => {
       const found = facts.of(tenant as TenantId);
       const confirmed = confirmedIn(merged);
-      const fault = faultOf(found, { ...rest, merged, confirmed }, backup);
+      const fault = faultOf(found, { ...rest, merged, confirmed });
       if (fault !== undefined) throw new CliError(`${tenant}: ${fault}`);
       const { seq, cursor, position } = rest;
+      if (answersAfter(found, backup.seq)) throw new CliError(`${tenant}: ends after the backup`);
       const isSame = endOf(found) === seq && found.cursor === cursor && found.position === position;
       if (!isSame) throw new CliError(`${tenant}: its messages are not those of the index`);
       if (merged !== undefined) objects += await readMerged(tenant, merged, checking);

@@ -141,6 +141,9 @@ function showMade(
         "see ops/runbooks/cold-lost-data.md\n",
     );
   }
+  for (const { tenant, fault } of backup.tenants) {
+    if (fault !== undefined) terminal.note(`${tenant} is in it as far as it goes: ${fault}\n`);
+  }
   if (others.length > 0) {
     terminal.note(`not in it, streams of others: ${others.map(printable).join(", ")}\n`);
   }
@@ -162,8 +165,8 @@ function shownBackup(backup: Backup) {
     ...{ id, created_at: createdAt, seq, deployment, freshet: versions.freshet },
     bytes: streams.reduce((sum, { bytes }) => sum + bytes, 0),
     objects: tenants.reduce((sum, { merged }) => sum + (merged?.objects ?? 0), 0),
-    tenants: tenants.map(({ tenant, seq: end, merged }) => ({
-      ...{ tenant, seq: end },
+    tenants: tenants.map(({ tenant, seq: end, merged, fault = null }) => ({
+      ...{ tenant, seq: end, fault },
       ...{ merged_documents: merged?.documents ?? 0, lacking: merged?.lacking ?? 0 },
     })),
   };

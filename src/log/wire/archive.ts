@@ -12,7 +12,7 @@ const archiveMagic = Buffer.from("NATSARC1");
 export const stateEntry = "state.json";
 
 /** A message, or what is none: `state.json`, and the end with a subject of nothing. */
-export type ArchiveEntry = CopiedMessage;
+type ArchiveEntry = CopiedMessage;
 
 const damaged = (what: string): FreshetError =>
   new FreshetError("internal", `a copy of a stream cannot be read: ${what}`);

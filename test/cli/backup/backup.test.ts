@@ -204,9 +204,18 @@ it("any part that was changed or is missing is named, and nothing else", async (
   expect((await verify()).faults).toEqual([]);
 });
 
-it("is not made of a log whose chain is broken, or whose operations went meanwhile", async () => {
-  source.add("CHUNKS", [record(21, 20, 13), record(24, 22, 14)], 25);
-  await expect(create()).rejects.toThrow(/demo: its records after position 20 are not all there/);
+it("a tenant whose chain is broken is named, and costs the others nothing", async () => {
+  const damaged = { ...record(24, 22, 14), headers: { ...record(24, 22, 14).headers } };
+  source.add("CHUNKS", [record(21, 20, 13), damaged], 25);
+  const fault = "its records after position 20 are not all there";
+  expect((await create()).backup.tenants).toMatchObject([{ tenant: demo, fault }]);
+  expect((await verify()).faults).toEqual([`demo: ${fault}`]);
+  damaged.headers["Freshet-Version"] = "x";
+  source.add("CHUNKS", [record(21, 20, 13), damaged], 25);
+  expect((await create()).backup.tenants).toMatchObject([{ fault, cursor: 13 }]);
+});
+
+it("is not made of a log whose records answer what is not in it", async () => {
   source.add("CHUNKS", [record(21, 20, 17)], 25);
   await expect(create()).rejects.toThrow(/answer operations after the end/);
   expect(await backupIds(store)).toEqual([]);
