@@ -1,9 +1,9 @@
 /**
  * Whole streams, out of a log and into an empty NATS, with sequences and times as they are.
  *
- *   LB1  a copy holds what the stream held between two sequences that were fixed when it began;
+ *   XL1  a copy holds what the stream held between two sequences that were fixed when it began;
  *        what is purged meanwhile may be missing in it;
- *   LB2  a stream is written as a whole or the call fails; what a failed call left is removed by
+ *   XL2  a stream is written as a whole or the call fails; what a failed call left is removed by
  *        `remove`.
  */
 

@@ -1,11 +1,11 @@
 /**
  * A backup of a log that is in use.
  *
- *   BC1  every stream is copied after those that name what is in it, and DOCS last: so nothing in
+ *   XC1  every stream is copied after those that name what is in it, and DOCS last: so nothing in
  *        the backup points above the end of DOCS, which is the sequence that the index names;
- *   BC2  what a sweep purges under the reader is noticed: the chains of records are whole, and the
+ *   XC2  what a sweep purges under the reader is noticed: the chains of records are whole, and the
  *        first operation after each cursor is there. Else all of it is read again;
- *   BC3  the index is written last: a backup that was cut off is none.
+ *   XC3  the index is written last: a backup that was cut off is none.
  */
 
 import { randomUUID } from "node:crypto";
@@ -204,7 +204,7 @@ async function erasedTenants({ lives }: Pick<Log, "lives">): Promise<ReadonlySet
 }
 
 /**
- * BC2. DOCS is purged from below, and only what is processed: if the first operation that was
+ * XC2. DOCS is purged from below, and only what is processed: if the first operation that was
  * processed after the copy of CHUNKS is in the copy of DOCS, all later ones are.
  */
 async function purgedUnder(

@@ -1,13 +1,13 @@
 /**
  * A backup back into a NATS without a log, and its objects into Weaviate.
  *
- *   BR1  the stream of manifests, with the record of the log's identity, comes last: until it is
+ *   XR1  the stream of manifests, with the record of the log's identity, comes last: until it is
  *        there no engine takes what is there for a log;
- *   BR2  a mark on NATS says that a restore is under way. One that was cut off is begun again: what
+ *   XR2  a mark on NATS says that a restore is under way. One that was cut off is begun again: what
  *        it left is removed, because before it there was nothing;
- *   BR3  streams continue well above their last message, so that a sequence which the lost log gave
+ *   XR3  streams continue well above their last message, so that a sequence which the lost log gave
  *        out after the backup never means something else;
- *   BR4  what is restored is another deployment than what was lost: engines that still run, merges
+ *   XR4  what is restored is another deployment than what was lost: engines that still run, merges
  *        that Temporal kept and objects that Weaviate kept belong to that one, and touch nothing.
  */
 
@@ -41,7 +41,7 @@ export interface Restoring {
   readonly signal: AbortSignal;
   /** Of NATS, for messages. */
   readonly where: string;
-  /** Sequences that streams pass over (BR3). */
+  /** Sequences that streams pass over (XR3). */
   readonly gap: number;
   readonly nowMs: () => number;
   /** From 0 up to 1. */
@@ -88,7 +88,7 @@ export async function restoreBackup(backup: Backup, restoring: Restoring): Promi
   return { outcome: "restored", deployment };
 }
 
-/** BR2. What is written on NATS while a restore is under way. */
+/** XR2. What is written on NATS while a restore is under way. */
 const markSchema = z.object({ id: z.string(), createdAtMs: z.number() });
 
 interface Target {
@@ -155,7 +155,7 @@ async function clearCold({ tenants }: Backup, objects: ObjectCopies): Promise<vo
   }
 }
 
-/** BR3. Sequences of the other streams are no names. */
+/** XR3. Sequences of the other streams are no names. */
 const named: readonly string[] = [manifestsName, headsName, ...lastStreams];
 
 const endAfter = ({ name, lastSeq }: BackupStream, { gap }: Pick<Restoring, "gap">): number =>
