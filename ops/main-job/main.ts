@@ -75,9 +75,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Without its key where that lies in a file of its own. */
-function shownWeaviate({ weaviate: { url, grpc, apiKey } }: Servers, isSecure: boolean) {
-  return { url, grpc, ...(isSecure ? {} : { api_key: apiKey }) };
+/** Weaviate without its key where that lies in a file of its own. */
+function linksOf({ temporal, weaviate: { url, grpc, apiKey } }: Servers, isSecure: boolean) {
+  const { address, namespace } = temporal;
+  const key = isSecure ? {} : { api_key: apiKey };
+  return { temporal: { address, namespace }, weaviate: { url, grpc, ...key } };
 }
 
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
@@ -119,9 +121,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       nats: servers.nats.url,
       temporal_ui: servers.temporal.uiUrl,
     };
-    const { address, namespace } = servers.temporal;
-    const weaviate = shownWeaviate(servers, secure !== undefined);
-    writeRunFile(dataDir, { urls, temporal: { address, namespace }, weaviate });
+    writeRunFile(dataDir, { urls, ...linksOf(servers, secure !== undefined) });
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
     const started = { env: freshet.env, nodes: freshet.nodes };
