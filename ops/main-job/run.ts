@@ -72,12 +72,21 @@ const environmentOf = ({ nats, temporal, weaviate }: Servers, dataDir: string) =
   FRESHET_DATA_DIR: dataDir,
 });
 
-/** To the command line, by the run file. */
-function tellWhere({ nats, temporal, weaviate }: Servers, http: string, dataDir: string) {
-  const urls = { http, nats: nats.url, temporal_ui: temporal.uiUrl };
+/** Weaviate without its key where that lies in a file of its own. */
+function linksOf({ temporal, weaviate: { url, grpc, apiKey } }: Servers, isSecure: boolean) {
   const { address, namespace } = temporal;
-  const started = { temporal: { address, namespace }, weaviate: { url: weaviate.url } };
-  writeRunFile(dataDir, { urls, ...started });
+  const key = isSecure ? {} : { api_key: apiKey };
+  return { temporal: { address, namespace }, weaviate: { url, grpc, ...key } };
+}
+
+/** To the command line, by the run file. */
+function tellWhere(
+  servers: Servers,
+  http: string,
+  { dataDir, isSecure }: { readonly dataDir: string; readonly isSecure: boolean },
+) {
+  const urls = { http, nats: servers.nats.url, temporal_ui: servers.temporal.uiUrl };
+  writeRunFile(dataDir, { urls, ...linksOf(servers, isSecure) });
   return urls;
 }
 
@@ -123,7 +132,8 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
       onDeath,
     });
     await observed?.watch(freshet.nodes.map(({ httpUrl }) => httpUrl));
-    const urls = tellWhere(servers, freshet.httpUrl, dataDir);
+    const isSecure = secure !== undefined;
+    const urls = tellWhere(servers, freshet.httpUrl, { dataDir, isSecure });
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
     const job = { options, env: freshet.env, nodes: freshet.nodes, root, urls, signal, say };

@@ -25,6 +25,7 @@ export interface Addresses {
   readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
   /** That of the run, where none is configured; it has a key that only the run knows. */
   readonly startedWeaviate?: string | undefined;
+  readonly weaviate?: Links["weaviate"] | undefined;
   readonly api?: Links["api"] | undefined;
   /** Wraps the keys of tenants whose documents are sealed. */
   readonly payloadKey?: Config["payloadKey"];
@@ -75,11 +76,29 @@ export function resolveAddresses(
     startedWeaviate: isSet("FRESHET_WEAVIATE_URL") ? undefined : runFile?.weaviate?.url,
     dataDir: dataFolder(env),
     links: { nats, temporal },
+    weaviate: weaviateAt(config.weaviate, isSet, runFile),
     api: config.api,
     payloadKey: config.payloadKey,
     audit: config.audit,
     parser: config.parser,
     webhookNetworks: config.webhookNetworks,
+  };
+}
+
+function weaviateAt(
+  configured: Links["weaviate"],
+  isSet: (name: string) => boolean,
+  runFile: RunFile | undefined,
+): Links["weaviate"] {
+  const running = runFile?.weaviate;
+  const isConfigured = isSet("FRESHET_WEAVIATE_URL") || isSet("FRESHET_WEAVIATE_GRPC");
+  if (isConfigured || running === undefined) return configured;
+  const { url, grpc, api_key: key } = running;
+  return {
+    ...configured,
+    url,
+    grpc,
+    apiKey: configured.apiKey ?? (key === undefined ? undefined : () => key),
   };
 }
 

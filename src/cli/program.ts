@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { addAsk, addSearch } from "./commands/ask.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addBackup } from "./commands/backup.ts";
 import { addBlame } from "./commands/blame.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -86,6 +87,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addFeedback,
   ];
   for (const add of commands) add(program, terminal);
+  addBackup(program, terminal, version);
   addDoctor(program, terminal, version);
   return program;
 }

@@ -11,8 +11,10 @@ import { z } from "zod";
 const runFileSchema = z.looseObject({
   urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
   temporal: z.looseObject({ address: z.string(), namespace: z.string() }),
-  /** Its key is the run's own and stays in memory, so others can only see whether it is there. */
-  weaviate: z.looseObject({ url: z.url() }).optional(),
+  /** For backups; without its key where certificates and keys lie in files of their own. */
+  weaviate: z
+    .looseObject({ url: z.url(), grpc: z.string(), api_key: z.string().optional() })
+    .optional(),
   /** Partitions of the log, for publishers that open it. */
   partitions: z.int().min(1).optional(),
 });
@@ -24,7 +26,13 @@ export interface RunFile {
     readonly temporal_ui?: string | undefined;
   };
   readonly temporal: { readonly address: string; readonly namespace: string };
-  readonly weaviate?: { readonly url: string } | undefined;
+  readonly weaviate?:
+    | {
+        readonly url: string;
+        readonly grpc: string;
+        readonly api_key?: string | undefined;
+      }
+    | undefined;
   readonly partitions?: number | undefined;
 }
 
@@ -70,6 +78,8 @@ export function writeRunFile(dataDir: string, run: RunFile): void {
   const path = runFilePath(dataDir);
   // Renamed into place, so that a reader never sees half a file.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(runFileSchema.parse(run), null, 2)}\n`);
+  writeFileSync(draft, `${JSON.stringify(runFileSchema.parse(run), null, 2)}\n`, {
+    mode: 0o600,
+  });
   renameSync(draft, path);
 }

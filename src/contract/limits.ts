@@ -5,6 +5,7 @@
  */
 
 import { auditLimits, auditRelations } from "./limits/audit.ts";
+import { backupLimits, backupRelations } from "./limits/backup.ts";
 import { clusterLimits, clusterRelations } from "./limits/cluster.ts";
 import { coldLimits } from "./limits/cold.ts";
 import { documentLimits, documentRelations } from "./limits/documents.ts";
@@ -50,6 +51,7 @@ export const limits = {
   ...tenantLimits,
   ...auditLimits,
   ...observationLimits,
+  ...backupLimits,
 } as const;
 
 /** What must hold between them, by room; test/contract/limits.test.ts checks it. */
@@ -75,4 +77,5 @@ export const limitRelations = {
   tenants: tenantRelations,
   audit: auditRelations,
   observation: observationRelations,
+  backup: backupRelations,
 } as const;

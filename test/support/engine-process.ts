@@ -23,6 +23,7 @@ import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { inheritedEnvironment } from "./environment.ts";
 import { type PrivateNats, startPrivateNats } from "./private-nats.ts";
+import type { ServerAddresses } from "./servers.ts";
 import { serversOfFile } from "./side-by-side.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -91,17 +92,30 @@ export interface SiteAccounts {
   readonly credsFile: string;
 }
 
-export async function openSite(settings: Environment = {}, who?: SiteAccounts): Promise<Site> {
+/** Another place than that of the test run. */
+export interface SitePlace {
+  readonly servers: Pick<ServerAddresses, "weaviate" | "temporal">;
+  /** Before anything else connects to its NATS. */
+  readonly prepare: (nats: PrivateNats, env: Environment) => Promise<void>;
+}
+
+export async function openSite(
+  settings: Environment = {},
+  who?: SiteAccounts,
+  place?: SitePlace,
+): Promise<Site> {
   const nats = await startPrivateNats(
     who && { ...who, authenticator: credsAuthenticator(readFileSync(who.credsFile)) },
   );
   const shared = { clock: systemClock, logger: silentLogger };
-  const env = { ...siteEnvironment(nats), ...settings };
+  const servers = place?.servers ?? serversOfFile();
+  const env = { ...siteEnvironment(nats, servers), ...settings };
+  await place?.prepare(nats, env);
   const log = await connectNatsLog({
     ...{ ...shared, servers: nats.url, partitions: 8, name: "test" },
     credsFile: who?.credsFile,
   });
-  const { weaviate, temporal } = serversOfFile();
+  const { weaviate, temporal } = servers;
   const { deployment } = log;
   const cold = connectWeaviate({ ...shared, ...weaviate, deployment, dimensions });
   const merges = connectTemporal({
@@ -128,8 +142,8 @@ export async function openSite(settings: Environment = {}, who?: SiteAccounts): 
   };
 }
 
-function siteEnvironment(nats: PrivateNats): Environment {
-  const { temporal, weaviate } = serversOfFile();
+function siteEnvironment(nats: PrivateNats, servers: SitePlace["servers"]): Environment {
+  const { temporal, weaviate } = servers;
   return {
     ...inheritedEnvironment(),
     FRESHET_NATS_URL: nats.url,

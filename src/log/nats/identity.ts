@@ -12,7 +12,6 @@
  *        rising, because a recreated lease stream starts at the next incarnation.
  */
 
-import { createHash } from "node:crypto";
 import { FreshetError } from "../../contract/errors.ts";
 import { dayMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
@@ -33,15 +32,6 @@ import {
   streamNames,
   streamRoles,
 } from "./streams.ts";
-
-/**
- * The same for as long as this log lives, whichever process writes its record again, and different
- * for every other log. Two logs that one script creates in the same millisecond differ in its
- * fraction, which the server sets.
- */
-export function deploymentOf({ createdAtMs, incarnation }: LogIdentity): string {
-  return createHash("sha256").update(`${createdAtMs}/${incarnation}`).digest("hex").slice(0, 16);
-}
 
 /**
  * Of an RFC 3339 time in nanoseconds, as the server writes it: what lies below its milliseconds.

@@ -1,6 +1,7 @@
 /** The record of which log this is, as it is stored. Pure. */
 
 import { z } from "zod";
+import { digestOf } from "../../contract/digest.ts";
 import { decodeJson, encodeJson } from "./json.ts";
 
 const identitySchema = z.object({
@@ -24,6 +25,15 @@ export type IdentityReading =
   /** An identity of a later version, or a damaged one. */
   | { readonly kind: "unreadable" }
   | { readonly kind: "foreign" };
+
+/**
+ * The same for as long as this log lives, whichever process writes its record again, and different
+ * for every other log, also for one that was restored from a backup of this one. Two logs that one
+ * script creates in the same millisecond differ in its fraction, which the server sets.
+ */
+export function deploymentOf({ createdAtMs, incarnation }: LogIdentity): string {
+  return digestOf(new TextEncoder().encode(`${createdAtMs}/${incarnation}`)).slice(0, 16);
+}
 
 export function encodeIdentity(identity: LogIdentity): Uint8Array {
   return encodeJson(identity);

@@ -1,0 +1,231 @@
+/**
+ * A backup of a log that is in use.
+ *
+ *   XC1  every stream is copied after those that name what is in it, and DOCS last: so nothing in
+ *        the backup points above the end of DOCS, which is the sequence that the index names;
+ *   XC2  what a sweep purges under the reader is noticed: the chains of records are whole, and the
+ *        first operation after each cursor is there. Else all of it is read again;
+ *   XC3  the index is written last: a backup that was cut off is none.
+ */
+
+import { randomUUID } from "node:crypto";
+import type { ObjectCopies } from "../../compose/backup.ts";
+import {
+  type Backup,
+  type BackupStream,
+  type BackupTenant,
+  backupFormat,
+} from "../../contract/backup.ts";
+import { position, type TenantId } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import { isErased as isErasedLife } from "../../contract/tenant-life.ts";
+import type { StreamCopies } from "../../log/backup-port.ts";
+import type { Log } from "../../log/port.ts";
+import { CliError } from "../exit.ts";
+import { answersAfter, endOf, faultOf, LogFacts } from "./facts.ts";
+import { newId, writeIndex } from "./index-file.ts";
+import { confirmedIn, type KeptMerged, keepMerged } from "./merged.ts";
+import type { Progress } from "./progress.ts";
+import type { Parts } from "./store.ts";
+import {
+  chunksName,
+  docsName,
+  firstStreams,
+  headsName,
+  keepStream,
+  lastStreams,
+  logStreams,
+} from "./streams.ts";
+
+export interface Making {
+  readonly log: Log;
+  readonly copies: StreamCopies;
+  readonly objects: ObjectCopies;
+  readonly parts: Parts;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly version: string;
+  readonly nowMs: () => number;
+}
+
+export interface Made {
+  readonly backup: Backup;
+  readonly indexBytes: number;
+  /** Streams of this NATS that are no part of a log. */
+  readonly others: readonly string[];
+}
+
+/** @throws CliError, FreshetError */
+export async function createBackup(making: Making): Promise<Made> {
+  await making.log.checkIdentity();
+  await checkSpace(making);
+  for (let attempt = 1; ; attempt += 1) {
+    const looked = await lookOnce(making);
+    const isLast = attempt === limits.backupLogAttemptsMax;
+    // One tenant that is damaged since long must not cost the others their backup.
+    if (looked.fault === undefined || (isLast && !looked.isTorn)) {
+      await making.log.checkIdentity();
+      const indexBytes = await writeIndex(making.parts.store, looked.backup);
+      const names = await making.copies.names();
+      const others = names.filter((name) => !logStreams.includes(name));
+      return { backup: looked.backup, indexBytes, others };
+    }
+    const { fault } = looked;
+    if (isLast) throw new CliError(`no backup was made: ${fault}`);
+    making.progress.say(`${fault}: reading again`);
+  }
+}
+
+/** What is in the store already may be most of it; nothing is known of that before it is read. */
+async function checkSpace({ copies, parts, progress }: Making): Promise<void> {
+  let bytes = 0;
+  for (const name of logStreams) bytes += (await copies.describe(name))?.bytes ?? 0;
+  const free = await parts.store.freeBytes();
+  progress.expect(bytes);
+  if (free === undefined) return;
+  if (free < limits.backupFreeBytesMin) {
+    throw new CliError(`${parts.store.where} has ${free} bytes left: make room, or name another`);
+  }
+  if (free < bytes) {
+    progress.say(`streams hold ${bytes} bytes, ${free} are free: parts are compressed, it may fit`);
+  }
+}
+
+interface Looked {
+  readonly backup: Backup;
+  readonly fault: string | undefined;
+  /** The fault is of the whole, not of one tenant. */
+  readonly isTorn: boolean;
+}
+
+async function lookOnce(making: Making): Promise<Looked> {
+  const { copies, log, progress, nowMs } = making;
+  const facts = new LogFacts();
+  const streams: BackupStream[] = [];
+  for (const name of firstStreams) streams.push(...(await keep(making, name, facts)));
+  const heads = await copies.describe(headsName);
+  if (heads !== null) {
+    const { firstSeq, lastSeq, config } = heads;
+    streams.push({
+      ...{ name: headsName, config, firstSeq, lastSeq },
+      ...{ messages: 0, bytes: 0, parts: [] },
+    });
+  }
+  const merged = await keepAllMerged(making);
+  for (const name of lastStreams) streams.push(...(await keep(making, name, facts)));
+  const seqOf = (name: string) => streams.find((one) => one.name === name)?.lastSeq ?? 0;
+  const erased = await erasedTenants(log);
+  const end = { seq: seqOf(docsName), position: seqOf(chunksName) };
+  progress.step("checking");
+  const purged = await purgedUnder(making, facts, end);
+  const names = new Set([...facts.tenants(), ...merged.keys()]);
+  const tenants = [...names].sort().map((tenant) => {
+    const kept = erased.has(tenant) ? undefined : merged.get(tenant);
+    return tenantOf(tenant, facts, { kept, isErased: erased.has(tenant) });
+  });
+  const torn = [...names].find((tenant) => answersAfter(facts.of(tenant), end.seq));
+  const beyond = torn && `records of ${torn} answer operations after the end`;
+  const broken = tenants.find(({ fault }) => fault !== undefined);
+  const backup: Backup = {
+    format: backupFormat,
+    id: newId(nowMs(), randomUUID()),
+    createdAt: new Date(nowMs()).toISOString(),
+    versions: { freshet: making.version, nats: copies.version },
+    ...{ deployment: log.deployment, partitions: log.partitions, seq: end.seq },
+    dimensions: Math.max(0, ...[...merged.values()].map(({ dimensions }) => dimensions)),
+    ...{ streams, tenants },
+  };
+  const whole = purged ?? beyond;
+  const fault = whole ?? (broken && `${broken.tenant}: ${broken.fault}`);
+  return { backup, fault, isTorn: whole !== undefined };
+}
+
+function tenantOf(
+  tenant: TenantId,
+  facts: LogFacts,
+  { kept, isErased }: { readonly kept: KeptMerged | undefined; readonly isErased: boolean },
+): BackupTenant {
+  const found = facts.of(tenant);
+  const { cursor, position: last } = found;
+  const parts = {
+    ...(isErased ? { isErased } : {}),
+    ...(kept === undefined ? {} : { merged: withoutDimensions(kept) }),
+  };
+  const fault = faultOf(found, { ...parts, confirmed: confirmedIn(parts.merged) });
+  return {
+    ...{ tenant, seq: endOf(found), cursor, position: last, ...parts },
+    ...(fault === undefined ? {} : { fault }),
+  };
+}
+
+function withoutDimensions({ dimensions: _, ...merged }: KeptMerged) {
+  return merged;
+}
+
+/** None for a stream that was never made. */
+async function keep(
+  { copies, parts, signal, progress }: Making,
+  name: string,
+  facts: LogFacts,
+): Promise<BackupStream[]> {
+  const copy = await copies.read(name);
+  if (copy === null) return [];
+  progress.step(name);
+  const onMessage =
+    name === chunksName
+      ? facts.chunk.bind(facts)
+      : name === docsName
+        ? facts.operation.bind(facts)
+        : undefined;
+  const onPart = (bytes: number): void => progress.add(bytes);
+  return [await keepStream(copy, { parts, signal, onMessage, onPart })];
+}
+
+async function keepAllMerged(making: Making): Promise<ReadonlyMap<TenantId, KeptMerged>> {
+  const { log, objects, parts, signal, progress } = making;
+  const kept = new Map<TenantId, KeptMerged>();
+  const erased = await erasedTenants(log);
+  progress.step("cold");
+  const onObjects = (tenant: TenantId, count: number): void => progress.objects(tenant, count);
+  const { manifests } = log;
+  for (const tenant of await manifests.tenants()) {
+    if (erased.has(tenant)) continue;
+    signal.throwIfAborted();
+    const merged = await keepMerged({ manifests, objects, parts, signal, onObjects }, tenant);
+    if (merged !== undefined) kept.set(tenant, merged);
+  }
+  return kept;
+}
+
+async function erasedTenants({ lives }: Pick<Log, "lives">): Promise<ReadonlySet<TenantId>> {
+  const erased = new Set<TenantId>();
+  for await (const { tenant, life } of lives.all()) if (isErasedLife(life)) erased.add(tenant);
+  return erased;
+}
+
+/**
+ * XC2. DOCS is purged from below, and only what is processed: if the first operation that was
+ * processed after the copy of CHUNKS is in the copy of DOCS, all later ones are.
+ */
+async function purgedUnder(
+  { log: { chunks } }: Pick<Making, "log">,
+  facts: LogFacts,
+  end: { readonly seq: number; readonly position: number },
+): Promise<string | undefined> {
+  for (const tenant of facts.tenants()) {
+    const { cursor, firstOpen, position: kept } = facts.of(tenant);
+    const last = await chunks.last(tenant);
+    if (last === null || last.position <= end.position || last.version <= cursor) continue;
+    // A tombstone takes the place of what was before it.
+    if (last.kind === "reject" && last.reason === "tenant_erased") continue;
+    const range = { tenant, after: position(kept), to: last.position };
+    for await (const { kind, version } of chunks.headers(range)) {
+      if (kind === "fence") continue;
+      if (version <= end.seq && version !== firstOpen) {
+        return `operations of ${tenant} were purged while they were read`;
+      }
+      break;
+    }
+  }
+  return undefined;
+}
