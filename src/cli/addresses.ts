@@ -23,8 +23,6 @@ export interface Addresses {
   readonly dataDir: string;
   /** How the addresses are reached: credentials and TLS. */
   readonly links?: Pick<Links, "nats" | "temporal"> | undefined;
-  /** That of the run, where none is configured; it has a key that only the run knows. */
-  readonly startedWeaviate?: string | undefined;
   readonly weaviate?: Links["weaviate"] | undefined;
   readonly api?: Links["api"] | undefined;
   /** Wraps the keys of tenants whose documents are sealed. */
@@ -73,7 +71,6 @@ export function resolveAddresses(
     },
     temporalUi: temporal.uiUrl ?? runFile?.urls.temporal_ui,
     partitions: choose(["FRESHET_PARTITIONS"], partitions, runFile?.partitions),
-    startedWeaviate: isSet("FRESHET_WEAVIATE_URL") ? undefined : runFile?.weaviate?.url,
     dataDir: dataFolder(env),
     links: { nats, temporal },
     weaviate: weaviateAt(config.weaviate, isSet, runFile),

@@ -34,24 +34,26 @@ import { createOperations } from "./operations.ts";
 import { openWebhooks, type Sources } from "./sources.ts";
 import type { Stack } from "./stack.ts";
 
+interface SurfaceParts {
+  readonly topology: Topology;
+  readonly log: NatsLog;
+  /** Answers go over it; the log's own connection where no other user is configured. */
+  readonly replies: NatsLog["connection"];
+  readonly cold: ColdShard;
+  readonly merges: MergeClient & DeliveryClient;
+  readonly trust: LogIdentityMonitor;
+  readonly services: () => EngineStatus["services"];
+  readonly stack: Stack;
+  readonly sources: Sources;
+  readonly credentials: Credentials;
+  readonly tracer: Tracer;
+  readonly redact: ServiceOptions["redact"];
+  readonly departure: Departure;
+}
+
 export async function startSurfaces(
   base: Foundation,
-  parts: {
-    readonly topology: Topology;
-    readonly log: NatsLog;
-    /** Answers go over it; the log's own connection where no other user is configured. */
-    readonly replies: NatsLog["connection"];
-    readonly cold: ColdShard;
-    readonly merges: MergeClient & DeliveryClient;
-    readonly trust: LogIdentityMonitor;
-    readonly services: () => EngineStatus["services"];
-    readonly stack: Stack;
-    readonly sources: Sources;
-    readonly credentials: Credentials;
-    readonly tracer: Tracer;
-    readonly redact: ServiceOptions["redact"];
-    readonly departure: Departure;
-  },
+  parts: SurfaceParts,
 ): Promise<{ readonly http: HttpServer; readonly nats: NatsService }> {
   const { config, identity: node, logger, metrics, version, clock } = base;
   const { topology, log, cold, trust, services, stack, sources, credentials, tracer } = parts;

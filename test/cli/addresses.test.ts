@@ -4,20 +4,22 @@ import { resolveAddresses } from "../../src/cli/addresses.ts";
 const run = {
   urls: { http: "http://127.0.0.1:1", nats: "nats://127.0.0.1:2" },
   temporal: { address: "127.0.0.1:3", namespace: "freshet" },
-  weaviate: { url: "http://127.0.0.1:4" },
+  weaviate: { url: "http://127.0.0.1:4", grpc: "127.0.0.1:5", api_key: "of-the-run" },
 };
 
 it("what runs here is used where nothing is configured, Weaviate too", () => {
-  const { http, nats, temporal, startedWeaviate } = resolveAddresses({}, {}, run);
-  expect([http, nats, temporal.address, startedWeaviate]).toEqual([
+  const { http, nats, temporal, weaviate } = resolveAddresses({}, {}, run);
+  expect([http, nats, temporal.address, weaviate?.url, weaviate?.apiKey?.()]).toEqual([
     "http://127.0.0.1:1",
     "nats://127.0.0.1:2",
     "127.0.0.1:3",
     "http://127.0.0.1:4",
+    "of-the-run",
   ]);
 });
 
 it("a configured Weaviate is not taken for that of the run", () => {
   const env = { FRESHET_WEAVIATE_URL: "http://127.0.0.1:9" };
-  expect(resolveAddresses({}, env, run).startedWeaviate).toBeUndefined();
+  const { weaviate } = resolveAddresses({}, env, run);
+  expect([weaviate?.url, weaviate?.apiKey]).toEqual(["http://127.0.0.1:9", undefined]);
 });

@@ -56,15 +56,13 @@ export async function checkWeaviate({
   addresses,
   timeoutMs,
 }: Asked): Promise<readonly Finding[]> {
-  const { apiKey, tls } = config.weaviate;
-  const { startedWeaviate, startedWeaviate: url = config.weaviate.url } = addresses;
+  const { url, apiKey, tls } = addresses.weaviate ?? config.weaviate;
   const what = "Weaviate";
   const mend = `${startCommand} starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)`;
   const ready = await ask(`${url}/v1/.well-known/ready`, { tls, timeoutMs });
   if ("failed" in ready)
     return [fail(what, `${hostOf(url)} does not answer: ${ready.failed}`, mend)];
   if (!ready.ok) return [fail(what, `is not ready (${ready.status})`, "look at its log")];
-  if (startedWeaviate !== undefined) return [ok(what, `${hostOf(url)} is ready`)];
   const meta = await ask(`${url}/v1/meta`, { tls, timeoutMs, key: apiKey });
   if ("failed" in meta) return [fail(what, meta.failed, mend)];
   if (meta.status === 401 || meta.status === 403) {

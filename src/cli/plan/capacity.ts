@@ -82,7 +82,8 @@ export function capacityFor(load: Load, costs: Costs): Capacity {
   const windowS = limits.replayWindowMs / 1_000;
   const headBytes = documents * costs.headBytesPerDocument;
   const logBytes =
-    windowS * (chunksPerS * costs.logBytesPerChunk + documentsPerS * load.documentChars) + headBytes;
+    windowS * (chunksPerS * costs.logBytesPerChunk + documentsPerS * load.documentChars) +
+    headBytes;
   return {
     engines,
     busyCores,

@@ -20,6 +20,8 @@ import type { EndpointStore, Stored } from "../endpoint-port.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 
 const bucket = "freshet_webhooks";
+const bucketStream = `KV_${bucket}`;
+const subjectPrefix = `$KV.${bucket}.`;
 
 export interface NatsEndpointsOptions {
   readonly connection: NatsConnection;
@@ -125,10 +127,18 @@ export class NatsEndpoints implements EndpointStore {
     return found.sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
+  /** From the leader: `keys()` of the bucket reads through a consumer, which may be on an old copy. */
   #keys(filter: string): Promise<readonly string[]> {
     return this.#call(async (kv) => {
+      const jsm = await this.#js.jetstreamManager();
+      const subjects_filter = `${subjectPrefix}${filter}`;
+      const { state } = await jsm.streams.info(bucketStream, { subjects_filter });
       const keys: string[] = [];
-      for await (const key of await kv.keys(filter)) keys.push(key);
+      for (const subject of Object.keys(state.subjects ?? {})) {
+        const key = subject.slice(subjectPrefix.length);
+        // The newest entry of a key that was removed says so.
+        if ((await kv.get(key))?.operation === "PUT") keys.push(key);
+      }
       return keys;
     });
   }
@@ -167,6 +177,8 @@ export class NatsEndpoints implements EndpointStore {
     this.#kv ??= this.#js.views
       .kv(bucket, {
         ...{ history: 1, replicas: this.#replicas, storage: StorageType.File },
+        // A direct read is answered by any copy, also by one that is old.
+        allow_direct: false,
         ...{ max_bytes: limits.endpointBucketBytesMax, description: "Freshet: webhooks" },
       })
       .catch((thrown: unknown) => {
