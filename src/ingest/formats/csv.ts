@@ -92,7 +92,11 @@ function hasHeader(first: readonly string[], others: readonly (readonly string[]
   const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
   if (others.length === 0 || !isNamed || !isWords) return false;
   const isDistinct = new Set(names).size === names.length;
-  const sample = others.slice(0, 20);
+  // A header that is repeated further down stays one.
+  const isSame = (row: readonly string[]) => row.every((cell, at) => cell === first[at]);
+  const sample = others.slice(0, 20).filter((row) => !isSame(row));
+  // What stands in a column as a value as well is no name of it.
+  if (sample.some((row) => row.some((cell, at) => cell !== "" && cell === first[at]))) return false;
   return (
     isDistinct || first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))
   );
