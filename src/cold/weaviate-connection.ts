@@ -152,7 +152,9 @@ export class Connection {
     } catch (cause) {
       client?.close().catch(() => {});
       this.#isDown(failures, cause);
-      throw new FreshetError("cold_unavailable", undefined, { cause });
+      throw cause instanceof FreshetError
+        ? cause
+        : new FreshetError("cold_unavailable", undefined, { cause });
     }
     if (this.#state.is === "closed") {
       client.close().catch(() => {});
@@ -183,7 +185,8 @@ export class Connection {
     const { url, clock, logger } = this.#options;
     // Once per outage, not once per attempt.
     if (failures === 0) {
-      logger.warn({ error, url }, "weaviate does not answer");
+      const says = error instanceof FreshetError ? error.message : "weaviate does not answer";
+      logger.warn({ error, url }, says);
       void explainWeaviate(this.#options, error).then((why) => {
         if (why !== undefined) logger.error({ url }, why);
       });

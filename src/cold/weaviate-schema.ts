@@ -5,11 +5,14 @@
  *        objects as orphans, its markers would speak for our merges. The second deployment on one
  *        Weaviate has collections with names of its own;
  *   WS2  collections from before deployments were distinguished belong to the first that finds
- *        them.
+ *        them;
+ *   WS3  a collection that Weaviate keeps more than one copy of is refused: a search asks one node,
+ *        and one that comes back after an outage lacks objects, of which nothing is said.
  */
 
 import type { CollectionConfigCreate, WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
+import { FreshetError } from "../contract/errors.ts";
 import { bm25Constants } from "../text/lexical.ts";
 import { vectorName } from "./weaviate-object.ts";
 
@@ -119,10 +122,14 @@ const searchWidth = weaviate.reconfigure.vectors.update({
   vectorIndexConfig: weaviate.reconfigure.vectorIndex.hnsw({ dynamicEfFactor }),
 });
 
+/** WS3: said, because a server's own choice may be higher. */
+const replication = weaviate.configure.replication({ factor: 1 });
+
 const chunks: Omit<CollectionConfigCreate, "name"> = {
   description:
     "Chunks that Freshet has merged; ids are a function of tenant, document, version, chunk",
   multiTenancy,
+  replication,
   vectorizers: weaviate.configure.vectors.selfProvided({
     vectorIndexConfig: weaviate.configure.vectorIndex.hnsw({
       // Vectors are of unit norm but for their last bits, which the grid takes (`onGrid`). "cosine"
@@ -152,6 +159,7 @@ const chunks: Omit<CollectionConfigCreate, "name"> = {
 const markers: Omit<CollectionConfigCreate, "name"> = {
   description: "One object per tenant: up to where Freshet has merged",
   multiTenancy,
+  replication,
   properties: [
     { name: "to", dataType: "number", indexFilterable: false },
     { name: "version", dataType: "number", indexFilterable: false },
@@ -177,7 +185,27 @@ export async function ensureCollections(client: WeaviateClient): Promise<void> {
     claimed.set(client, ownCollections(deployment));
     await createCollections(client);
   }
+  await refuseCopies(client);
   await upgradeChunks(client);
+}
+
+/**
+ * WS3, of those that are there.
+ *
+ * @throws FreshetError cold_unavailable
+ */
+export async function refuseCopies(client: WeaviateClient): Promise<void> {
+  const { chunks: chunkName, markers: markerName } = collectionsOf(client);
+  for (const name of [chunkName, markerName]) {
+    if (!(await client.collections.exists(name))) continue;
+    const { factor } = (await client.collections.use(name).config.get()).replication;
+    if (factor <= 1) continue;
+    throw new FreshetError(
+      "cold_unavailable",
+      `weaviate keeps ${factor} copies of ${name}, and Freshet needs one: use a weaviate whose ` +
+        "collections have the replication factor 1 (ops/guides/own-servers.md)",
+    );
+  }
 }
 
 /**

@@ -29,7 +29,7 @@ import {
 } from "./weaviate-connection.ts";
 import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
-import { claimCollections, collectionsOf, upgradeChunks } from "./weaviate-schema.ts";
+import { claimCollections, collectionsOf, refuseCopies, upgradeChunks } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, nothingFound, searchBothWays } from "./weaviate-search.ts";
 import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
@@ -54,6 +54,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
     ...options,
     async prepare(client) {
       const isCommon = deployment === undefined || (await claimCollections(client, deployment));
+      await refuseCopies(client);
       // Before the first question, not only before the first write: it asks for what may be new.
       await upgradeChunks(client);
       if (isCommon) return;

@@ -10,6 +10,7 @@ import { fail, findingLines, ok, warn, worst } from "../../src/cli/doctor/findin
 import {
   isAtLeast,
   judgeClock,
+  judgeCopies,
   judgeDisk,
   judgeNats,
   judgeTemporal,
@@ -35,6 +36,30 @@ const natsWith = (...streams: StreamFacts[]) =>
     },
     wanted,
   );
+
+describe("collections of Weaviate", () => {
+  it("of several copies are failures when they are Freshet's, and others are none of its business", () => {
+    const withCopies = (name: string, factor: number) => ({
+      ...{ class: name, replicationConfig: { factor, asyncEnabled: false } },
+    });
+    const classes = [
+      withCopies("FreshetChunk", 3),
+      withCopies("FreshetMarker_0123456789abcdef", 2),
+      withCopies("FreshetMarker", 1),
+      withCopies("Films", 3),
+      { class: "FreshetChunk_fedcba9876543210" },
+    ];
+    expect(judgeCopies({ classes })).toMatchObject([
+      {
+        level: "fail",
+        what: "collection FreshetChunk",
+        found: expect.stringContaining("3 copies"),
+      },
+      { level: "fail", what: "collection FreshetMarker_0123456789abcdef" },
+    ]);
+    expect(judgeCopies({ error: "no schema" })).toEqual([]);
+  });
+});
 
 describe("a version", () => {
   it.each([

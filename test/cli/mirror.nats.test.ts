@@ -17,14 +17,20 @@ import { type TenantId, tenantId, type Version } from "../../src/contract/ids.ts
 import { silentLogger } from "../../src/contract/observation.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { countOf } from "../support/runs.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 
 const servers = serversOfFile().nats.url;
 const partitions = 8;
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
-/** More of both take minutes: `MIRROR_FILES=10000 MIRROR_KILLS=30`. */
-const files = Number(process.env["MIRROR_FILES"] ?? 200);
-const kills = Number(process.env["MIRROR_KILLS"] ?? 3);
+/**
+ * More of both take minutes: `FRESHET_TEST_MIRROR_FILES=10000 FRESHET_TEST_MIRROR_KILLS=10` and
+ * this file alone.
+ */
+const files = countOf("FRESHET_TEST_MIRROR_FILES", 200);
+const kills = countOf("FRESHET_TEST_MIRROR_KILLS", 3);
+
+const patienceOfMirrorMs = 600_000 + (files - 200) * 100;
 
 let folder: string;
 let tenant: TenantId;
@@ -144,37 +150,43 @@ async function liveTexts(): Promise<Map<string, string>> {
   }
 }
 
-it("makes the log equal to the folder, however often it is killed", async () => {
-  const seed = Date.now() % 2 ** 31;
-  const random = randomOf(seed);
-  const args = ["--mirror", "--prefix", "wiki/", "--yes", "--no-wait"];
-  const payload = Buffer.from('{"id":"neighbour","text":"stays"}');
-  await log.docs.publish({ tenant, payload });
-  for (let n = 0; n < files; n += 1) put(`${n % 9}/${n}.txt`, `text ${n}`);
-  let wereKilled = 0;
-  for (let round = 0; round < kills; round += 1) {
-    const before = await log.docs.lastVersion(tenant);
-    const { child, ended } = start(...args);
-    // Killed once it publishes, after a random part of what there is to do.
-    while (child.exitCode === null && (await log.docs.lastVersion(tenant)) === before) {
-      await systemClock.sleep(5);
+it(
+  "makes the log equal to the folder, however often it is killed",
+  async () => {
+    const seed = Date.now() % 2 ** 31;
+    const random = randomOf(seed);
+    const args = ["--mirror", "--prefix", "wiki/", "--yes", "--no-wait"];
+    const payload = Buffer.from('{"id":"neighbour","text":"stays"}');
+    await log.docs.publish({ tenant, payload });
+    for (let n = 0; n < files; n += 1) put(`${n % 9}/${n}.txt`, `text ${n}`);
+    let wereKilled = 0;
+    for (let round = 0; round < kills; round += 1) {
+      const before = await log.docs.lastVersion(tenant);
+      const { child, ended } = start(...args);
+      // Killed once it publishes, after a random part of what there is to do.
+      while (child.exitCode === null && (await log.docs.lastVersion(tenant)) === before) {
+        await systemClock.sleep(5);
+      }
+      await systemClock.sleep(random(files / 5));
+      child.kill("SIGKILL");
+      if ((await ended).code === null) wereKilled += 1;
+      disturb(random);
     }
-    await systemClock.sleep(random(40));
-    child.kill("SIGKILL");
-    if ((await ended).code === null) wereKilled += 1;
-    disturb(random);
-  }
-  const { code, err, out } = await start(...args).ended;
-  expect([code, err, seed]).toEqual([0, "", seed]);
-  const live = await liveTexts();
-  expect(live.get("neighbour")).toBe("stays");
-  live.delete("neighbour");
-  expect(new Map([...live].sort()), `seed ${seed}`).toEqual(new Map([...filesNow()].sort()));
-  expect(JSON.parse(out)).toMatchObject({ mirror: { unnamed: 0, kept: 0 } });
-  expect(wereKilled).toBeGreaterThan(0);
-  const again = JSON.parse((await start(...args).ended).out);
-  expect(again).toMatchObject({ documents: 0, deleted: 0, mirror: { deletes: 0 } });
-}, 600_000);
+    const { code, err, out } = await start(...args).ended;
+    expect([code, err, seed]).toEqual([0, "", seed]);
+    const live = await liveTexts();
+    expect(live.get("neighbour")).toBe("stays");
+    live.delete("neighbour");
+    expect(new Map([...live].sort()), `seed ${seed}`).toEqual(new Map([...filesNow()].sort()));
+    expect(JSON.parse(out)).toMatchObject({ mirror: { unnamed: 0, kept: 0 } });
+    expect(wereKilled).toBeGreaterThan(0);
+    if (files > 200)
+      process.stderr.write(`${files} files, ${wereKilled} of ${kills} runs killed\n`);
+    const again = JSON.parse((await start(...args).ended).out);
+    expect(again).toMatchObject({ documents: 0, deleted: 0, mirror: { deletes: 0 } });
+  },
+  patienceOfMirrorMs,
+);
 
 it("that watches follows edits, moves and deletions until it is told to end", async () => {
   put("a.txt", "one");

@@ -15,8 +15,6 @@ import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";
 import { weaviateAddress } from "./weaviate-address.ts";
 
 const documentCount = 80;
-/** Upserts of so many: a batch of the merge. */
-const objectsAtOnce = 500;
 const filterCount = 400;
 const seed = 20_261_129;
 
@@ -72,8 +70,8 @@ test("a range that hides more chunks than are looked at is said to be cut, one t
       info: { metadata: { floor: index === hidden ? 9 : 1 } },
     }),
   );
-  for (let at = 0; at < objects.length; at += objectsAtOnce) {
-    await weaviate.upsert(tenant, objects.slice(at, at + objectsAtOnce));
+  for (let at = 0; at < objects.length; at += limits.mergePageObjects) {
+    await weaviate.upsert(tenant, objects.slice(at, at + limits.mergePageObjects));
   }
   const search = async (input: FilterInput) => {
     // Words that no object has: both lists would find it otherwise.

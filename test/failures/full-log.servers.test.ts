@@ -8,6 +8,7 @@ import {
   openSite,
   type Site,
 } from "../support/engine-process.ts";
+import { httpClient } from "../support/http-service.ts";
 import { eventually } from "../support/promises.ts";
 
 let site: Site;
@@ -81,6 +82,43 @@ describe("a full CHUNKS", () => {
     ]);
     expect(await site.log.deadLetters.list(tenant, 9)).toEqual([]);
   });
+});
+
+describe("a full HEADS", () => {
+  it("makes merges of all tenants wait and say so, while documents and answers go on; with room they merge (I2, I11)", async () => {
+    const worker = await site.startMergeWorker();
+    const tenants = [freshTenant("heads-full"), freshTenant("heads-full")];
+    const publish = async (tenant: (typeof tenants)[number], id: string): Promise<Version> => {
+      const payload = new TextEncoder().encode(JSON.stringify({ id, text }));
+      const { seq } = await site.log.docs.publish({ tenant, payload });
+      expect(await site.event(seq)).toMatchObject({ id, status: "visible" });
+      return seq;
+    };
+    const giveBack = await squeeze("HEADS", 10);
+    for (const tenant of tenants) await publish(tenant, "a");
+    const merged = tenants.map((tenant) => site.merges.force(tenant));
+    for (const tenant of tenants) {
+      await eventually(async () => {
+        expect((await site.merges.progress(tenant))?.error).toMatchObject({
+          code: "overloaded",
+          message: expect.stringContaining("HEADS"),
+        });
+      });
+    }
+    for (const tenant of tenants) {
+      const seq = await publish(tenant, "b");
+      const { sources } = await httpClient(engine.url).search(tenant, "when leaves the ferry", seq);
+      expect(sources.map(({ id, shard }) => `${id} ${shard}`).sort()).toEqual(["a hot", "b hot"]);
+    }
+    await giveBack();
+    await Promise.all(merged);
+    await Promise.all(tenants.map((tenant) => site.merges.force(tenant)));
+    for (const tenant of tenants) {
+      const progress = await site.merges.progress(tenant);
+      expect(progress).toMatchObject({ error: null, lastMerge: { documents: 2 } });
+    }
+    await worker.stop();
+  }, 180_000);
 });
 
 describe("a NATS that is gone", () => {

@@ -1,8 +1,12 @@
 /** What is read of a file is what its library, asked directly, finds in it. */
 
 import { Buffer } from "node:buffer";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse as parseCsv } from "csv-parse/sync";
 import mammoth from "mammoth";
 import { parse } from "parse5";
+import PostalMime from "postal-mime";
 import { extractText, getDocumentProxy } from "unpdf";
 import { afterAll, describe, expect, test } from "vitest";
 import { readFragment } from "../../src/ingest/formats/html/page.ts";
@@ -64,6 +68,99 @@ describe("text equals what the library finds", () => {
     const file = await docxFile(seed);
     const { value } = await mammoth.extractRawText({ buffer: Buffer.from(file.bytes) });
     expect(await readWords(file)).toEqual(wordsOf(value));
+  });
+});
+
+/** Files that other programs and people wrote: real/LICENCES.md says whose. */
+const realFolder = join(import.meta.dirname, "real");
+const wordFolder = join(import.meta.dirname, "../../node_modules/mammoth/test/test-data");
+
+function named(folder: string, end: string): readonly SeedFile[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith(end));
+  return names.map((name) => ({ name, bytes: readFileSync(join(folder, name)) }));
+}
+
+const realFiles = (kind: string) => named(join(realFolder, kind), `.${kind}`);
+
+async function readTexts({ name, bytes }: SeedFile): Promise<readonly string[]> {
+  const { documents } = await readNamed(reader, name, bytes);
+  return documents.map((document) => String(document["text"]));
+}
+
+/** The words of the first that the second does not have, in order. */
+function missing(wanted: readonly string[], found: readonly string[]): readonly string[] {
+  let at = 0;
+  return wanted.filter((word) => {
+    const next = found.indexOf(word, at);
+    if (next !== -1) at = next + 1;
+    return next === -1;
+  });
+}
+
+const oneLine = (text: string) => text.replace(/\s+/g, " ").trim();
+
+async function mailText(bytes: Uint8Array): Promise<string> {
+  const mail = await PostalMime.parse(bytes);
+  return mail.text ?? "";
+}
+
+describe("of a file that somebody else wrote", () => {
+  test.each(realFiles("eml"))("the mail $name is what postal-mime finds", async (file) => {
+    const [text = ""] = await readTexts(file);
+    expect(oneLine(text)).toBe(oneLine(await mailText(file.bytes)));
+    expect(text).not.toBe("");
+  });
+
+  test.each(realFiles("mbox"))("the mailbox $name is its mails", async (file) => {
+    const texts = (await readTexts(file)).map(oneLine);
+    for (const number of file.name.match(/\d+/g) ?? []) {
+      const mail = await mailText(readFileSync(join(realFolder, "eml", `msg_${number}.eml`)));
+      expect(texts).toContain(oneLine(mail));
+    }
+  });
+
+  const withoutHeader = /^(?:casbin|s5cmd)-/;
+  test.each([...realFiles("csv"), ...realFiles("tsv")])(
+    "the table $name is the rows that csv-parse finds",
+    async (file) => {
+      const rows: string[][] = parseCsv(Buffer.from(file.bytes), {
+        delimiter: file.name.endsWith(".tsv") ? "\t" : ",",
+        comment: file.name.endsWith(".tsv") ? "#" : "",
+        ...{ relax_column_count: true, relax_quotes: true, skip_empty_lines: true, trim: true },
+      });
+      const names = withoutHeader.test(file.name) ? [] : (rows.shift() ?? []);
+      const named = rows.map((row) =>
+        row
+          .map((cell, at) => ((names[at] ?? "") === "" ? cell : cell && `${names[at]}: ${cell}`))
+          .filter((cell) => cell !== "")
+          .join("; "),
+      );
+      const [text = ""] = await readTexts(file);
+      const paragraphs = text.split("\n\n").filter((paragraph) => !paragraph.startsWith("#"));
+      expect(paragraphs).toEqual(named);
+    },
+  );
+
+  test.each(realFiles("rst"))("$name has each word that docutils finds", async (file) => {
+    const reference = file.name.replace(".rst", ".docutils.txt");
+    const wanted = wordsOf(readFileSync(join(realFolder, "rst", reference), "utf8"));
+    const [text = ""] = await readTexts(file);
+    expect(missing(wanted, wordsOf(text))).toEqual([]);
+    const withoutAddresses = wordsOf(text.replaceAll(/https?:\S+/g, ""));
+    expect(withoutAddresses.length / wanted.length).toBeLessThan(1.15);
+  });
+
+  test.each(realFiles("adoc"))("$name has each word of its paragraphs", async (file) => {
+    const source = Buffer.from(file.bytes).toString();
+    const wanted = wordsOf(source.replaceAll(/^\/\/.*$/gm, ""));
+    const [text = ""] = await readTexts(file);
+    expect(wordsOf(text)).toEqual(wanted);
+  });
+
+  test.each(named(wordFolder, ".docx"))("$name has each word that mammoth finds", async (file) => {
+    const { value } = await mammoth.extractRawText({ buffer: Buffer.from(file.bytes) });
+    const texts = await readTexts(file);
+    expect(missing(wordsOf(value), wordsOf(texts.join("\n")))).toEqual([]);
   });
 });
 

@@ -26,3 +26,13 @@ export function patienceMs(ms: number): number {
 export function runs(count: number): number {
   return Math.max(1, Math.round(count * factor));
 }
+
+/** How many of something one test makes, where a variable of its own says so. */
+export function countOf(name: string, usual: number, env = process.env): number {
+  const text = env[name] ?? String(usual);
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1 || count > 1_000_000) {
+    throw new Error(`${name}: ${text} is not a whole number from 1 to 1,000,000`);
+  }
+  return count;
+}

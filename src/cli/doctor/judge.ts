@@ -1,5 +1,6 @@
 /** What facts mean: findings, with what to do. Pure. */
 
+import { z } from "zod";
 import type { NatsFacts, StreamFacts, TemporalFacts } from "../../contract/inspection.ts";
 import { GiB, MiB } from "../../contract/limits/units.ts";
 import { startCommand } from "../run-file.ts";
@@ -140,4 +141,24 @@ export function judgeMode(what: string, path: string, mode: number): Finding {
   if ((mode & 0o077) === 0) return ok(what, `${path} (${shown})`);
   const wanted = (mode & 0o170000) === 0o040000 ? "700" : "600";
   return fail(what, `${path} is ${shown}: others may see it`, `chmod ${wanted} ${path}`);
+}
+
+const schemaSchema = z.looseObject({
+  classes: z.array(
+    z.looseObject({
+      class: z.string(),
+      replicationConfig: z.looseObject({ factor: z.number() }).optional(),
+    }),
+  ),
+});
+
+/** Of Freshet's collections, in the schema as Weaviate tells it: those with several copies. */
+export function judgeCopies(schema: unknown): readonly Finding[] {
+  const parsed = schemaSchema.safeParse(schema);
+  const classes = parsed.success ? parsed.data.classes : [];
+  return classes.flatMap(({ class: name, replicationConfig: { factor } = { factor: 1 } }) => {
+    if (!/^Freshet(?:Chunk|Marker)(?:_|$)/.test(name) || factor <= 1) return [];
+    const mend = "use a Weaviate whose collections have one (ops/guides/own-servers.md)";
+    return [fail(`collection ${name}`, `has ${factor} copies, and Freshet needs one`, mend)];
+  });
 }

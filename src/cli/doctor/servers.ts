@@ -10,7 +10,14 @@ import type { Addresses } from "../addresses.ts";
 import { askUrl } from "../http-client.ts";
 import { startCommand } from "../run-file.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
-import { judgeClock, judgeNats, judgeTemporal, judgeVersion, versionsMin } from "./judge.ts";
+import {
+  judgeClock,
+  judgeCopies,
+  judgeNats,
+  judgeTemporal,
+  judgeVersion,
+  versionsMin,
+} from "./judge.ts";
 
 export interface Inspectors {
   readonly nats: (addresses: Addresses) => Promise<NatsFacts>;
@@ -70,7 +77,12 @@ export async function checkWeaviate({
   }
   const parsed = metaSchema.safeParse(meta.json);
   const version = parsed.success ? parsed.data.version : "unknown";
-  return [judgeVersion(what, version, versionsMin.weaviate), ...clockOf("clock of Weaviate", meta)];
+  const schema = await ask(`${url}/v1/schema`, { tls, timeoutMs, key: apiKey });
+  return [
+    judgeVersion(what, version, versionsMin.weaviate),
+    ...("failed" in schema ? [] : judgeCopies(schema.json)),
+    ...clockOf("clock of Weaviate", meta),
+  ];
 }
 
 const readySchema = z.looseObject({ ready: z.boolean(), missing: z.array(z.string()) });

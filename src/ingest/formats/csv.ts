@@ -85,17 +85,19 @@ function delimiterOf(text: string): string {
   return delimiters.reduce((best, each) => (score(each) > score(best) ? each : best));
 }
 
-/** A first row of words: distinct ones, or above a column of numbers. */
+/** A first row of words: above a column of numbers, or distinct ones that are no values below. */
 function hasHeader(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   const names = first.filter((cell) => cell !== "");
   const isNamed = names.length >= first.length / 2;
   const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
   if (others.length === 0 || !isNamed || !isWords) return false;
-  const isDistinct = new Set(names).size === names.length;
-  const sample = others.slice(0, 20);
-  return (
-    isDistinct || first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))
-  );
+  // A header that is repeated further down stays one.
+  const isSame = (row: readonly string[]) => row.every((cell, at) => cell === first[at]);
+  const sample = others.slice(0, 20).filter((row) => !isSame(row));
+  if (first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))) return true;
+  // What stands in a column as a value as well is no name of it.
+  const isValue = sample.some((row) => row.some((cell, at) => cell !== "" && cell === first[at]));
+  return new Set(names).size === names.length && !isValue;
 }
 
 const nameCharsMax = 100;

@@ -23,6 +23,9 @@ const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
 /** `.. _name:` names a place. */
 const targetLine = /^\s*\.\. _[^:]+:$/;
 const optionLine = /^\s+:[\w-]+:.*$/;
+/** `.. |name| image:: address`: what `|name|` stands for. */
+const substitution = /^\s*\.\.[ \t]+\|([^|]{1,100})\|[ \t]+([\w-]+)::[ \t]*(.*)$/;
+const pictures = new Set(["image", "figure"]);
 
 export function rstDocument(source: string): Converted {
   return new RstReader(source.split(/\r\n|\r|\n/).map((line) => line.trimEnd())).read();
@@ -34,11 +37,18 @@ class RstReader {
   /** Sign, and whether it is above as well, in the order of their first use: the level. */
   readonly #levels: string[] = [];
   readonly #fields = new Map<string, string>();
+  readonly #substitutions = new Map<string, string>();
   #title: string | undefined;
   #at = 0;
 
   constructor(lines: readonly string[]) {
     this.#lines = lines;
+    for (const [at, line] of lines.entries()) {
+      const [found, name = "", kind = "", argument = ""] = substitution.exec(line) ?? [];
+      if (found === undefined) continue;
+      if (pictures.has(kind)) this.#substitutions.set(name, altOf(lines, at + 1) ?? name);
+      else if (kind === "replace") this.#substitutions.set(name, argument);
+    }
   }
 
   read(): Converted {
@@ -81,12 +91,17 @@ class RstReader {
   }
 
   #directive(): boolean {
+    const isDefinition = substitution.test(this.#lineAt(0));
     const found = directive.exec(this.#lineAt(0));
-    if (found === null) return false;
-    const [, indent = "", name = "", argument = ""] = found;
+    if (found === null && !isDefinition) return false;
+    const [, indent = "", name = "", argument = ""] = found ?? [];
     this.#at += 1;
+    const alt = altOf(this.#lines, this.#at);
     while (optionLine.test(this.#lineAt(0))) this.#at += 1;
-    if (codeDirectives.has(name)) this.#code(indent.length, argument);
+    if (isDefinition) return true;
+    // Of a picture its description is text, its address is not.
+    if (pictures.has(name)) this.#out.push(...(alt === undefined ? [] : [`${indent}${alt}`]));
+    else if (codeDirectives.has(name)) this.#code(indent.length, argument);
     else if (admonitions.has(name)) this.#out.push(`${indent}${name}: ${argument}`);
     else if (argument !== "") this.#out.push(`${indent}${argument}`);
     return true;
@@ -100,9 +115,17 @@ class RstReader {
     // A row of one sign alone is a rule; Markdown would make a heading of the line above it.
     if ((adornment.test(line) && line.length > 3) || targetLine.test(line)) this.#out.push("");
     else if (line.endsWith("::")) {
-      if (line.trim() !== "::") this.#out.push(line.slice(0, -1));
+      if (line.trim() !== "::") this.#out.push(this.#substituted(line.slice(0, -1)));
       this.#code(indentOf(line), "");
-    } else this.#out.push(line);
+    } else this.#out.push(this.#substituted(line));
+  }
+
+  #substituted(line: string): string {
+    if (this.#substitutions.size === 0) return line;
+    return line.replace(
+      /\|([^|]{1,100})\|/g,
+      (whole, name: string) => this.#substitutions.get(name) ?? whole,
+    );
   }
 
   /** What follows further in than `indent`, as it is. */
@@ -133,4 +156,13 @@ class RstReader {
 
 function indentOf(line: string): number {
   return line.length - line.trimStart().length;
+}
+
+/** The description among the options that begin at a line. */
+function altOf(lines: readonly string[], from: number): string | undefined {
+  for (let at = from; optionLine.test(lines[at] ?? ""); at += 1) {
+    const alt = /^\s+:alt:\s*(\S.*)$/.exec(lines[at] ?? "")?.[1];
+    if (alt !== undefined) return alt;
+  }
+  return undefined;
 }

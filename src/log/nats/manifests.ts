@@ -34,6 +34,10 @@ import type { VerifiedStream } from "./verified-stream.ts";
 type Digest = HeadsPiece["digest"];
 type WatchedManifest = StoredManifest & { readonly tenant: TenantId };
 
+const fullHeads =
+  `the log is full: merges wait for room in the stream ${streamNames.heads} ` +
+  "(ops/runbooks/disk-full.md)";
+
 export class NatsManifests implements ManifestStore {
   readonly #context: NatsContext;
   readonly #stream: VerifiedStream;
@@ -79,7 +83,10 @@ export class NatsManifests implements ManifestStore {
       const subject = pieceSubject(tenant, digest);
       await publishPlain(this.#context, { subject, payload: bytes });
     } catch (thrown) {
-      throw logError(thrown);
+      const error = logError(thrown);
+      if (error.code !== "overloaded") throw error;
+      // All tenants share it, and it is none of those that publishers fill: say which.
+      throw new FreshetError("overloaded", fullHeads, { cause: thrown });
     }
     await this.getPiece(tenant, digest);
     return digest;
