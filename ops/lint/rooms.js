@@ -82,6 +82,8 @@ export const vendors = [
   { name: "opentelemetry", packages: "@opentelemetry/[^/]+", from: "^src/observe/traces" },
   { name: "pino", packages: "pino", from: "^src/observe/" },
   { name: "file-selection", packages: "(ignore|picomatch)", from: "^src/cli/" },
+  // Of scripts alone: certificates for development.
+  { name: "certificates", packages: "(@peculiar/x509|reflect-metadata)", from: "^ops/servers/" },
   { name: "object-store", packages: "s3mini", from: "^src/cli/backup/s3" },
   { name: "commander", packages: "(commander|cli-progress)", from: "^src/cli/" },
   { name: "html-parser", packages: "parse5", from: "^src/ingest/formats/html/" },

@@ -139,8 +139,8 @@ export const coverageSchema = z.object({
   /** `complete`: everything visible was searched. */
   hot: z.enum(["complete"]),
   /**
-   * `empty`: nothing is merged yet; `resident`: memory holds all, cold was not asked; `partial`: the
-   * filter hid so many of the nearest that others which match may be missing; `timeout`,
+   * `empty`: nothing is merged yet; `resident`: memory holds all, cold was not asked; `partial`:
+   * the filter hid so many of the nearest that others which match may be missing; `timeout`,
    * `unavailable`, `stale`: why it is not covered.
    */
   cold: z.enum(["complete", "empty", "resident", "partial", "timeout", "unavailable", "stale"]),

@@ -1,7 +1,7 @@
 /**
  * Reading the letters of sources to their end. A consumer can be made on a copy of the stream that
- * lags, and then says that there is nothing, or less. So the end comes from the stream's leader, and
- * a consumer that stops before it is made again.
+ * lags, and then says that there is nothing, or less. So the end comes from the stream's leader,
+ * and a consumer that stops before it is made again.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

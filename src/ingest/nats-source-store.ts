@@ -192,7 +192,7 @@ export class NatsSourceStore implements SourceStore {
     }
   }
 
-  /** From the leader: `keys()` of the bucket reads through a consumer, which may be on an old copy. */
+  /** From the leader: `keys()` of the bucket reads by a consumer, perhaps on an old copy. */
   async #names(): Promise<readonly string[]> {
     try {
       await this.#bucket();

@@ -1,13 +1,13 @@
 /**
  * A backup back into a NATS without a log, and its objects into Weaviate.
  *
- *   XR1  the stream of manifests, with the record of the log's identity, comes last: until it is
+ *   BK1  the stream of manifests, with the record of the log's identity, comes last: until it is
  *        there no engine takes what is there for a log;
- *   XR2  a mark on NATS says that a restore is under way. One that was cut off is begun again: what
+ *   BK2  a mark on NATS says that a restore is under way. One that was cut off is begun again: what
  *        it left is removed, because before it there was nothing;
- *   XR3  streams continue well above their last message, so that a sequence which the lost log gave
+ *   BK3  streams continue well above their last message, so that a sequence which the lost log gave
  *        out after the backup never means something else;
- *   XR4  what is restored is another deployment than what was lost: engines that still run, merges
+ *   BK4  what is restored is another deployment than what was lost: engines that still run, merges
  *        that Temporal kept and objects that Weaviate kept belong to that one, and touch nothing.
  */
 
@@ -41,7 +41,7 @@ export interface Restoring {
   readonly signal: AbortSignal;
   /** Of NATS, for messages. */
   readonly where: string;
-  /** Sequences that streams pass over (XR3). */
+  /** Sequences that streams pass over (BK3). */
   readonly gap: number;
   readonly nowMs: () => number;
   /** From 0 up to 1. */
@@ -88,7 +88,7 @@ export async function restoreBackup(backup: Backup, restoring: Restoring): Promi
   return { outcome: "restored", deployment };
 }
 
-/** XR2. What is written on NATS while a restore is under way. */
+/** BK2. What is written on NATS while a restore is under way. */
 const markSchema = z.object({ id: z.string(), createdAtMs: z.number() });
 
 interface Target {
@@ -155,7 +155,7 @@ async function clearCold({ tenants }: Backup, objects: ObjectCopies): Promise<vo
   }
 }
 
-/** XR3. Sequences of the other streams are no names. */
+/** BK3. Sequences of the other streams are no names. */
 const named: readonly string[] = [manifestsName, headsName, ...lastStreams];
 
 const endAfter = ({ name, lastSeq }: BackupStream, { gap }: Pick<Restoring, "gap">): number =>

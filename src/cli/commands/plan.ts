@@ -1,4 +1,4 @@
-/** `freshet plan`: engines, memory and disk for a load, from what one chunk and one question cost. */
+/** `freshet plan`: engines, memory and disk for a load, from what a chunk and a question cost. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { GiB } from "../../contract/limits/units.ts";

@@ -1,6 +1,6 @@
 /**
- * How many engines, and how much memory and disk, a load needs. Pure: a load and what one chunk, one
- * document and one question cost in; sums out, each with the line that explains it.
+ * How many engines, and how much memory and disk, a load needs. Pure: a load and what one chunk,
+ * one document and one question cost in; sums out, each with the line that explains it.
  */
 
 import { dayMs } from "../../contract/limits/units.ts";
@@ -53,7 +53,7 @@ export interface Capacity {
   readonly reasons: readonly string[];
 }
 
-/** Above it, waiting times grow faster than the load: the usual bound for queues that share cores. */
+/** Above it, waiting times grow faster than the load: the usual bound for shared cores. */
 const busyShareMax = 0.7;
 
 /** Memory that one node gives to hot rows. */

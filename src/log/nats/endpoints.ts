@@ -127,7 +127,7 @@ export class NatsEndpoints implements EndpointStore {
     return found.sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
-  /** From the leader: `keys()` of the bucket reads through a consumer, which may be on an old copy. */
+  /** From the leader: `keys()` of the bucket reads by a consumer, perhaps on an old copy. */
   #keys(filter: string): Promise<readonly string[]> {
     return this.#call(async (kv) => {
       const jsm = await this.#js.jetstreamManager();
