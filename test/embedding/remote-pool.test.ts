@@ -12,7 +12,7 @@ import {
   type ServerState,
   unknownServer,
 } from "../../src/embedding/server-state.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { type Endpoint, type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { eventually } from "../support/promises.ts";
 import { asNumbers, embedding } from "./remote-endpoint.ts";
@@ -28,6 +28,17 @@ interface Counted extends Endpoint {
   readonly texts: string[];
 }
 
+/** Time goes by at a twentieth: on a busy machine a look at a server may take a second. */
+const slowClock: Clock = {
+  ...systemClock,
+  monotonicMs: () => systemClock.monotonicMs() / 20,
+  sleep: (ms, signal) => systemClock.sleep(20 * ms, signal),
+};
+let clock: Clock = systemClock;
+afterEach(() => {
+  clock = systemClock;
+});
+
 /** Endpoints that note what they are asked, and a pool over them. */
 async function pool(count = 2, ...handlers: readonly Handler[]) {
   const endpoints: Counted[] = [];
@@ -38,7 +49,6 @@ async function pool(count = 2, ...handlers: readonly Handler[]) {
     endpoints.push(Object.assign(endpoint, { texts: [] }));
   }
   const url = endpoints.map((endpoint) => `${endpoint.url}/v1`).join();
-  const clock = systemClock;
   const states = new Map<string, number>();
   const set = (_name: string, value: number, labels: object = {}) =>
     void states.set(Object.values(labels).join(), value);
@@ -78,6 +88,7 @@ const named =
 
 describe("a pool", () => {
   it("gives the next texts to the server with the least outstanding work", async () => {
+    clock = slowClock;
     const { endpoints, embedder } = await pool();
     const [slow, quick] = endpoints as [Counted, Counted];
     const held: (() => void)[] = [];
