@@ -18,6 +18,8 @@ export async function* retryReads<Item>(
 ): AsyncGenerator<Item> {
   let failures = 0;
   while (!signal.aborted && !context.connection.isClosed()) {
+    let reason = "it ended";
+    failures += 1;
     try {
       for await (const item of once()) {
         failures = 0;
@@ -26,11 +28,15 @@ export async function* retryReads<Item>(
     } catch (thrown) {
       const error = logError(thrown);
       if (error.code !== "log_unavailable") throw error;
-      failures += 1;
-      const pauseMs = retryPauseMs(failures);
-      context.logger.debug({ reason: error.message, pauseMs }, "a read of the log starts again");
-      await context.clock.sleep(pauseMs, signal);
+      reason = error.message;
+      failures = Math.max(failures, 1);
     }
+    if (failures === 0) continue;
+    // Also one that ended by itself with nothing: begun again at once it would be a loop without a
+    // turn for anything else.
+    const pauseMs = retryPauseMs(failures);
+    context.logger.debug({ reason, pauseMs }, "a read of the log starts again");
+    await context.clock.sleep(pauseMs, signal);
   }
   // A read without end that ended by itself would look like a log without news.
   if (!signal.aborted)
