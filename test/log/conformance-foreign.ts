@@ -132,8 +132,8 @@ function describeDamage(opened: Opened): void {
     const [at = zero] = await appendAll(log.chunks, [fence(origin)]);
     const [to = zero] = await appendAll(log.chunks, [fence({ ...origin, tenant: neighbour })]);
     const damaged = wireHeaders(reject(origin, "a"), 0);
-    const reason = { "Freshet-Reason": "no_such_reason" };
-    await putForeignRecord(tenant, { ...damaged, ...conditionHeaders(at), ...reason });
+    const kind = { "Freshet-Kind": "no_such_kind" };
+    await putForeignRecord(tenant, { ...damaged, ...conditionHeaders(at), ...kind });
     const says = { ...brokenChain, message: expect.stringContaining("quarantined-record.md") };
     await expect(log.chunks.last(tenant)).rejects.toMatchObject(says);
     await expect(log.chunks.append(removal(origin, "b"), at)).rejects.toMatchObject(says);

@@ -77,6 +77,7 @@ export function describeLives(opened: Opened): void {
         await log.attempts.put(name, { upTo: 1 as Version, lives: 1, epoch: 1 as Epoch });
         await log.feedback.append(name, new Uint8Array([123, 125]));
         await log.tokens.put(name, { day: 20_000, tenant: 7, credentials: {} });
+        await log.privacy.put(name, { rawMs: 0 }, 0);
       }
       const counts = async (name: typeof tenant) =>
         Promise.all(erasable.map((of) => log.erasure.count({ tenant: name, of })));
