@@ -10,6 +10,7 @@ import { openConnection } from "../../src/log/nats/connection.ts";
 import { NatsStreamCopies } from "../../src/log/nats/stream-copies.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
+import { eventually } from "../support/promises.ts";
 
 let servers: PrivateNats[];
 let from: NatsStreamCopies;
@@ -83,7 +84,10 @@ it("what comes out goes in with sequences, times and headers as they were, and g
 
 it("a restarted server still has what was written, and the same next sequence", async () => {
   await servers[1]?.restart();
-  expect(await to.describe("KEPT")).toMatchObject({ messages: 116 });
+  // The connection finds the server again in its own time.
+  await eventually(async () => {
+    expect(await to.describe("KEPT")).toMatchObject({ messages: 116 });
+  });
   expect((await contentOf(to, "KEPT")).raw).toHaveLength(116);
 });
 
