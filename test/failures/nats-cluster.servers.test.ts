@@ -18,7 +18,7 @@ function processOf(dataDir: string, name: string): number {
     if (!/^\d+$/.test(pid)) return false;
     try {
       const [program, ...parameters] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      return program?.endsWith("nats-server") && parameters.includes(config);
+      return /\/nats-server[^/]*$/.test(program ?? "") && parameters.includes(config);
     } catch {
       return false;
     }
