@@ -70,7 +70,9 @@ it("publishes and answers after the leader of the log was killed, and starts it 
     const client = overHttp({ url: urls.http, tenant: "demo", retries });
     const text = "The ferry to the island leaves at 07:40 from pier three.";
     const { seq } = await client.publish({ id: "ferry", text });
-    const answer = await client.ask({ query: "When does the ferry leave?", min_seq: seq });
+    // An election takes some seconds, and the reader behind it notices by its heartbeats.
+    const asked = { query: "When does the ferry leave?", min_seq: seq, wait_ms: 30_000 };
+    const answer = await client.ask(asked);
     expect(answer.sources[0]?.id).toBe("ferry");
     await run.says(new RegExp(`${leader}.*starting it again, the others go on`));
     await expect.poll(() => processOf(dataDir, leader), { timeout: 30_000 }).toBeGreaterThan(0);
