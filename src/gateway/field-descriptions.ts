@@ -235,6 +235,8 @@ const descriptions: Readonly<Record<string, string>> = {
   questions_per_second: "questions a second",
   model_tokens_per_day: "tokens of language models a day",
   model_seconds_today: "seconds of language models since midnight UTC",
+  raw_retention_ms: "how long DOCS keeps raw text; null: for ever, absent: for the replay window",
+  encryption: "whether DOCS holds what is published sealed; absent: in plain text",
   model_seconds_per_day: "seconds of language models a day",
   model_questions_at_once: "questions that language models answer at once",
   burst_seconds: "seconds of a rate that may be used at once",
