@@ -154,11 +154,20 @@ export async function connectVersions(options: VersionsOptions): Promise<WorkerV
   });
   const client = new Client({ connection, namespace });
   const queue: VersionedQueue = { service: connection.workflowService, namespace, taskQueue };
-  const within = <Result>(work: () => Promise<Result>): Promise<Result> =>
-    connection.withDeadline(clock.nowMs() + limits.temporalRequestMs, work);
+  const within = async <Result>(
+    timeoutMs: number,
+    work: () => Promise<Result>,
+  ): Promise<Result> => {
+    try {
+      return await connection.withDeadline(clock.nowMs() + timeoutMs, work);
+    } catch (thrown) {
+      if (thrown instanceof FreshetError) throw thrown;
+      throw new FreshetError("temporal_unavailable", undefined, { cause: thrown });
+    }
+  };
   return {
     list: () =>
-      within(async () => {
+      within(limits.temporalRequestMs, async () => {
         const known = await describe(queue);
         if (known === undefined) return { current: null, versions: [] };
         const versions = known.builds.map(async ({ buildId, wasUsed }): Promise<WorkerVersion> => {
@@ -168,7 +177,8 @@ export async function connectVersions(options: VersionsOptions): Promise<WorkerV
         });
         return { current: known.current, versions: await Promise.all(versions) };
       }),
-    makeCurrent: (buildId) => within(() => setCurrent(queue, buildId)),
+    // Temporal runs a workflow of its own for it.
+    makeCurrent: (buildId) => within(limits.workerCurrentMs, () => setCurrent(queue, buildId)),
     close: () => connection.close(),
   };
 }
