@@ -28,7 +28,9 @@ export async function nodesRows(context: BenchContext): Promise<readonly Row[]> 
   const one = median(costs.get(1) ?? []);
   return [...costs].map(([nodes, values]) =>
     measured({
-      ...{ name: `growth.document_cpu_ms.nodes_${nodes}`, unit: "ms" },
+      // One engine is what the others are measured against, and has no target.
+      ...{ name: `growth.${nodes === 1 ? "smallest." : ""}document_cpu_ms.nodes_${nodes}` },
+      unit: "ms",
       ...{ value: median(values), against: nodes === 1 ? null : one },
       ...{ p50: median(values), p99: Math.max(...values), n: values.length },
     }),

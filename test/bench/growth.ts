@@ -166,8 +166,10 @@ async function costRows(measuring: Measuring): Promise<readonly Row[]> {
       const of = (one: Tenant | undefined): number[] =>
         (one === undefined ? [] : (costs.get(one) ?? [])).map((cost) => cost[what]);
       const values = of(tenant);
+      // What the others are measured against has no target.
+      const prefix = tenant === smallest ? "smallest." : "";
       return measured({
-        ...{ name: `growth.${rowNames[what]}.${sizeName(tenant.chunks)}`, unit: "ms" },
+        ...{ name: `growth.${prefix}${rowNames[what]}.${sizeName(tenant.chunks)}`, unit: "ms" },
         ...{ value: median(values), against: tenant === smallest ? null : median(of(smallest)) },
         ...{ p50: median(values), p99: Math.max(...values), n: values.length },
       });

@@ -25,8 +25,8 @@ export interface Load {
 export interface Costs {
   /** Chunks that a core embeds in a second. */
   readonly embedChunksPerCoreS: number;
-  /** CPU of an engine for a document beside embedding. */
-  readonly documentCpuMs: number;
+  /** Share of an engine's work for documents that is embedding. */
+  readonly embeddingShare: number;
   /** CPU of an engine for a question whose tenant is in memory, its embedding included. */
   readonly memoryQuestionCpuMs: number;
   readonly coldQuestionCpuMs: number;
@@ -63,8 +63,7 @@ export function capacityFor(load: Load, costs: Costs): Capacity {
   const { documents, chunksPerDocument, documentsPerS, questionsPerS, resident } = load;
   const chunks = documents * chunksPerDocument;
   const chunksPerS = documentsPerS * chunksPerDocument;
-  const ingestCores =
-    chunksPerS / costs.embedChunksPerCoreS + (documentsPerS * costs.documentCpuMs) / 1_000;
+  const ingestCores = chunksPerS / costs.embedChunksPerCoreS / costs.embeddingShare;
   const questionMs =
     resident * costs.memoryQuestionCpuMs + (1 - resident) * costs.coldQuestionCpuMs;
   const questionCores = (questionsPerS * questionMs) / 1_000;
