@@ -49,13 +49,11 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
   return {
     /** At most `sweepTenantsMax` requests; those left out are still due at the next sweep. */
     async signalDueTenants() {
-      // Each minute, where retention of all else looks once an hour.
-      await purgeRaw(ports);
       const nowMs = clock.monotonicMs();
       for (const [tenant, untilMs] of quietUntilMs) {
         if (untilMs <= nowMs) quietUntilMs.delete(tenant);
       }
-      return eachTenant(ports, "merge", {
+      const asked = await eachTenant(ports, "merge", {
         tenants: allTenants(ports),
         async ask(tenant) {
           if (quietUntilMs.has(tenant)) return false;
@@ -68,6 +66,9 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
           return true;
         },
       });
+      // Each minute, where retention of all else looks once an hour; merges wait for none of it.
+      await purgeRaw(ports);
+      return asked;
     },
     async requestScrubs({ slotAtMs } = {}) {
       const lives = await livesOf(ports.log);

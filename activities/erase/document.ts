@@ -72,18 +72,16 @@ export async function awaitConfirmed(
 
 /** ED2. */
 async function hold({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
-  const { privacy } = await log.privacy.get(tenant);
-  if (privacy.rawMs === undefined || privacy.rawMs === null) return;
-  await changePrivacy(log.privacy, tenant, (now) => ({
-    ...now,
-    heldFrom: Math.min(version, now.heldFrom ?? version) as Version,
-  }));
+  await changePrivacy(log.privacy, tenant, (now) => {
+    if (now.rawMs === undefined || now.rawMs === null) return undefined;
+    return { ...now, heldFrom: Math.min(version, now.heldFrom ?? version) as Version };
+  });
 }
 
 async function letGo({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
-  const { privacy } = await log.privacy.get(tenant);
-  if (privacy.heldFrom === undefined || privacy.heldFrom < version) return;
-  await changePrivacy(log.privacy, tenant, ({ heldFrom: _, ...now }) => now);
+  await changePrivacy(log.privacy, tenant, ({ heldFrom, ...now }) =>
+    heldFrom === undefined || heldFrom < version ? undefined : now,
+  );
 }
 
 /** ED2: undefined when the operations are gone, so everything is. */

@@ -12,16 +12,10 @@
 
 import { nextAfter, noVersion, type TenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
+import { rawKeptMs, type TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
 import type { Log } from "../../src/log/port.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { passingOver } from "../passing-over.ts";
-
-/** XR1. Undefined: as long as the installation keeps it; null: for ever. */
-export function rawKeptMs({ rawMs }: TenantPrivacy): number | null | undefined {
-  if (rawMs === undefined || rawMs === null) return rawMs;
-  return Math.max(rawMs, 2 * limits.duplicateWindowMs);
-}
 
 /** What the tenants have asked for: one read for all. */
 export async function privacyOf({
@@ -36,6 +30,15 @@ export async function privacyOf({
 export async function purgeRaw(ports: MergePorts): Promise<number> {
   const { log, metrics } = ports;
   let removed = 0;
+  // By how long it is kept, once for all tenants; a time that is over a little keeps a little more.
+  const youngFrom = new Map<number, Version>();
+  const firstOf = async (keptMs: number): Promise<Version> => {
+    const known = youngFrom.get(keptMs);
+    if (known !== undefined) return known;
+    const first = await log.docs.firstSince((await logNowMs(ports)) - keptMs);
+    youngFrom.set(keptMs, first);
+    return first;
+  };
   for (const [name, privacy] of await privacyOf(log)) {
     const keptMs = rawKeptMs(privacy);
     if (typeof keptMs !== "number") continue;
@@ -43,7 +46,10 @@ export async function purgeRaw(ports: MergePorts): Promise<number> {
     ports.signal()?.throwIfAborted();
     removed +=
       (await passingOver(ports, { step: "retention", tenant }, () =>
-        purgeTenant(ports, tenant, { keptMs, heldFrom: privacy.heldFrom }),
+        purgeTenant(ports, tenant, {
+          youngFrom: () => firstOf(keptMs),
+          heldFrom: privacy.heldFrom,
+        }),
       )) ?? 0;
   }
   if (removed > 0) metrics.count("purged_total", { stream: "DOCS" }, removed);
@@ -53,16 +59,18 @@ export async function purgeRaw(ports: MergePorts): Promise<number> {
 async function purgeTenant(
   ports: MergePorts,
   tenant: TenantId,
-  { keptMs, heldFrom }: { readonly keptMs: number; readonly heldFrom: Version | undefined },
+  {
+    youngFrom,
+    heldFrom,
+  }: { readonly youngFrom: () => Promise<Version>; readonly heldFrom: Version | undefined },
 ): Promise<number> {
   const { docs, chunks, erasure } = ports.log;
   const oldest = await docs.nextVersion({ tenant, after: noVersion });
   if (oldest === noVersion) return 0;
   const last = await chunks.last(tenant);
   if (last === null) return 0;
-  const youngFrom = await docs.firstSince((await logNowMs(ports)) - keptMs);
   const held = heldFrom ?? Number.POSITIVE_INFINITY;
-  const below = Math.min(nextAfter(last.version), youngFrom, held);
+  const below = Math.min(nextAfter(last.version), await youngFrom(), held);
   if (oldest >= below) return 0;
   return erasure.remove({
     ...{ tenant, of: "operations", below, max: limits.rawPerSweepMax, signal: ports.signal() },

@@ -32,13 +32,13 @@ import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Described } from "../../src/contract/merge.ts";
 import { isErased, type TenantLife } from "../../src/contract/tenant-life.ts";
-import { noPrivacy } from "../../src/contract/tenant-privacy.ts";
+import { noPrivacy, rawKeptMs } from "../../src/contract/tenant-privacy.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { payDeadLetters } from "../merge/dead-letters.ts";
 import { passingOver } from "../passing-over.ts";
 import { livesOf } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
-import { privacyOf, rawKeptMs } from "./raw.ts";
+import { privacyOf } from "./raw.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
 export interface RetentionCursor {
@@ -88,7 +88,9 @@ export async function purgeOld(
   const wishes = await privacyOf(log);
   const youngOf = async (name: string): Promise<Young> => {
     const keptMs = rawKeptMs(wishes.get(name) ?? noPrivacy);
-    if (keptMs === undefined) return young;
+    // RT7. What goes earlier is overwritten first, and held while an erase reads it: not here.
+    const isLonger = keptMs === null || (keptMs !== undefined && keptMs > replayWindowMs);
+    if (!isLonger) return young;
     const version = keptMs === null ? noVersion : await log.docs.firstSince(nowMs - keptMs);
     return { ...young, version };
   };

@@ -1,19 +1,19 @@
 /** Makes the artifacts, each with the tool that it is known by: npm, buildah. */
 
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { makeBom } from "../sbom/main.ts";
+import { sha256OfFile } from "../setup/checksum.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
 import { lineProgress } from "../setup/progress.ts";
 import { layOut, repository } from "./package-files.ts";
@@ -108,12 +108,15 @@ export async function stageModel(folder: string): Promise<void> {
 }
 
 /** Of the files as they are, in the form that `sha256sum --check` reads. */
-export function writeSums(out: string, files: readonly string[]): readonly Artifact[] {
-  const artifacts = files.map((path) => {
-    const content = readFileSync(path);
-    const sha256 = createHash("sha256").update(content).digest("hex");
-    return { file: basename(path), bytes: content.length, sha256 };
-  });
+export async function writeSums(
+  out: string,
+  files: readonly string[],
+): Promise<readonly Artifact[]> {
+  const artifacts: Artifact[] = [];
+  for (const path of files) {
+    const sha256 = await sha256OfFile(path);
+    artifacts.push({ file: basename(path), bytes: statSync(path).size, sha256 });
+  }
   const draft = join(out, `.SHA256SUMS.${process.pid}`);
   writeFileSync(draft, artifacts.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join(""));
   renameSync(draft, join(out, "SHA256SUMS"));
@@ -134,8 +137,4 @@ function inTemporaryFolder<T>(work: (folder: string) => T): T {
   } finally {
     rmSync(place, { recursive: true, force: true });
   }
-}
-
-export function makeFolder(path: string): void {
-  mkdirSync(path, { recursive: true });
 }

@@ -1,6 +1,6 @@
 /** `ops/release`: checks that this version may be released, and makes what is released. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { CommanderError } from "commander";
 import { licenceProblems } from "../sbom/licences.ts";
@@ -8,7 +8,6 @@ import { lockedPackages } from "../sbom/main.ts";
 import {
   type Artifact,
   buildImage,
-  makeFolder,
   packClient,
   packNpm,
   run,
@@ -59,7 +58,7 @@ async function make(
   { version, revision, notes }: { version: string; revision: string; notes: string | undefined },
 ): Promise<readonly Artifact[]> {
   const out = resolve(options.out);
-  makeFolder(out);
+  mkdirSync(out, { recursive: true });
   say("npm package: compiling and packing");
   const tarball = packNpm(out, options.name);
   say("client: packing");

@@ -161,30 +161,37 @@ export async function connectEndpoints(
       import("../merges/remote/endpoints.ts"),
     ],
   );
-  const { connectTemporal } = await import("../merges/temporal/client.ts");
-  const temporal = connectTemporal({
-    ...addresses.links?.temporal,
-    ...addresses.temporal,
-    ...{ deployment: log.deployment, clock: systemClock },
-  });
+  // Not loaded by a command that changes nothing.
+  const connectDeliveries = async () => {
+    const { connectTemporal } = await import("../merges/temporal/client.ts");
+    return connectTemporal({
+      ...addresses.links?.temporal,
+      ...addresses.temporal,
+      ...{ deployment: log.deployment, clock: systemClock },
+    });
+  };
+  let temporal: ReturnType<typeof connectDeliveries> | undefined;
   const client = createEndpointClient({ networks: addresses.webhookNetworks });
   const endpoints = createEndpoints({
     // An engine that ran before has created the bucket, with its replicas.
     store: new NatsEndpoints({ connection: log.connection, replicas: 1 }),
     ...{ post: client.post, refusal: client.refusal, nowMs, random },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
-    changed: (tenant, id) => temporal.deliveryChanged(tenant, id),
+    async changed(tenant, id) {
+      temporal ??= connectDeliveries();
+      await (await temporal).deliveryChanged(tenant, id);
+    },
   });
   const close = async (): Promise<void> => {
-    await Promise.all([client.close(), temporal.close()]);
+    await Promise.all([client.close(), temporal?.then((opened) => opened.close())]);
     await log.close();
   };
   return { endpoints, close };
 }
 
 /** The log, for those who change what a tenant is at. @throws CliError as `connectLog` */
-export function connectTenants(addresses: Addresses): Promise<Log> {
-  return openLog(addresses);
+export function connectTenants(addresses: Addresses, connectMs?: number): Promise<Log> {
+  return openLog(addresses, connectMs);
 }
 
 /** @throws CliError when Temporal does not answer */
@@ -267,7 +274,9 @@ export async function connectWorkerVersions(addresses: Addresses): Promise<Worke
     return await connectVersions({ ...access, clock: systemClock });
   } catch (cause) {
     const { address } = addresses.temporal;
-    throw new CliError(`no Temporal answers at ${address}: start it with ./ops/start`, { cause });
+    throw new CliError(`no Temporal answers at ${address}: start it with ${startCommand}`, {
+      cause,
+    });
   }
 }
 

@@ -2,8 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-import { runCli } from "./program.ts";
 import { programFor } from "./programs.ts";
 
 const program = programFor(process.argv.slice(2));
@@ -13,7 +11,9 @@ else {
   await import(program.entry.href);
 }
 
+/** What it needs is loaded here: a program that it becomes has its own to load. */
 async function command(): Promise<number> {
+  const [{ z }, { runCli }] = await Promise.all([import("zod"), import("./program.ts")]);
   const manifest = z
     .object({ version: z.string() })
     .parse(JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")));

@@ -1,10 +1,13 @@
 /** Answers and tables for people. Pure: values to lines. */
 
+import { MiB } from "../contract/limits/units.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
 import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import { cutText } from "../contract/well-formed.ts";
+
+export const mebibytes = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`;
 
 /**
  * Text from documents could steer a terminal: control characters other than line feed and tab go.

@@ -201,10 +201,12 @@ export function deliveryId({ id }: Pick<Endpoint, "id">, seq: Version | number):
 }
 
 /** Those that sign at a time. */
-export function signingSecrets({ secrets }: Endpoint, nowMs: number): readonly string[] {
-  return secrets
-    .filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs)
-    .map(({ value }) => value);
+export function secretsAt({ secrets }: Endpoint, nowMs: number): Endpoint["secrets"] {
+  return secrets.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+}
+
+export function signingSecrets(endpoint: Endpoint, nowMs: number): readonly string[] {
+  return secretsAt(endpoint, nowMs).map(({ value }) => value);
 }
 
 /** One request. */

@@ -1,6 +1,7 @@
 /** What a tenant asks for beyond redaction: how long its raw text stays, and under which key. */
 
 import type { Version } from "./ids.ts";
+import { limits } from "./limits.ts";
 
 /** A key of the tenant, wrapped by one of the installation's. */
 export interface WrappedKey {
@@ -32,6 +33,14 @@ export interface TenantPrivacy {
 }
 
 export const noPrivacy: TenantPrivacy = {};
+
+/** A repetition is known by the operation that it repeats, while its message id is remembered. */
+export const rawMsMin = 2 * limits.duplicateWindowMs;
+
+/** How long raw text stays. Undefined: as long as the installation keeps it; null: for ever. */
+export function rawKeptMs({ rawMs }: TenantPrivacy): number | null | undefined {
+  return rawMs === undefined || rawMs === null ? rawMs : Math.max(rawMs, rawMsMin);
+}
 
 export function currentKey({ keys }: TenantPrivacy): WrappedKey | undefined {
   return keys?.at(-1);

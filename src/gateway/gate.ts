@@ -51,6 +51,17 @@ export class Gate {
     return this.identityOf(request).tenant;
   }
 
+  /**
+   * For what counts or names documents that a credential with groups may not know of; `what` is
+   * named in the refusal.
+   * @throws FreshetError unauthorized, forbidden
+   */
+  wholeTenantOf(request: FastifyRequest, what: string): TenantId {
+    const { tenant, groups } = this.identityOf(request);
+    if (groups === undefined) return tenant;
+    throw new FreshetError("forbidden", `${what} are for keys without groups`);
+  }
+
   /** Who asks, by its credential alone. @throws FreshetError unauthorized */
   askerOf(request: FastifyRequest): Asker {
     const { tenant, groups, credential } = this.identityOf(request);

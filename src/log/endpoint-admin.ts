@@ -9,6 +9,7 @@ import {
   type EndpointTest,
   type PostToEndpoint,
   type ShownEndpoint,
+  secretsAt,
   signingSecrets,
   testType,
   type WantedEndpoint,
@@ -16,6 +17,7 @@ import {
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { untilStored } from "./compare-and-set.ts";
 import type { EndpointStore, Stored } from "./endpoint-port.ts";
 
 export interface EndpointAdminParts {
@@ -31,8 +33,7 @@ export interface EndpointAdminParts {
   readonly random: (bytes: number) => Uint8Array;
 }
 
-/** Changes that lost against others so often in a row are given up. */
-const attemptsMax = 8;
+const contended = "the webhook is being changed by others";
 
 export function createEndpoints(parts: EndpointAdminParts): Endpoints {
   const { store } = parts;
@@ -113,13 +114,12 @@ async function changeDefinition(
     readonly action: Exclude<EndpointAction, "test">;
   },
 ): Promise<Endpoint> {
-  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+  return untilStored(contended, async () => {
     const stored = await parts.store.get(tenant, id);
     if (stored === null) throw new FreshetError("not_found", `there is no webhook ${id}`);
     const changed = after(parts, stored.value, action);
-    if (await parts.store.put(changed, stored.revision)) return changed;
-  }
-  throw new FreshetError("log_unavailable", "the webhook is being changed by others");
+    return (await parts.store.put(changed, stored.revision)) ? changed : undefined;
+  });
 }
 
 function after(
@@ -151,14 +151,13 @@ const noSeq = "from_seq: a replay says after which seq it begins";
 
 /** An attempt in hand fails to store its position, and begins again from here (HX1). */
 async function move({ store }: EndpointAdminParts, endpoint: Endpoint, to?: number): Promise<void> {
-  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+  await untilStored(contended, async () => {
     const stored = await store.state(endpoint);
     if (stored === null) throw new FreshetError("not_found", `there is no webhook ${endpoint.id}`);
     const { trouble: _, ...state } = stored.value;
     const moved = { ...state, after: to ?? state.after };
-    if ((await store.putState(endpoint, moved, stored.revision)) !== undefined) return;
-  }
-  throw new FreshetError("log_unavailable", "the webhook is being changed by others");
+    return store.putState(endpoint, moved, stored.revision);
+  });
 }
 
 async function test(parts: EndpointAdminParts, endpoint: Endpoint): Promise<EndpointTest> {
@@ -197,7 +196,7 @@ function shownEndpoint(
   state: EndpointState | undefined,
   nowMs: number,
 ): ShownEndpoint {
-  const { id, tenant, url, types, note, status, reason, createdAtMs, secrets } = endpoint;
+  const { id, tenant, url, types, note, status, reason, createdAtMs } = endpoint;
   const { after: seq = 0, delivered = 0, failed = 0, deliveredAtMs, trouble } = state ?? {};
   return {
     ...{ id, tenant, url, events: types, status, created_at: iso(createdAtMs) },
@@ -216,11 +215,9 @@ function shownEndpoint(
             next_at: iso(trouble.nextAtMs),
           },
         }),
-    secrets: secrets
-      .filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs)
-      .map(({ createdAtMs: atMs, endsAtMs }) => ({
-        created_at: iso(atMs),
-        ...(endsAtMs === undefined ? {} : { ends_at: iso(endsAtMs) }),
-      })),
+    secrets: secretsAt(endpoint, nowMs).map(({ createdAtMs: atMs, endsAtMs }) => ({
+      created_at: iso(atMs),
+      ...(endsAtMs === undefined ? {} : { ends_at: iso(endsAtMs) }),
+    })),
   };
 }

@@ -18,6 +18,7 @@ import {
   type RestingTenant,
   type TenantLife,
 } from "../contract/tenant-life.ts";
+import { untilStored } from "./compare-and-set.ts";
 import type { LifeStore } from "./life-port.ts";
 
 export class TenantLives {
@@ -103,14 +104,11 @@ export async function changeLife(
   tenant: TenantId,
   next: (life: TenantLife) => TenantLife | undefined,
 ): Promise<{ readonly life: TenantLife; readonly revision: number }> {
-  for (let attempt = 1; attempt <= changeAttemptsMax; attempt += 1) {
+  return untilStored("what the tenant is at changes all the time", async () => {
     const stored = await store.get(tenant);
     const life = next(stored.life);
     if (life === undefined) return stored;
     if (isErased(stored.life) && !isErased(life)) throw new FreshetError("tenant_erased");
-    if (await store.put(tenant, life, stored.revision)) return await store.get(tenant);
-  }
-  throw new FreshetError("log_unavailable", "what the tenant is at changes all the time");
+    return (await store.put(tenant, life, stored.revision)) ? store.get(tenant) : undefined;
+  });
 }
-
-const changeAttemptsMax = 8;

@@ -1,22 +1,23 @@
 /** Changes what a tenant asks for beyond redaction. */
 
-import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import type { TenantPrivacy } from "../contract/tenant-privacy.ts";
+import { untilStored } from "./compare-and-set.ts";
 import type { PrivacyStore } from "./privacy-port.ts";
 
-const attemptsMax = 8;
-
-/** @throws FreshetError log_unavailable, and what `next` throws */
+/**
+ * `next` says to what, from what is asked for now; undefined leaves it.
+ * @throws FreshetError log_unavailable, and what `next` throws
+ */
 export async function changePrivacy(
   store: Pick<PrivacyStore, "get" | "put">,
   tenant: TenantId,
-  next: (privacy: TenantPrivacy) => TenantPrivacy,
+  next: (privacy: TenantPrivacy) => TenantPrivacy | undefined,
 ): Promise<TenantPrivacy> {
-  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+  return untilStored("what the tenant asks for changes all the time", async () => {
     const { privacy, revision } = await store.get(tenant);
     const wanted = next(privacy);
-    if (await store.put(tenant, wanted, revision)) return wanted;
-  }
-  throw new FreshetError("log_unavailable", "what the tenant asks for changes all the time");
+    if (wanted === undefined) return privacy;
+    return (await store.put(tenant, wanted, revision)) ? wanted : undefined;
+  });
 }

@@ -107,6 +107,14 @@ const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
 const webhookStream = "KV_freshet_webhooks";
 const auditStream = "AUDIT";
 const feedbackStream = "FEEDBACK";
+/** All that Freshet keeps on NATS; test/cli compares it with what a backup knows. */
+export const ownStreams: readonly string[] = [
+  ...logStreams,
+  ...sourceStreams,
+  webhookStream,
+  auditStream,
+  feedbackStream,
+];
 
 /** What Freshet does to a stream: makes, reads, changes and purges it. It never deletes one. */
 const streamApi = (stream: string): readonly string[] => [

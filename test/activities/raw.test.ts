@@ -79,6 +79,17 @@ describe("raw text that a tenant wants gone at once", () => {
   });
 });
 
+it("the hourly retention takes nothing earlier than the replay window: it overwrites and holds nothing (XR2, XR3)", async () => {
+  const { ports, clock, publish, decide, left } = await setUp({ rawMs: 0 });
+  const first = await publish();
+  const second = await publish();
+  await decide(second);
+  await clock.advance(5 * idsMs);
+  await purgeOld(ports, { after: null }, 10 * idsMs);
+  expect(await left()).toEqual([first, second]);
+  expect(await purgeRaw(ports)).toBe(2);
+});
+
 it("raw text may also stay longer than the replay window, or for ever (RT7)", async () => {
   const windowMs = 10 * idsMs;
   for (const [rawMs, kept] of [

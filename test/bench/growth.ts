@@ -13,9 +13,10 @@ import type { UpsertRecord } from "../../src/contract/record.ts";
 import type { BenchContext } from "./context.ts";
 import { createFeed } from "./engine.ts";
 import { nodesRows } from "./growth-nodes.ts";
-import { roundsMin } from "./interleave.ts";
+import { interleave, roundsMin } from "./interleave.ts";
 import { type Asker, openAskers } from "./query-ask.ts";
 import { mixedRecords } from "./query-corpus.ts";
+import { sizeName } from "./query-options.ts";
 import { distinctQuestions } from "./query-questions.ts";
 import { keepingNothing, makeSample, mergeAll, untilReady } from "./query-site.ts";
 import { fillChunks } from "./recovery-records.ts";
@@ -132,9 +133,6 @@ async function fillCold(
 
 const seconds = (begunMs: number): string => ((performance.now() - begunMs) / 1_000).toFixed(0);
 
-const sizeName = (chunks: number): string =>
-  chunks % 1_000 === 0 ? `${chunks / 1_000}k` : String(chunks);
-
 interface Measuring {
   readonly context: BenchContext;
   readonly site: RecoverySite;
@@ -149,14 +147,11 @@ async function costRows(measuring: Measuring): Promise<readonly Row[]> {
   const askers = await openAskers(site);
   const costs = new Map<Tenant, Cost[]>(tenants.map((tenant) => [tenant, []]));
   try {
-    for (let round = -1; round < roundsMin; round += 1) {
-      for (const at of tenants.keys()) {
-        const tenant = tenants[(at + round + tenants.length) % tenants.length] as Tenant;
-        const cost = await costOf(measuring, tenant, askers.nats);
-        if (round >= 0) costs.get(tenant)?.push(cost);
-      }
-      context.say(`costs, round ${round}`);
-    }
+    const side = (tenant: Tenant) => async (): Promise<void> => {
+      costs.get(tenant)?.push(await costOf(measuring, tenant, askers.nats));
+    };
+    context.say("costs");
+    await interleave(Object.fromEntries(tenants.map((one) => [one.tenant, side(one)])));
   } finally {
     await askers.close();
   }
@@ -164,7 +159,8 @@ async function costRows(measuring: Measuring): Promise<readonly Row[]> {
   return tenants.flatMap((tenant) =>
     (["documentCpuMs", "questionCpuMs", "questionMs"] as const).map((what) => {
       const of = (one: Tenant | undefined): number[] =>
-        (one === undefined ? [] : (costs.get(one) ?? [])).map((cost) => cost[what]);
+        // Without the round that `interleave` does not count.
+        (one === undefined ? [] : (costs.get(one) ?? [])).slice(1).map((cost) => cost[what]);
       const values = of(tenant);
       // What the others are measured against has no target.
       const prefix = tenant === smallest ? "smallest." : "";

@@ -11,9 +11,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { connect } from "nats";
-import { describeLeaks, judge, type Verdict } from "../leaks/judge.ts";
+import { describeLeaks, judge, placesSeen, type Verdict } from "../leaks/judge.ts";
 import { plantKinds } from "../leaks/kinds.ts";
-import { startRecordingModels } from "../leaks/models.ts";
+import { leakSettings, startRecordingModels } from "../leaks/models.ts";
 import { type Heard, tellLeakStory } from "../leaks/story.ts";
 import { startOtlpReceiver } from "../support/otlp-receiver.ts";
 import type { BenchContext } from "./context.ts";
@@ -27,8 +27,6 @@ const tenant = "leaks";
 /** Longer than a merge waits for its second look. */
 const confirmedMs = 5_000;
 const outputBytesMax = 64 * 1024 * 1024;
-/** What is no secret has to be seen in each of them, or nothing was looked at. */
-const places = ["DOCS", "CHUNKS", "weaviate", "prompts", "replies"];
 
 export async function benchLeaks(context: BenchContext): Promise<BenchResult> {
   const documents = context.files ?? documentsDefault;
@@ -37,15 +35,8 @@ export async function benchLeaks(context: BenchContext): Promise<BenchResult> {
   const outside = mkdtempSync(join(tmpdir(), "freshet-spool-"));
   const settings = {
     TMPDIR: context.scratch,
-    FRESHET_LOG_LEVEL: "debug",
-    FRESHET_AUDIT: "stream",
-    FRESHET_DOCUMENT_IDS: "refuse",
-    FRESHET_DECLINE_IRRELEVANT: "off",
+    ...leakSettings(models, collector.url),
     FRESHET_MERGE_CONFIRM_MS: "500",
-    FRESHET_LLM_URL: models.llmUrl,
-    FRESHET_LLM_MODEL: "recording",
-    FRESHET_RERANK_URL: models.rerankUrl,
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
   };
   try {
     const engine = await startBenchEngine({ ...context, env: { ...context.env, ...settings } });
@@ -122,7 +113,7 @@ function resultOf(
     },
     rows: [
       row("leaks.found", "values", leaks.length),
-      row("leaks.blind", "places", places.filter((place) => !seen.has(place)).length),
+      row("leaks.blind", "places", placesSeen.filter((place) => !seen.has(place)).length),
     ],
   };
 }

@@ -37,6 +37,10 @@ export function addQueryOptions(command: Command): Command {
     .option("--profile <file>", "query: CPU profile of the engine's main thread (.cpuprofile)");
 }
 
+/** As `--chunks` takes it. */
+export const sizeName = (chunks: number): string =>
+  chunks % 1_000 === 0 ? `${chunks / 1_000}k` : String(chunks);
+
 function sizes(text: string): readonly number[] {
   const found = text.split(",").map((part) => {
     const [, digits, thousands] = /^(\d{1,6})(k?)$/.exec(part.trim()) ?? [];

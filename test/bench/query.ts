@@ -10,6 +10,7 @@ import { ingestThreads, queryThreads } from "./models.ts";
 import { openAskers } from "./query-ask.ts";
 import { type Asked, closedLoop } from "./query-load.ts";
 import { startMockModel } from "./query-model.ts";
+import { sizeName } from "./query-options.ts";
 import { profileText, profileWhile, writeProfile } from "./query-profile.ts";
 import { distinctQuestions } from "./query-questions.ts";
 import { openRawLane, openWeaviateAlone } from "./query-reference.ts";
@@ -180,9 +181,6 @@ async function profile(run: Run, tenant: QueryTenant, port: number): Promise<voi
   context.say(`profile: ${tenant.state}, 16 in flight, ${asked?.ms.length ?? 0} questions`);
   for (const line of profileText(taken)) context.say(line);
 }
-
-const sizeName = (chunks: number): string =>
-  chunks % 1_000 === 0 ? `${chunks / 1_000}k` : String(chunks);
 
 function settingsOf({ query }: BenchContext, site: QuerySite): BenchResult["settings"] {
   return {

@@ -16,6 +16,7 @@ import { playedModel } from "../answer/chain-kit.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 import { startPrivateNats } from "../support/private-nats.ts";
 import type { BenchContext } from "./context.ts";
+import { interleave } from "./interleave.ts";
 import { type BenchResult, measured, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
 import { type Asking, openClients } from "./surfaces-clients.ts";
@@ -142,27 +143,29 @@ async function takeTurns(
   sides: Readonly<Record<string, Side>>,
   say: BenchContext["say"],
 ): Promise<Times> {
-  const names = Object.keys(sides);
-  const times = new Map<string, Round[]>(names.map((name) => [name, []]));
+  const times = new Map<string, Round[]>();
   let asked = 0;
-  for (let round = -1; round < rounds; round += 1) {
-    for (const at of names.keys()) {
-      const name = names[(at + round + 1) % names.length] as string;
-      const ms: number[] = [];
-      const before = process.cpuUsage();
-      for (let index = 0; index < questionsARound; index += 1) {
-        asked += 1;
-        // Never the same twice: answers are kept for equal questions.
-        const query = `What stood at mark ${asked} of the ${places[index % places.length]}?`;
-        ms.push(await (sides[name] as Side)(query));
-      }
-      const { user, system } = process.cpuUsage(before);
-      const cpuMs = (user + system) / 1_000 / questionsARound;
-      if (round >= 0) times.get(name)?.push({ ms, cpuMs });
+  const turn = async (name: string, side: Side): Promise<void> => {
+    const ms: number[] = [];
+    const before = process.cpuUsage();
+    for (let index = 0; index < questionsARound; index += 1) {
+      asked += 1;
+      // Never the same twice: answers are kept for equal questions.
+      const query = `What stood at mark ${asked} of the ${places[index % places.length]}?`;
+      ms.push(await side(query));
     }
-    say(`round ${round + 1} of ${rounds}`);
-  }
-  return times;
+    const { user, system } = process.cpuUsage(before);
+    const cpuMs = (user + system) / 1_000 / questionsARound;
+    times.set(name, [...(times.get(name) ?? []), { ms, cpuMs }]);
+  };
+  say(`${rounds} rounds`);
+  const turns = Object.entries(sides).map(([name, side]) => [name, () => turn(name, side)]);
+  await interleave(
+    Object.fromEntries(turns) as Readonly<Record<string, () => Promise<void>>>,
+    rounds,
+  );
+  // Without the round that `interleave` does not count.
+  return new Map([...times].map(([name, made]) => [name, made.slice(1)]));
 }
 
 const names = ["http", "nats", "chat", "responses", "mcp", "dify"] as const;

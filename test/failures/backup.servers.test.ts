@@ -200,9 +200,7 @@ it("after everything was destroyed a restore that kill -9 cut off is begun again
   await site.close();
   fresh = await startServers({
     dataDir: join(folder, "fresh"),
-    env: Object.fromEntries(
-      Object.entries(plainEnvironment(process.env)).filter(([name]) => !/PORT$/.test(name)),
-    ),
+    env: plainEnvironment(process.env),
     progress: silentProgress,
     want: { llm: false },
   });

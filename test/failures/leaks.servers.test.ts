@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { confirmedTo } from "../../src/contract/manifest.ts";
-import { describeLeaks, judge } from "../leaks/judge.ts";
-import { type RecordingModels, startRecordingModels } from "../leaks/models.ts";
+import { describeLeaks, judge, placesSeen } from "../leaks/judge.ts";
+import { leakSettings, type RecordingModels, startRecordingModels } from "../leaks/models.ts";
 import { filesBelow } from "../leaks/scan.ts";
 import { tellLeakStory } from "../leaks/story.ts";
 import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
@@ -36,15 +36,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "freshet-leaks-"));
   site = await openSite({
     TMPDIR: folder,
-    FRESHET_LOG_LEVEL: "debug",
-    FRESHET_AUDIT: "stream",
-    FRESHET_DOCUMENT_IDS: "refuse",
-    // Questions that nothing is about reach the model, too.
-    FRESHET_DECLINE_IRRELEVANT: "off",
-    FRESHET_LLM_URL: models.llmUrl,
-    FRESHET_LLM_MODEL: "recording",
-    FRESHET_RERANK_URL: models.rerankUrl,
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    ...leakSettings(models, collector.url),
   });
 });
 
@@ -98,8 +90,7 @@ it("no value that was to be redacted is found anywhere but in DOCS (I10)", async
     roots: [site.nats.directory, folder, ...serverFolders(tenant)],
   });
   // It looked everywhere: what is no secret is in each of them.
-  for (const place of ["DOCS", "CHUNKS", "weaviate", "prompts", "replies"])
-    expect(verdict.seen, place).toContain(place);
+  for (const place of placesSeen) expect(verdict.seen, place).toContain(place);
   expect(verdict.rawFiles).not.toEqual([]);
   expect(collector.bodies.length).toBeGreaterThan(0);
   expect(describeLeaks(verdict.leaks)).toBe("");

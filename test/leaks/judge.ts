@@ -21,6 +21,9 @@ export interface Verdict {
   readonly files: number;
 }
 
+/** What is no secret has to be seen in each of them, or nothing was looked at. */
+export const placesSeen = ["DOCS", "CHUNKS", "weaviate", "prompts", "replies"];
+
 const rawPlace = /\/streams\/DOCS\//;
 
 export interface Looked extends Heard {

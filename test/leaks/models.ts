@@ -10,6 +10,19 @@ export interface RecordingModels extends AsyncDisposable {
   readonly received: readonly string[];
 }
 
+/** An engine that sends to them and to the collector, and says more than it would by itself. */
+export const leakSettings = (models: RecordingModels, collectorUrl: string) => ({
+  FRESHET_LOG_LEVEL: "debug",
+  FRESHET_AUDIT: "stream",
+  FRESHET_DOCUMENT_IDS: "refuse",
+  // Questions that nothing is about reach the model, too.
+  FRESHET_DECLINE_IRRELEVANT: "off",
+  FRESHET_LLM_URL: models.llmUrl,
+  FRESHET_LLM_MODEL: "recording",
+  FRESHET_RERANK_URL: models.rerankUrl,
+  OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl,
+});
+
 const written = { content: "The lamp is lit [1].", role: "assistant" };
 const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
 

@@ -1,8 +1,8 @@
 /** What a long command says on standard error: now and then, and in one line each. */
 
 import type { TenantId } from "../../contract/ids.ts";
-import { MiB } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
+import { mebibytes } from "../print.ts";
 
 export interface Progress {
   say(text: string): void;
@@ -12,8 +12,6 @@ export interface Progress {
   add(bytes: number): void;
   objects(tenant: TenantId, count: number): void;
 }
-
-export const mebibytes = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`;
 
 export function progressOn(note: (text: string) => void, nowMs: () => number): Progress {
   let saidAtMs = nowMs();

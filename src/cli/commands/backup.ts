@@ -3,19 +3,19 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Backup } from "../../contract/backup.ts";
+import { MiB } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
-import { createBackup, type Made } from "../backup/create.ts";
+import type { Made } from "../backup/create.ts";
 import { FolderStore } from "../backup/folder-store.ts";
 import { backupIds, checkStore, chosenId, markStore, readIndex } from "../backup/index-file.ts";
-import { mebibytes, progressOn } from "../backup/progress.ts";
-import { restoreBackup } from "../backup/restore.ts";
+import { progressOn } from "../backup/progress.ts";
 import { type BackupStore, Parts } from "../backup/store.ts";
-import { type Report, verifyBackup } from "../backup/verify.ts";
+import type { Report } from "../backup/verify.ts";
 import { CliError, usageError } from "../exit.ts";
 import { wholeNumber, withJson, withNats } from "../options.ts";
-import { printable, table } from "../print.ts";
+import { mebibytes, printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface BackupOptions {
@@ -101,7 +101,10 @@ async function create(
 ): Promise<void> {
   const store = await storeAt(place, terminal.env);
   const isNew = (await checkStore(store)) === "empty";
-  const { openBackedUpLog, openObjects, openStreams } = await import("../../compose/backup.ts");
+  const [{ openBackedUpLog, openObjects, openStreams }, { createBackup }] = await Promise.all([
+    import("../../compose/backup.ts"),
+    import("../backup/create.ts"),
+  ]);
   const site = siteOf(options, terminal);
   const log = await openBackedUpLog(site);
   try {
@@ -179,7 +182,10 @@ async function restore(
 ): Promise<void> {
   const store = await storeAt(place, terminal.env);
   const backup = await readIndex(store, await chosenId(store, id));
-  const { openObjects, openStreams } = await import("../../compose/backup.ts");
+  const [{ openObjects, openStreams }, { restoreBackup }] = await Promise.all([
+    import("../../compose/backup.ts"),
+    import("../backup/restore.ts"),
+  ]);
   const site = siteOf(options, terminal);
   const copies = await openStreams(site);
   try {
@@ -209,6 +215,7 @@ async function verify(
 ): Promise<void> {
   const store = await storeAt(place, terminal.env);
   const backup = await readIndex(store, await chosenId(store, id));
+  const { verifyBackup } = await import("../backup/verify.ts");
   const parts = new Parts(store);
   const progress = progressOn(terminal.note, nowMs);
   const report = await verifyBackup(backup, { parts, progress, signal: terminal.signal });
@@ -247,7 +254,7 @@ async function list(place: string, { json }: BackupOptions, terminal: Terminal):
   }
   const rows = backups.map(({ id, created_at, seq, tenants, bytes, objects }) => ({
     ...{ id, at: created_at, seq: String(seq), tenants: String(tenants.length) },
-    ...{ MiB: (bytes / 2 ** 20).toFixed(1), objects: String(objects) },
+    ...{ MiB: (bytes / MiB).toFixed(1), objects: String(objects) },
   }));
   const lines = rows.length === 0 ? ["no backups were completed"] : table(rows);
   terminal.out(`${lines.map(printable).join("\n")}\n`);

@@ -8,7 +8,8 @@ import { measuredCosts } from "../plan/measured-costs.ts";
 import { printable } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 
-interface PlanOptions extends Omit<Load, "coresPerEngine"> {
+interface PlanOptions extends Omit<Load, "coresPerEngine" | "replicas"> {
+  readonly replicas: "1" | "3" | "5";
   readonly cores: number;
   readonly chunksPerS: number;
   readonly questionMs: number;
@@ -35,10 +36,7 @@ export function addPlan(program: Command, terminal: Terminal): void {
     .option("--resident <share>", "of the chunks, to be answered from memory alone", share, 0)
     .option("--cores <n>", "of a machine that runs one engine", wholeNumber(1, 1_024), 4)
     .addOption(
-      new Option("--replicas <n>", "copies of each stream")
-        .choices(["1", "3", "5"])
-        .default(1)
-        .argParser(replicas),
+      new Option("--replicas <n>", "copies of each stream").choices(["1", "3", "5"]).default("1"),
     )
     .option("--chunks-per-s <n>", "that one core embeds", amount, measuredCosts.embedChunksPerCoreS)
     .option(
@@ -62,7 +60,8 @@ export function addPlan(program: Command, terminal: Terminal): void {
 }
 
 function plan(options: PlanOptions, { out }: Terminal): void {
-  const load: Load = { ...options, coresPerEngine: options.cores };
+  const { cores: coresPerEngine, replicas } = options;
+  const load: Load = { ...options, replicas: Number(replicas), coresPerEngine };
   const costs: Costs = {
     ...measuredCosts,
     embedChunksPerCoreS: options.chunksPerS,
@@ -71,15 +70,17 @@ function plan(options: PlanOptions, { out }: Terminal): void {
   };
   const capacity = capacityFor(load, costs);
   if (options.json === true) out(`${printable(JSON.stringify({ ...capacity, costs }))}\n`);
-  else out(`${linesOf(capacity, options).join("\n")}\n`);
+  else out(`${linesOf(capacity, coresPerEngine).join("\n")}\n`);
 }
 
-function linesOf(capacity: Capacity, { cores, replicas: copies }: PlanOptions): readonly string[] {
+function linesOf(capacity: Capacity, cores: number): readonly string[] {
   const { engines, natsServers, reasons } = capacity;
   const gib = (bytes: number): string => `${(bytes / GiB).toFixed(1)} GiB`;
   return [
     `engines   ${engines} with ${cores} cores and ${gib(capacity.memoryBytesPerEngine)} each`,
-    `NATS      ${natsServers === 1 ? "1 server" : `${natsServers} servers`}, ${gib(capacity.natsDiskBytes)} of disk${copies === 1 ? "" : " each"}`,
+    natsServers === 1
+      ? `NATS      1 server, ${gib(capacity.natsDiskBytes)} of disk`
+      : `NATS      ${natsServers} servers, ${gib(capacity.natsDiskBytes)} of disk each`,
     `Weaviate  ${gib(capacity.weaviateMemoryBytes)} of memory, ${gib(capacity.weaviateDiskBytes)} of disk`,
     "",
     ...reasons,
@@ -96,9 +97,4 @@ function share(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError("a share from 0 to 1");
-}
-
-function replicas(text: string): number {
-  if (["1", "3", "5"].includes(text)) return Number(text);
-  throw new InvalidArgumentError("Allowed choices are 1, 3, 5.");
 }

@@ -4,7 +4,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { isErased } from "../../contract/tenant-life.ts";
-import { currentKey, type TenantPrivacy, type WrappedKey } from "../../contract/tenant-privacy.ts";
+import {
+  currentKey,
+  rawMsMin,
+  type TenantPrivacy,
+  type WrappedKey,
+} from "../../contract/tenant-privacy.ts";
 import {
   installationKeys,
   newTenantKey,
@@ -162,12 +167,13 @@ export async function rewrapKeys({ log, keys }: Site): Promise<number> {
   const by = wrapping(keys);
   let rewrapped = 0;
   for await (const { tenant } of log.privacy.all()) {
+    let old = 0;
     await changePrivacy(log.privacy, tenant, (now) => {
-      const old = (now.keys ?? []).filter((key) => key.by !== by.id);
-      if (old.length === 0) return now;
-      rewrapped += old.length;
+      old = (now.keys ?? []).filter((key) => key.by !== by.id).length;
+      if (old === 0) return undefined;
       return { ...now, keys: now.keys?.map((key) => wrappedAnew(key, { by, keys, tenant })) };
     });
+    rewrapped += old;
   }
   return rewrapped;
 }
@@ -224,7 +230,6 @@ function tell(
 export function keptFor({ rawMs }: TenantPrivacy): string {
   if (rawMs === undefined) return "for the replay window";
   if (rawMs === null) return "for ever";
-  const minutes = Math.ceil((2 * limits.duplicateWindowMs) / 60_000);
-  const least = `for ${minutes} minutes after it is processed, the least there is`;
-  return rawMs <= 2 * limits.duplicateWindowMs ? least : `for ${rawMs / 60_000} minutes`;
+  if (rawMs > rawMsMin) return `for ${rawMs / 60_000} minutes`;
+  return `for ${Math.ceil(rawMsMin / 60_000)} minutes after it is processed, the least there is`;
 }

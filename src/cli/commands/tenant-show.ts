@@ -5,7 +5,7 @@ import type { QuotaName, TenantUsage } from "../../contract/quota.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectEngine } from "../http-client.ts";
 import { tenantValue, withEngine } from "../options.ts";
-import { printable, table } from "../print.ts";
+import { mebibytes, printable, table } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 import { keptFor } from "./tenant-privacy.ts";
 
@@ -73,5 +73,3 @@ function quotaLines({ quota, left }: TenantUsage): readonly string[] {
 }
 
 const isQuota = (name: string): name is QuotaName => name !== "burst_seconds";
-
-const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;

@@ -10,9 +10,13 @@ import type { Asked } from "./servers.ts";
 const what = "keys of tenants";
 
 /** Nothing where no tenant has any, or NATS does not answer, which is a finding of its own. */
-export async function checkTenantKeys({ config, addresses }: Asked): Promise<readonly Finding[]> {
+export async function checkTenantKeys({
+  config,
+  addresses,
+  timeoutMs,
+}: Asked): Promise<readonly Finding[]> {
   const secrets = config.payloadKey?.();
-  const log = await connectTenants(addresses).catch(() => undefined);
+  const log = await connectTenants(addresses, timeoutMs).catch(() => undefined);
   if (log === undefined) return [];
   try {
     return await judgeTenantKeys(log, secrets);

@@ -3,7 +3,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Endpoints, isEndpointId, wantedEndpointSchema } from "../../contract/endpoint.ts";
 import { FreshetError } from "../../contract/errors.ts";
-import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Gate } from "../gate.ts";
 import { parsed } from "../parsed.ts";
@@ -30,14 +29,7 @@ export function addEndpointRoutes(app: FastifyInstance, options: EndpointRouteOp
   const { gate, audit } = options;
   const onRequest = gate.admits("admin");
   const bodyLimit = limits.questionBytesMax;
-  const tenantOf = (request: FastifyRequest): TenantId => {
-    const { tenant, groups } = gate.identityOf(request);
-    // Events name documents that a credential with groups may not know of.
-    if (groups !== undefined) {
-      throw new FreshetError("forbidden", "webhooks are for keys without groups");
-    }
-    return tenant;
-  };
+  const tenantOf = (request: FastifyRequest) => gate.wholeTenantOf(request, "webhooks");
   const available = (): Endpoints => {
     if (options.endpoints === undefined) throw new FreshetError("not_found");
     return options.endpoints;

@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FreshetError } from "../../contract/errors.ts";
-import { type TenantId, type Version, version } from "../../contract/ids.ts";
+import { type Version, version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeAction, Operations } from "../../contract/operations.ts";
 import type { Gate } from "../gate.ts";
@@ -34,14 +34,8 @@ export function addOperationRoutes(app: FastifyInstance, options: OperationRoute
   const { gate, audit } = options;
   const onRequest = gate.admits("admin");
   const bodyLimit = limits.questionBytesMax;
-  const tenantOf = (request: FastifyRequest): TenantId => {
-    const { tenant, groups } = gate.identityOf(request);
-    // Both count or name documents that a credential with groups may not know of.
-    if (groups !== undefined) {
-      throw new FreshetError("forbidden", "merges and dead letters are for keys without groups");
-    }
-    return tenant;
-  };
+  const tenantOf = (request: FastifyRequest) =>
+    gate.wholeTenantOf(request, "merges and dead letters");
   const available = (): Operations => {
     if (options.operations === undefined) throw new FreshetError("not_found");
     return options.operations;

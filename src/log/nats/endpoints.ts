@@ -17,6 +17,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { EndpointStore, Stored } from "../endpoint-port.ts";
+import { decodeJson, encodeJson } from "../wire/json.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 
 const bucket = "freshet_webhooks";
@@ -44,18 +45,19 @@ export class NatsEndpoints implements EndpointStore {
   }
 
   async add(endpoint: Endpoint, state: EndpointState): Promise<void> {
-    const ofTenant = await this.#keys(keyOf("endpoint", { tenant: endpoint.tenant, id: "*" }));
-    if (ofTenant.length >= limits.endpointsPerTenantMax) {
+    const keys = await this.#present("endpoint.>");
+    const ofTenant = keyOf("endpoint", { tenant: endpoint.tenant, id: "" });
+    if (keys.filter((key) => key.startsWith(ofTenant)).length >= limits.endpointsPerTenantMax) {
       throw new FreshetError("overloaded", "the tenant has as many webhooks as it may have");
     }
-    if ((await this.#keys("endpoint.>")).length >= limits.endpointsMax) {
+    if (keys.length >= limits.endpointsMax) {
       throw new FreshetError("overloaded", "there are as many webhooks as there may be");
     }
     // The definition comes last: what has one has all.
     await this.#call(async (kv) => {
-      await kv.create(keyOf("state", endpoint), encode(state));
-      await kv.create(keyOf("failures", endpoint), encode([]));
-      await kv.create(keyOf("endpoint", endpoint), encode(endpoint));
+      await kv.create(keyOf("state", endpoint), encodeJson(state));
+      await kv.create(keyOf("failures", endpoint), encodeJson([]));
+      await kv.create(keyOf("endpoint", endpoint), encodeJson(endpoint));
     });
   }
 
@@ -114,8 +116,8 @@ export class NatsEndpoints implements EndpointStore {
     return (await this.#keysOf(tenant)).length;
   }
 
-  async #keysOf(tenant: TenantId): Promise<readonly string[]> {
-    return this.#keys(`*.${tenant}.*`);
+  #keysOf(tenant: TenantId): Promise<readonly string[]> {
+    return this.#present(`*.${tenant}.*`);
   }
 
   async #endpoints(filter: string): Promise<readonly Endpoint[]> {
@@ -127,36 +129,42 @@ export class NatsEndpoints implements EndpointStore {
     return found.sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
-  /** From the leader: `keys()` of the bucket reads by a consumer, perhaps on an old copy. */
+  /**
+   * Also those that were removed: their newest entry says so. From the leader: `keys()` of the
+   * bucket reads by a consumer, perhaps on an old copy.
+   */
   #keys(filter: string): Promise<readonly string[]> {
-    return this.#call(async (kv) => {
+    return this.#call(async () => {
       const jsm = await this.#js.jetstreamManager();
       const subjects_filter = `${subjectPrefix}${filter}`;
       const { state } = await jsm.streams.info(bucketStream, { subjects_filter });
-      const keys: string[] = [];
-      for (const subject of Object.keys(state.subjects ?? {})) {
-        const key = subject.slice(subjectPrefix.length);
-        // The newest entry of a key that was removed says so.
-        if ((await kv.get(key))?.operation === "PUT") keys.push(key);
-      }
-      return keys;
+      return Object.keys(state.subjects ?? {}).map((key) => key.slice(subjectPrefix.length));
     });
+  }
+
+  async #present(filter: string): Promise<readonly string[]> {
+    const keys: string[] = [];
+    for (const key of await this.#keys(filter)) {
+      const entry = await this.#call((kv) => kv.get(key));
+      if (entry?.operation === "PUT") keys.push(key);
+    }
+    return keys;
   }
 
   #read<Value>(key: string, schema: z.ZodType<Value>): Promise<Stored<Value> | null> {
     return this.#call(async (kv) => {
       const entry = await kv.get(key);
       if (entry === null || entry.operation !== "PUT") return null;
-      const value = decode(schema, entry.value);
+      const value = decodeJson(schema, entry.value);
       return value === undefined ? null : { value, revision: entry.revision };
     });
   }
 
   /** Undefined when the entry is at another revision. */
-  async #update(key: string, value: unknown, revision: number): Promise<number | undefined> {
+  async #update(key: string, value: object, revision: number): Promise<number | undefined> {
     return this.#call(async (kv) => {
       try {
-        return await kv.update(key, encode(value), revision);
+        return await kv.update(key, encodeJson(value), revision);
       } catch (thrown) {
         if (apiCode(thrown) === jetStream.wrongLastSequence) return undefined;
         throw thrown;
@@ -192,14 +200,3 @@ export class NatsEndpoints implements EndpointStore {
 type Kind = "endpoint" | "state" | "failures";
 const keyOf = (kind: Kind, { tenant, id }: { readonly tenant: string; readonly id: string }) =>
   `${kind}.${tenant}.${id}`;
-
-const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-
-function decode<Value>(schema: z.ZodType<Value>, bytes: Uint8Array): Value | undefined {
-  try {
-    const result = schema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-    return result.success ? result.data : undefined;
-  } catch {
-    return undefined;
-  }
-}
