@@ -20,7 +20,8 @@ export function describeLives(opened: Opened): void {
         for await (const found of other.lives.watch(ended.signal)) {
           if (found.tenant !== tenant) continue;
           heard.push(found.life.state);
-          if (heard.length === 2) return;
+          // A watch that begins late hears the newest alone, so their number says nothing.
+          if (found.life.state === "asleep") return;
         }
       })();
       expect(await log.lives.put(tenant, { state: "suspended", atMs: 5 }, 0)).toBe(true);
@@ -36,7 +37,7 @@ export function describeLives(opened: Opened): void {
       expect((await log.lives.get(tenant)).life).toEqual(asleep);
       await watching;
       ended.abort();
-      expect(heard.at(-1)).toBe("asleep");
+      expect([["asleep"], ["suspended", "asleep"]]).toContainEqual(heard);
       const all: string[] = [];
       for await (const found of log.lives.all())
         if (found.tenant === tenant) all.push(found.life.state);

@@ -113,10 +113,14 @@ function domainEnd(text: string, start: number, effort: Effort): number {
   return isPackage(text.slice(start, best)) ? start : withoutFileEnd(text, start, best);
 }
 
-/** `example.com.pdf` ends before the file's end. */
+/**
+ * `example.com.pdf` ends before the file's end. Looks for the dot in the domain alone: a search of
+ * the text goes back to its start from every sign that has no domain.
+ */
 function withoutFileEnd(text: string, start: number, end: number): number {
-  const dot = text.lastIndexOf(".", end - 1);
-  return dot > start && documentEnds.has(text.slice(dot + 1, end).toLowerCase()) ? dot : end;
+  const domain = text.slice(start, end);
+  const dot = domain.lastIndexOf(".");
+  return dot > 0 && documentEnds.has(domain.slice(dot + 1).toLowerCase()) ? start + dot : end;
 }
 
 function isPackage(domain: string): boolean {
