@@ -12,28 +12,37 @@ import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
+import { type NativeGate, ungated } from "../runtime/native-gate.ts";
 import { sessionOptions } from "./onnx-provider.ts";
 import type { ClassifierFiles, TokenClassifier } from "./port.ts";
 
 const configSchema = z.object({ id2label: z.record(z.string().regex(/^\d+$/), z.string()) });
 
-/** @throws FreshetError embedding_unavailable */
-export async function openTokenClassifier({
-  modelDir,
-  graphFile,
-}: ClassifierFiles): Promise<TokenClassifier> {
+/**
+ * @param gate of a thread that its owner may terminate
+ * @throws FreshetError embedding_unavailable
+ */
+export async function openTokenClassifier(
+  { modelDir, graphFile }: ClassifierFiles,
+  gate: Pick<NativeGate, "run"> = ungated,
+): Promise<TokenClassifier> {
   try {
     const config: unknown = JSON.parse(await readFile(join(modelDir, "config.json"), "utf8"));
     const { id2label } = configSchema.parse(config);
     const labels = Object.entries(id2label)
       .sort(([left], [right]) => Number(left) - Number(right))
       .map(([, label]) => label);
-    const session = await InferenceSession.create(graphFile, sessionOptions("cpu", 1));
+    const session = await gate.run(() =>
+      InferenceSession.create(graphFile, sessionOptions("cpu", 1)),
+    );
     const [output] = session.outputMetadata;
     const width = output?.isTensor === true ? output.shape.at(-1) : undefined;
     if (session.outputNames.join(",") !== "logits" || width !== labels.length)
       throw new Error("the graph is no token classifier of ours: compile it with ops/model");
-    return { labels, classify: (tokens) => classify(session, tokens, labels.length) };
+    return {
+      labels,
+      classify: (tokens) => gate.run(() => classify(session, tokens, labels.length)),
+    };
   } catch (cause) {
     const message = `the model of names in ${modelDir} cannot be used`;
     throw new FreshetError("embedding_unavailable", message, { cause });

@@ -3,13 +3,14 @@
  */
 
 import { parentPort, workerData } from "node:worker_threads";
-import hnswlib from "hnswlib-node";
+import { NativeGate } from "../runtime/native-gate.ts";
 import { yieldBy } from "../runtime/priority.ts";
 import { copyRows, numbersOf } from "./graph-links.ts";
 import { readLinks } from "./hnsw-file.ts";
 import {
   type BuildReply,
   type BuildRequest,
+  type BuildWork,
   buildBreadth,
   linksPerVector,
 } from "./hnsw-protocol.ts";
@@ -17,24 +18,27 @@ import {
 /** Below embedding (src/embedding/onnx.ts), which lets questions and the log go first. */
 const builderNiceness = 15;
 
-function build(request: BuildRequest): BuildReply {
+async function build(request: BuildRequest, gate: NativeGate): Promise<BuildReply> {
+  const { default: hnswlib } = await gate.run(() => import("hnswlib-node"));
   const { memory, dimensions, places, target, file } = request;
   copyRows(request);
   const size = places.length;
   // hnswlib ends the process on a bad argument: it gets plain arrays of numbers that passed
   // `checkVector`.
-  const index = new hnswlib.HierarchicalNSW("ip", dimensions);
-  index.initIndex(size, linksPerVector, buildBreadth);
+  const index = gate.runSync(() => new hnswlib.HierarchicalNSW("ip", dimensions));
+  gate.runSync(() => index.initIndex(size, linksPerVector, buildBreadth));
   for (let row = 0; row < size; row += 1) {
-    index.addPoint(numbersOf(memory, target, { row, dimensions }), row);
+    const vector = numbersOf(memory, target, { row, dimensions });
+    gate.runSync(() => index.addPoint(vector, row));
   }
-  index.writeIndexSync(file);
+  gate.runSync(() => index.writeIndexSync(file));
   return { ok: true, links: readLinks({ file, size, dimensions }) };
 }
 
-function reply(): BuildReply {
+async function reply(): Promise<BuildReply> {
   try {
-    return build(workerData as BuildRequest);
+    const { request, gate } = workerData as BuildWork;
+    return await build(request, new NativeGate(gate));
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message : String(error) };
   }
@@ -43,7 +47,7 @@ function reply(): BuildReply {
 // No search waits for a graph: a build of a second at full priority delayed documents by half of
 // one.
 yieldBy(builderNiceness);
-const result = reply();
+const result = await reply();
 const lists = result.ok ? [result.links.base, result.links.offsets, result.links.upper] : [];
 parentPort?.postMessage(
   result,

@@ -9,8 +9,9 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { NativeGateKeeper } from "../runtime/native-gate.ts";
 import type { GraphBuilder, GraphInput, GraphJob, GraphLinks } from "./graph.ts";
-import type { BuildReply, BuildRequest } from "./hnsw-protocol.ts";
+import type { BuildReply, BuildRequest, BuildWork } from "./hnsw-protocol.ts";
 
 interface Pending {
   readonly job: GraphJob;
@@ -83,9 +84,12 @@ async function build(
 function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildReply> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const worker = new Worker(workerUrl, { workerData: request });
+    const gate = new NativeGateKeeper();
+    const workerData: BuildWork = { request, gate: gate.memory };
+    const worker = new Worker(workerUrl, { workerData });
     let outcome: BuildReply = { ok: false, message: "the builder thread ended without a reply" };
-    const end = (): void => void worker.terminate();
+    const end = (): void =>
+      void gate.close().then((isClosed) => (isClosed ? worker.terminate() : undefined));
     signal.addEventListener("abort", end, { once: true });
     worker.once("message", (reply: BuildReply) => {
       outcome = reply;
@@ -95,6 +99,7 @@ function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildRep
     });
     worker.once("exit", () => {
       signal.removeEventListener("abort", end);
+      gate.forget();
       resolve(outcome);
     });
     worker.once("messageerror", reject);

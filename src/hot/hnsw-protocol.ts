@@ -10,6 +10,12 @@ export interface BuildRequest extends GraphInput {
   readonly file: string;
 }
 
+export interface BuildWork {
+  readonly request: BuildRequest;
+  /** Of the builder's `NativeGateKeeper`. */
+  readonly gate: SharedArrayBuffer;
+}
+
 export type BuildReply =
   | { readonly ok: true; readonly links: GraphLinks }
   | { readonly ok: false; readonly message: string };

@@ -34,6 +34,11 @@ export const runtimeLimits = {
    */
   mainStallMs: minuteMs,
   /**
+   * So long the end of a thread waits for the native call that the thread is in: one run of a model
+   * or the write of a graph takes a tenth of a second, on a busy machine ten times that.
+   */
+  nativeCallMsMax: 5 * secondMs,
+  /**
    * A time limit that a stopped process must not lose is slept in so many parts: being stopped then
    * costs a tenth of it at most.
    */

@@ -15,9 +15,16 @@ import type { ClassifierFiles } from "../../embedding/port.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { late } from "../../runtime/deadline.ts";
 import { FairShares } from "../../runtime/fair-shares.ts";
+import { NativeGateKeeper } from "../../runtime/native-gate.ts";
 import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
 import type { NamesText, QuestionNamesLane } from "../../text/names.ts";
 import { ReplyThread } from "./reply-thread.ts";
+
+export interface NamesSettings {
+  readonly files: ClassifierFiles;
+  /** Of the owner's `NativeGateKeeper`. */
+  readonly gate: SharedArrayBuffer;
+}
 
 export interface NamesRequest {
   readonly texts: readonly NamesText[];
@@ -99,7 +106,9 @@ export class QuestionNames implements QuestionNamesLane {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread;
     const { workerUrl, files, clock, limits: bounds } = this.#options;
     const heapMiBMax = limits.prepareHeapMiBMax;
-    const thread: Thread = new ReplyThread(workerUrl, { workerData: files, heapMiBMax });
+    const gate = new NativeGateKeeper();
+    const workerData: NamesSettings = { files, gate: gate.memory };
+    const thread: Thread = new ReplyThread(workerUrl, { workerData, heapMiBMax, gate });
     this.#thread = thread;
     const heard = await waitRunningAtMost(clock, bounds.readyMs, { promise: thread.next() });
     if (heard !== late && heard.kind === "ready") return thread;

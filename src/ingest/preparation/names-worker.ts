@@ -8,14 +8,18 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
-import { openTokenClassifier } from "../../embedding/onnx-classifier.ts";
-import type { ClassifierFiles } from "../../embedding/port.ts";
+import { NativeGate } from "../../runtime/native-gate.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
 import { namesBy } from "./names.ts";
-import type { NamesReply, NamesRequest } from "./names-thread.ts";
+import type { NamesReply, NamesRequest, NamesSettings } from "./names-thread.ts";
 
-const files = workerData as ClassifierFiles;
-const namesOf = namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
+const { files, gate } = workerData as NamesSettings;
+const native = new NativeGate(gate);
+const { openTokenClassifier } = await native.run(
+  () => import("../../embedding/onnx-classifier.ts"),
+);
+const classifier = await openTokenClassifier(files, native);
+const namesOf = namesBy(classifier, await loadTokenizer(files.modelDir));
 const port = parentPort;
 if (port === null) throw new Error("this file is a thread of an engine");
 

@@ -11,21 +11,25 @@ import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
 import type { ClassifierFiles } from "../../embedding/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
+import { NativeGate } from "../../runtime/native-gate.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
 import { type NamesOf, namesBy, preparersOf } from "./names.ts";
-import type { PrepareWorkerSettings } from "./protocol.ts";
+import type { PrepareWorkerData } from "./protocol.ts";
 import { answerRequests } from "./thread-program.ts";
 
-const { modelDir, ids, names } = workerData as PrepareWorkerSettings;
+const { modelDir, ids, names, gate } = workerData as PrepareWorkerData;
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
-const namesOf = names === undefined ? undefined : await openNames(names);
+const namesOf = names === undefined ? undefined : await openNames(names, new NativeGate(gate));
 answerRequests(parentPort, preparersOf({ tokenizer, ids }, namesOf), systemClock);
 
 /** It brings onnxruntime: a thread without this lane starts without it. */
-async function openNames(files: ClassifierFiles): Promise<NamesOf> {
-  const { openTokenClassifier } = await import("../../embedding/onnx-classifier.ts");
-  return namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
+async function openNames(files: ClassifierFiles, native: NativeGate): Promise<NamesOf> {
+  const { openTokenClassifier } = await native.run(
+    () => import("../../embedding/onnx-classifier.ts"),
+  );
+  const classifier = await openTokenClassifier(files, native);
+  return namesBy(classifier, await loadTokenizer(files.modelDir));
 }

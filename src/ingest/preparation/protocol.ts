@@ -17,6 +17,11 @@ export interface PrepareWorkerSettings {
   readonly names?: ClassifierFiles | undefined;
 }
 
+export interface PrepareWorkerData extends PrepareWorkerSettings {
+  /** Of the owner's `NativeGateKeeper`. */
+  readonly gate: SharedArrayBuffer;
+}
+
 /** One at a time: the next follows the last reply. */
 export interface PrepareRequest {
   readonly payload: Uint8Array;

@@ -4,6 +4,7 @@
  */
 
 import { type TransferListItem, Worker } from "node:worker_threads";
+import type { NativeGateKeeper } from "../../runtime/native-gate.ts";
 
 /** The thread is gone, and why, if it said so. */
 export interface ThreadEnded {
@@ -11,14 +12,22 @@ export interface ThreadEnded {
   readonly cause: unknown;
 }
 
+export interface ReplyThreadOptions {
+  readonly workerData: unknown;
+  readonly heapMiBMax: number;
+  /** Of a thread that calls native code; the thread got its memory with `workerData`. */
+  readonly gate?: NativeGateKeeper | undefined;
+}
+
 export class ReplyThread<Request, Reply> {
   readonly #worker: Worker;
+  readonly #gate: NativeGateKeeper | undefined;
   readonly #heard: (Reply | ThreadEnded)[] = [];
   #wake: () => void = () => {};
   #hasEnded = false;
 
-  constructor(url: URL, options: { readonly workerData: unknown; readonly heapMiBMax: number }) {
-    const { workerData, heapMiBMax } = options;
+  constructor(url: URL, { workerData, heapMiBMax, gate }: ReplyThreadOptions) {
+    this.#gate = gate;
     const resourceLimits = { maxOldGenerationSizeMb: heapMiBMax };
     this.#worker = new Worker(url, { workerData, resourceLimits });
     let cause: unknown;
@@ -28,6 +37,7 @@ export class ReplyThread<Request, Reply> {
     });
     this.#worker.on("exit", () => {
       this.#hasEnded = true;
+      gate?.forget();
       this.#hear({ kind: "ended", cause });
     });
     // It does not keep a process alive that has nothing else to do.
@@ -53,8 +63,12 @@ export class ReplyThread<Request, Reply> {
     }
   }
 
+  /** A thread in a native call that hangs is left alone (NG2). */
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    // Nothing else may keep the process alive while the native call in hand ends.
+    this.#worker.ref();
+    if ((await this.#gate?.close()) === false) this.#worker.unref();
+    else await this.#worker.terminate();
   }
 
   #hear(heard: Reply | ThreadEnded): void {

@@ -8,8 +8,8 @@
  *   PL1  every `run` settles: with what the document became, or with an error of the port
  *        (port.ts);
  *   PL2  a thread that ends with a document in hand, or works on it for `deadlineMs`, is gone, and
- *        the document is lost (embedding/failures.ts): its caller isolates it. The thread runs
- *        JavaScript only, so it can be terminated;
+ *        the document is lost (embedding/failures.ts): its caller isolates it. The thread is
+ *        terminated outside of native calls (runtime/native-gate.ts);
  *   PL3  a thread that does not start blames no document: `embedding_unavailable`.
  */
 
@@ -19,12 +19,14 @@ import { limits } from "../../contract/limits.ts";
 import { lostError } from "../../embedding/failures.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { late } from "../../runtime/deadline.ts";
+import { NativeGateKeeper } from "../../runtime/native-gate.ts";
 import { waitRunningAtMost } from "../../runtime/sleep-running.ts";
 import type { Prepared } from "../prepare-payload.ts";
 import type { PrepareJob } from "./port.ts";
 import {
   type PrepareReply,
   type PrepareRequest,
+  type PrepareWorkerData,
   type PrepareWorkerSettings,
   unpackPrepared,
 } from "./protocol.ts";
@@ -96,7 +98,9 @@ export class PreparingThread {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread;
     const { workerUrl, settings, clock, readyMs } = this.#options;
     const heapMiBMax = limits.prepareHeapMiBMax;
-    const thread: Thread = new ReplyThread(workerUrl, { workerData: settings, heapMiBMax });
+    const gate = new NativeGateKeeper();
+    const workerData: PrepareWorkerData = { ...settings, gate: gate.memory };
+    const thread: Thread = new ReplyThread(workerUrl, { workerData, heapMiBMax, gate });
     this.#thread = thread;
     const heard = await waitRunningAtMost(clock, readyMs, { promise: thread.next() });
     if (heard !== late && heard.kind === "ready") return thread;
