@@ -57,7 +57,9 @@ export class NativeGate {
 /** For threads that nobody terminates. */
 export const ungated: Pick<NativeGate, "run"> = { run: async (call) => call() };
 
-/** The owner's end. A process that ends closes the gates that are open: it terminates its threads. */
+/**
+ * The owner's end. A process that ends terminates its threads, so it closes their gates before.
+ */
 export class NativeGateKeeper {
   /** For the thread's `NativeGate`. */
   readonly memory = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
