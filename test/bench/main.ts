@@ -35,6 +35,8 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   redaction: async () => (await import("./redaction.ts")).benchRedaction,
   residency: async () => (await import("./residency.ts")).benchResidency,
   quality: async () => (await import("./quality.ts")).benchQuality,
+  "quality-placements": async () =>
+    (await import("./quality-placements.ts")).benchQualityPlacements,
   query: async () => (await import("./query.ts")).benchQuery,
   surfaces: async () => (await import("./surfaces.ts")).benchSurfaces,
   traces: async () => (await import("./traces.ts")).benchTraces,
@@ -79,6 +81,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
              index and Weaviate alone; the options --chunks ... --profile are its own
   quality    nDCG@10 of dense (fp32, int8), BM25, fused ranking and each mode of the engine; which questions it
              would decline, of those that have an answer and of those that have none; needs --dataset
+  quality-placements  a collection through the engine: nDCG@10 with half of it in cold, all of it, and all of
+             it in memory too; starts servers and an engine; needs --dataset
 
 A ratio is the row's value over its reference, in the direction of the row's name. A target applies to the
 ratio, and to the value where there is no reference. A missed target is marked and is no failure.

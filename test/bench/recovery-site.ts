@@ -90,6 +90,8 @@ export async function openRecoverySite(
   const { nats, temporal, weaviate } = servers;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const isOwnModel = (env["FRESHET_MODEL_DIR"] ?? "") !== "";
+  const { modelDir } = embedding;
   const graphFile = env["FRESHET_MODEL_GRAPH"] ?? embedding.graph;
   const processEnv = {
     ...env,
@@ -101,8 +103,7 @@ export async function openRecoverySite(
     FRESHET_WEAVIATE_URL: weaviate.url,
     FRESHET_WEAVIATE_GRPC: weaviate.grpc,
     FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
-    FRESHET_MODEL_DIR: embedding.modelDir,
-    FRESHET_MODEL_GRAPH: graphFile,
+    ...(isOwnModel ? {} : { FRESHET_MODEL_DIR: modelDir, FRESHET_MODEL_GRAPH: graphFile }),
     FRESHET_EMBED_THREADS: String(ingestThreads),
     FRESHET_HTTP_PORT: String(port),
     FRESHET_LOG_FORMAT: "json",
@@ -132,7 +133,7 @@ export async function openRecoverySite(
   let engine: RunningServer | undefined;
   let worker: RunningServer | undefined;
   return {
-    ...{ modelDir: embedding.modelDir, graphFile, httpUrl: url, natsUrl: nats.url },
+    ...{ modelDir, graphFile, httpUrl: url, natsUrl: nats.url },
     ...{ log, merges, weaviate },
     async startEngine(life) {
       engine = await start("engine", () => Promise.resolve(true), life);

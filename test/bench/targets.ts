@@ -29,6 +29,8 @@ const targets: Readonly<Record<string, Target>> = {
   "embed.int8_vs_fp32_query": atLeast(2),
   "embed.vs_packaged": atLeast(1.8),
   "text.worst_vs_prose": atMost(5),
+  // 16 where the cost is the square of the length.
+  "text.long_vs_short": atMost(3),
   "formats.unanswered": atMost(0),
   "formats.slow": atMost(0),
   "mirror.differences": atMost(0),
@@ -72,6 +74,7 @@ const targets: Readonly<Record<string, Target>> = {
   "residency.different_answers": atMost(0),
   "residency.hits_vs_ideal_lru": atLeast(0.95),
   "quality.int8_vs_fp32": atLeast(0.99),
+  "quality.placement_spread.": atMost(0.005),
   "quality.answer_span.": atLeast(0.8),
   "quality.answer_sentences.": atMost(3),
   "quality.answer_supported.": atLeast(1),

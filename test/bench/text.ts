@@ -7,7 +7,7 @@ import { preparePayload } from "../../src/ingest/prepare-payload.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { testRedactor } from "../support/redactor.ts";
-import { adversarialText, entropyText, textOfEntropy } from "../text/adversarial-texts.ts";
+import { adversarialText, entropyText, seeds, textOfEntropy } from "../text/adversarial-texts.ts";
 import type { BenchContext } from "./context.ts";
 import { embeddingModel } from "./models.ts";
 import { type BenchResult, measured } from "./report.ts";
@@ -15,6 +15,8 @@ import { median, percentile } from "./stats.ts";
 import { loadDocuments } from "./texts.ts";
 
 const charsPerText = 2_048;
+/** A search that goes back to the start of its text costs little in a short one. */
+const charsPerLongText = 64 * charsPerText;
 const textsOfPieces = 1_800;
 const textsOfEntropy = 300;
 const proseTexts = 100;
@@ -44,6 +46,12 @@ export async function benchText(context: BenchContext): Promise<BenchResult> {
   const worst = finals.toSorted((a, b) => b.cost - a.cost);
   for (const each of worst.slice(0, 5))
     context.say(`${each.cost.toFixed(0)} ns/char: ${JSON.stringify(each.text.slice(0, 100))}`);
+  const growths = await inTurn(seeds, async (text) => {
+    const long = await cost(filled(text, charsPerLongText));
+    return { text, growth: long / (await repeated(() => filled(text, 8 * charsPerText), cost)) };
+  });
+  const [grown] = growths.toSorted((a, b) => b.growth - a.growth);
+  context.say(`${JSON.stringify(grown?.text)} grows most`);
   return {
     settings: {
       texts: `${adversarial.length} generated, ${prose.length} of prose, of ${charsPerText} characters; CPU time`,
@@ -58,9 +66,18 @@ export async function benchText(context: BenchContext): Promise<BenchResult> {
         p99: percentile(costs, 0.99),
         n: costs.length,
       }),
+      measured({
+        ...{ name: "text.long_vs_short", unit: "of a character's cost" },
+        value: grown?.growth ?? null,
+        p50: median(growths.map(({ growth }) => growth)),
+        ...{ p99: null, n: growths.length },
+      }),
     ],
   };
 }
+
+const filled = (unit: string, chars: number): string =>
+  unit.repeat(Math.ceil(chars / unit.length)).slice(0, chars);
 
 type Cost = (text: string) => Promise<number>;
 

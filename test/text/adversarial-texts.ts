@@ -45,7 +45,8 @@ const numbers = fc
   )
   .map(([begin, groups]) => begin + groups.flat().join(""));
 
-const seeds: readonly string[] = [
+/** What to repeat, and nothing else. */
+export const seeds: readonly string[] = [
   "+12025550123",
   "+49 30 901820",
   "001 001 001 001 001 ",
@@ -62,6 +63,7 @@ const seeds: readonly string[] = [
   "a@b.de",
   "a@1.1.1.1.1.1.",
   "@",
+  "a@",
   "10.1.2.3",
   "1.1.1.1.",
   "2001:db8::1",
