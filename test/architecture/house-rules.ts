@@ -248,3 +248,14 @@ export function errorsBadlyNamed(table: Readonly<Record<string, ErrorRow>>): str
       : []),
   ]);
 }
+
+/** A thread in a native call that is terminated aborts the process; a stall watch calls none. */
+const terminatesPlainCode = new Set(["src/engine/stall-watch.ts"]);
+
+export const threadsEndBehindAGate: Rule = (files) =>
+  files
+    .filter(({ path }) => /^(src|actors|activities)\/.*\.ts$/.test(path))
+    .filter(({ path, text }) => !terminatesPlainCode.has(path) && !text.includes("NativeGate"))
+    .flatMap((file) =>
+      complain(file, /\.terminate\(\)/g, "end the thread behind src/runtime/native-gate.ts"),
+    );

@@ -58,6 +58,15 @@ const cases: readonly {
     allowed: { path: "src/a.ts", text: `// ${later}(#12): faster` },
   },
   {
+    sentence: "a thread is terminated outside of native calls",
+    rule: rules.threadsEndBehindAGate,
+    refused: { path: "src/hot/a.ts", text: "await worker.terminate();" },
+    allowed: {
+      path: "src/hot/a.ts",
+      text: "const gate = new NativeGateKeeper();\nawait worker.terminate();",
+    },
+  },
+  {
     sentence: "a name has one home",
     rule: rules.namesHaveOneHome,
     refused: { path: "src/log/index.ts", text: `export { a } from "./a.ts";` },
