@@ -6,9 +6,9 @@
  *        at the confirmed position, as after retention, and no reader needs what lies below;
  *   ED2  the operations go last: the first of them alone says which document it is, so what is cut
  *        off can be repeated until all else is gone;
- *        Until the receipt they are held against retention, which may be a matter of minutes; one
-        erase that ends leaves what another one holds, and one waits for those of earlier operations,
-        which it would take away from them;
+ *        Until the receipt they are held against retention, which may be a matter of minutes. An
+ *        erase that ends leaves what another one holds, and it waits for those of earlier
+ *        operations, which it would take away from them;
  *   ED3  objects and letters of a version above the delete belong to a document that was published
  *        anew: they stay.
  */

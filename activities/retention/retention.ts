@@ -15,7 +15,7 @@
  *   RT6  a tenant that sleeps is not woken: its record says what cold had marked; of an erased one
  *        nothing is kept;
  *   RT7  a tenant may want its operations kept for another time, or for ever; what it wants gone
- *        earlier, each sweep takes (raw.ts). What an erase of a document reads stays here, too (XR3);
+ *        earlier, each sweep takes (raw.ts). What an erase of a document reads stays (XR3);
  *   RT5  a tenant whose own state is broken keeps everything, and the others are still looked at.
  */
 
