@@ -81,8 +81,12 @@ export const surfaceLimits = {
   embeddingsInputsMax: 2_048,
   /** As many texts of two hundred tokens, as JSON. */
   embeddingsBytesMax: 2 * MiB,
-  /** Requests for vectors at once: a body and its vectors are some ten megabytes. */
+  /** Requests for vectors at once. */
   embeddingsInFlightMax: 64,
+  /** Their bodies, from before they are read: sixteen of the largest, of all tenants. */
+  embeddingsBodyBytesMax: 32 * MiB,
+  /** Their texts: short ones make small bodies, and vectors of the same size as any. */
+  embeddingsTextsInFlightMax: 8_192,
   /** One caller alone, an engine for instance, gets four fifths of them. */
   embeddingsTimesFree: 4,
   /** Texts are made ready on the main thread, so much at a stretch: a millisecond or two. */
