@@ -136,7 +136,9 @@ export const surfaceLimits = {
   dlqListDefault: 50,
   /** Dead letters of one request over HTTP, to look at or to publish again. */
   dlqRequestMax: 200,
-  /** Requests of operators at once; a replay reads the headers of what came since its letter. */
+  /** Headers of what came since a letter that its replay reads: some seconds. */
+  replayRecordsMax: 200_000,
+  /** Requests of operators at once; a replay reads such headers. */
   operationsInFlightMax: 16,
   dlqListMax: 10_000,
   /** How often an import that waits looks whether all has been dealt with. */
