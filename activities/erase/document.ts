@@ -6,7 +6,9 @@
  *        at the confirmed position, as after retention, and no reader needs what lies below;
  *   ED2  the operations go last: the first of them alone says which document it is, so what is cut
  *        off can be repeated until all else is gone;
- *        Until the receipt they are held against a tenant's own retention, which may be minutes;
+ *        Until the receipt they are held against retention, which may be a matter of minutes. An
+ *        erase that ends leaves what another one holds, and it waits for those of earlier
+ *        operations, which it would take away from them;
  *   ED3  objects and letters of a version above the delete belong to a document that was published
  *        anew: they stay.
  */
@@ -25,6 +27,7 @@ import {
   type DocumentId,
   isDocumentId,
   lastBefore,
+  nextAfter,
   type Position,
   type TenantId,
   type Version,
@@ -33,6 +36,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import { type ErasureCounts, type SignedReceipt } from "../../src/contract/receipt.ts";
 import { checkServed } from "../../src/contract/tenant-life.ts";
+import { holdsOf, type TenantPrivacy, withHolds } from "../../src/contract/tenant-privacy.ts";
 import { changeLife } from "../../src/log/lives.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
@@ -46,19 +50,20 @@ export async function awaitConfirmed(
   request: EraseDocumentInput,
 ): Promise<DocumentBegun> {
   const { log, clock } = ports;
-  const { tenant, through } = request;
+  const { tenant, version, through } = request;
   const atMs = clock.nowMs();
   checkServed((await log.lives.get(tenant)).life);
   const documentId = await documentOf(ports, request);
   if (documentId === undefined) throw new FreshetError("not_found");
-  await hold(ports, request);
+  let holds = holdsOf(await hold(ports, request));
   let end: Position | undefined;
   for (let look = 0; ; look += 1) {
     const last = await log.chunks.last(tenant);
     if (end === undefined && last !== null && last.version >= through) end = last.position;
     const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
-    if (end !== undefined && confirmedTo(manifest) >= end) {
-      const below = { docs: through, chunks: end };
+    const isFirst = holds.every((held) => held >= version);
+    if (end !== undefined && confirmedTo(manifest) >= end && isFirst) {
+      const below = { docs: nextAfter(version), chunks: end };
       const found = await countsOf(ports, { request, documentId, below });
       const documentSha256 = createHash("sha256").update(documentId, "utf8").digest("hex");
       return { atMs, found, below, documentSha256 };
@@ -67,21 +72,30 @@ export async function awaitConfirmed(
     ports.heartbeat({ done: look, total: look });
     await clock.sleep(backoffMs(pauses, look), ports.signal());
     ports.signal()?.throwIfAborted();
+    if (!isFirst) holds = holdsOf((await log.privacy.get(tenant)).privacy);
   }
 }
 
 /** ED2. */
-async function hold({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
-  await changePrivacy(log.privacy, tenant, (now) => {
-    if (now.rawMs === undefined || now.rawMs === null) return undefined;
-    return { ...now, heldFrom: Math.min(version, now.heldFrom ?? version) as Version };
+function hold(
+  { log }: ErasePorts,
+  { tenant, version }: EraseDocumentInput,
+): Promise<TenantPrivacy> {
+  return changePrivacy(log.privacy, tenant, (now) => {
+    const holds = holdsOf(now);
+    if (holds.includes(version)) return undefined;
+    if (holds.length >= limits.erasesPerTenantMax) {
+      throw new FreshetError("log_unavailable", "so many erases of this tenant are under way");
+    }
+    return withHolds(now, [...holds, version]);
   });
 }
 
 async function letGo({ log }: ErasePorts, { tenant, version }: EraseDocumentInput): Promise<void> {
-  await changePrivacy(log.privacy, tenant, ({ heldFrom, ...now }) =>
-    heldFrom === undefined || heldFrom < version ? undefined : now,
-  );
+  await changePrivacy(log.privacy, tenant, (now) => {
+    const left = holdsOf(now).filter((held) => held !== version);
+    return left.length === holdsOf(now).length ? undefined : withHolds(now, left);
+  });
 }
 
 /** ED2: undefined when the operations are gone, so everything is. */

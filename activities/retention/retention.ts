@@ -15,7 +15,7 @@
  *   RT6  a tenant that sleeps is not woken: its record says what cold had marked; of an erased one
  *        nothing is kept;
  *   RT7  a tenant may want its operations kept for another time, or for ever; what it wants gone
- *        earlier, each sweep takes (raw.ts);
+ *        earlier, each sweep takes (raw.ts). What an erase of a document reads stays (XR3);
  *   RT5  a tenant whose own state is broken keeps everything, and the others are still looked at.
  */
 
@@ -87,12 +87,13 @@ export async function purgeOld(
   const lives = await livesOf(log);
   const wishes = await privacyOf(log);
   const youngOf = async (name: string): Promise<Young> => {
-    const keptMs = rawKeptMs(wishes.get(name) ?? noPrivacy);
-    // RT7. What goes earlier is overwritten first, and held while an erase reads it: not here.
+    const wished = wishes.get(name) ?? noPrivacy;
+    const keptMs = rawKeptMs(wished);
+    // RT7. What goes earlier is overwritten first: not here.
     const isLonger = keptMs === null || (keptMs !== undefined && keptMs > replayWindowMs);
-    if (!isLonger) return young;
-    const version = keptMs === null ? noVersion : await log.docs.firstSince(nowMs - keptMs);
-    return { ...young, version };
+    let { version } = young;
+    if (isLonger) version = keptMs === null ? noVersion : await log.docs.firstSince(nowMs - keptMs);
+    return { ...young, version: Math.min(version, wished.heldFrom ?? version) as Version };
   };
   const counts = { tenants: 0, operations: 0, records: 0, failed: 0 };
   const result = (next: RetentionCursor | null): RetentionResult => {

@@ -63,7 +63,9 @@ export class AsOfView {
   #later: Later[] = [];
   #passed = 0;
   readonly #laterOf = new Map<DocumentId, LaterOfOne>();
-  readonly #labels = new Map<Version, readonly string[] | undefined>();
+  readonly #labels = new Map<Version, readonly string[]>();
+  /** Of these lists, counted with the shard (QZ4). */
+  #labelBytes = 0;
   #asOf = 0 as Version;
   #to: Position;
   #seen: Position;
@@ -134,6 +136,7 @@ export class AsOfView {
     this.#later = [];
     this.#laterOf.clear();
     this.#labels.clear();
+    this.#labelBytes = 0;
     this.#overAtMs.clear();
   }
 
@@ -189,16 +192,23 @@ export class AsOfView {
         }
         turns += 1;
         if (turns % recordsPerTurn === 0) {
-          if (hot.stats().bytes > limits.asOfViewBytesMax) throw tooLarge();
+          this.#checkBytes();
           await clock.turn();
         }
       }
     }
     signal.throwIfAborted();
-    if (hot.stats().bytes > limits.asOfViewBytesMax) throw tooLarge();
+    this.#checkBytes();
     this.#to = to;
     this.#labelled = Math.max(this.#labelled, to) as Position;
     this.#asOf = asOf;
+  }
+
+  /** QZ4. @throws FreshetError history_too_large */
+  #checkBytes(): void {
+    if (this.#options.hot.stats().bytes + this.#labelBytes > limits.asOfViewBytesMax) {
+      throw tooLarge();
+    }
   }
 
   #insert({
@@ -230,6 +240,7 @@ export class AsOfView {
   /** It is no later operation any more: the first of its document that was left. */
   #pass({ documentId, version }: Later): void {
     const own = this.#laterOf.get(documentId);
+    this.#labelBytes -= bytesOf(this.#labels.get(version) ?? []);
     this.#labels.delete(version);
     if (own === undefined) return;
     own.from += 1;
@@ -252,11 +263,19 @@ export class AsOfView {
     const [after, to] = [this.#labelled, this.#seen];
     if (to <= after) return;
     for await (const record of chunks.read({ tenant, after, to, signal })) {
-      if (record.kind === "upsert") this.#labels.set(record.version, record.body.info.acl);
+      if (record.kind !== "upsert" || record.body.info.acl === undefined) continue;
+      this.#labels.set(record.version, record.body.info.acl);
+      this.#labelBytes += bytesOf(record.body.info.acl);
+      this.#checkBytes();
     }
     signal.throwIfAborted();
     this.#labelled = to;
   }
+}
+
+/** What a list of labels has of memory: two bytes a character, and some for each object. */
+function bytesOf(labels: readonly string[]): number {
+  return labels.reduce((sum, label) => sum + 2 * label.length + 32, labels.length === 0 ? 0 : 64);
 }
 
 function tooLarge(): FreshetError {

@@ -8,7 +8,8 @@
  *   QN1  before each use the log's leader is asked for the tenant's first record: what retention or
  *        an erase has removed is not shown from memory either, but refused as `outside_window`;
  *   QN2  a view is used by one question at a time, from its move to its search;
- *   QN3  so many views for a node, two of them a tenant's; one that failed half-way is dropped.
+ *   QN3  so many views for a node, two of them a tenant's; one that failed half-way is dropped. A
+ *        view that is not in use makes room for a tenant that then holds no more than its own did.
  */
 
 import type { Access } from "../../src/contract/access.ts";
@@ -144,9 +145,11 @@ export class AsOfSearches {
   /** QN3. */
   #create(first: RecordHeader): Held {
     const { tenant } = first;
-    const own = [...this.#held].filter(({ view }) => view.tenant === tenant);
-    if (own.length >= limits.asOfViewsPerTenantMax) this.#makeRoom(own);
-    else if (this.#held.size >= limits.asOfViewsMax) this.#makeRoom([...this.#held]);
+    const count = this.#heldOf(tenant);
+    if (count >= limits.asOfViewsPerTenantMax || this.#held.size >= limits.asOfViewsMax) {
+      const isFull = count >= limits.asOfViewsPerTenantMax;
+      this.#makeRoom((of) => of === tenant || (!isFull && this.#heldOf(of) > count));
+    }
     const { createHot, clock, log } = this.#options;
     const view = new AsOfView({ tenant, first, chunks: log.chunks, hot: createHot(), clock });
     const usedAtMs = clock.monotonicMs();
@@ -155,13 +158,21 @@ export class AsOfSearches {
     return held;
   }
 
-  /** @throws FreshetError overloaded while all of them are in use */
-  #makeRoom(among: readonly Held[]): void {
-    const [oldest] = among
-      .filter(({ waiting }) => waiting === 0)
-      .sort((a, b) => a.usedAtMs - b.usedAtMs);
-    if (oldest === undefined) throw new FreshetError("overloaded");
-    this.#drop(oldest);
+  #heldOf(tenant: TenantId): number {
+    let count = 0;
+    for (const { view } of this.#held) if (view.tenant === tenant) count += 1;
+    return count;
+  }
+
+  /** Of whoever holds most of those that may go. @throws FreshetError overloaded: all are in use */
+  #makeRoom(mayGo: (tenant: TenantId) => boolean): void {
+    const idle = [...this.#held].filter(({ waiting, view }) => waiting === 0 && mayGo(view.tenant));
+    const [gone] = idle.sort(
+      (a, b) =>
+        this.#heldOf(b.view.tenant) - this.#heldOf(a.view.tenant) || a.usedAtMs - b.usedAtMs,
+    );
+    if (gone === undefined) throw new FreshetError("overloaded");
+    this.#drop(gone);
   }
 
   #drop(held: Held): void {

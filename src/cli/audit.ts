@@ -12,7 +12,8 @@ import type { Terminal } from "./terminal.ts";
 
 export interface Done {
   readonly operation: AuditOperation;
-  readonly tenant: TenantId;
+  /** None: what is done is the installation's. */
+  readonly tenant?: TenantId | undefined;
   /** Of the key that was made or ended, of an outcome; default `ok`. */
   readonly outcome?: string | undefined;
   readonly accepted?: number | undefined;

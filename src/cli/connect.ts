@@ -145,6 +145,7 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
 
 export interface EndpointsConnection {
   readonly endpoints: Endpoints;
+  readonly audit: AuditLog;
   close(): Promise<void>;
 }
 
@@ -186,7 +187,7 @@ export async function connectEndpoints(
     await Promise.all([client.close(), temporal?.then((opened) => opened.close())]);
     await log.close();
   };
-  return { endpoints, close };
+  return { endpoints, audit: log.audit, close };
 }
 
 /** The log, for those who change what a tenant is at. @throws CliError as `connectLog` */

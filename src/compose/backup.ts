@@ -6,7 +6,9 @@ import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { silentLogger, silentMetrics } from "../contract/observation.ts";
+import type { AuditLog } from "../log/audit-port.ts";
 import type { StreamCopies } from "../log/backup-port.ts";
+import { NatsAuditLog } from "../log/nats/audit.ts";
 import { type NatsContext, openConnection } from "../log/nats/connection.ts";
 import { connectNatsLog, type NatsLog } from "../log/nats/log.ts";
 import { NatsStreamCopies } from "../log/nats/stream-copies.ts";
@@ -35,11 +37,18 @@ export function openBackedUpLog({ links, nats, partitions }: BackupSite): Promis
   });
 }
 
-/** @throws FreshetError log_unavailable */
-export async function openStreams({ links, nats }: BackupSite): Promise<StreamCopies> {
+/**
+ * The streams of a log, also of one that is not whole yet; the trail ends with the copies.
+ * @throws FreshetError log_unavailable
+ */
+export async function openStreams({
+  links,
+  nats,
+}: BackupSite): Promise<{ readonly copies: StreamCopies; readonly audit: AuditLog }> {
   const access = { ...links.nats, servers: nats, name, connectMs: limits.cliConnectMs };
   const context: NatsContext = await openConnection(access, { ...reports, clock: systemClock });
-  return new NatsStreamCopies(context);
+  const audit = new NatsAuditLog(context, { creates: false, replicas: 1 });
+  return { copies: new NatsStreamCopies(context), audit };
 }
 
 export interface ColdOf {

@@ -25,6 +25,7 @@ import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";
 import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import { createEmbeddingsHandler } from "../gateway/openai/embeddings.ts";
+import { PublishBodies } from "../gateway/publish-bodies.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { DeliveryClient, MergeClient } from "../merges/port.ts";
 import { openAudit } from "./audit.ts";
@@ -74,10 +75,13 @@ export async function startSurfaces(
     part.close(),
   );
   const handler = createHandler({ service, log: logger, clock, tracer });
+  // One for all surfaces: what publishers may have in a node's memory is one sum.
+  const bodies = new PublishBodies();
   const nats = stack.push(
     "NATS service",
     await startNatsService({
       ...{ connection, handler, version, stopMs: limits.stopMs, metrics, audit, log: logger },
+      bodies,
     }),
     (part) => part.close(),
   );
@@ -100,7 +104,7 @@ export async function startSurfaces(
     "HTTP",
     await startHttp({
       ...{ handler, embeddings, webhooks, operations, endpoints, log: logger, metrics, version },
-      ...{ credentials, audit, isLeaving: () => departure.isLeaving },
+      ...{ credentials, audit, bodies, isLeaving: () => departure.isLeaving },
       ...config.http,
     }),
     (part) => part.close(),

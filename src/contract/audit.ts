@@ -29,6 +29,7 @@ const operations = [
   ...["merge_force", "merge_pause", "merge_resume", "merge_cancel", "merge_scrub"],
   ...["webhook_add", "webhook_remove", "webhook_pause", "webhook_resume", "webhook_rotate"],
   ...["webhook_replay", "webhook_test"],
+  ...["backup_create", "backup_restore"],
   // Of the trail itself: a process begins and ends, and how many entries it had no room for.
   ...["start", "stop", "lost"],
 ] as const;

@@ -26,8 +26,10 @@ export interface TenantPrivacy {
   readonly encryption?: PayloadEncryption | undefined;
   /** Of `required`: plain text up to this operation was published before. */
   readonly plainTo?: Version | undefined;
-  /** An erase of a document that is under way reads what was published from here on. */
+  /** Erases of documents that are under way read what was published from here on. */
   readonly heldFrom?: Version | undefined;
+  /** What each of them reads first. Without it there is one, from `heldFrom` on. */
+  readonly holds?: readonly Version[] | undefined;
   /** The newest last: it seals what comes. */
   readonly keys?: readonly WrappedKey[] | undefined;
 }
@@ -44,4 +46,15 @@ export function rawKeptMs({ rawMs }: TenantPrivacy): number | null | undefined {
 
 export function currentKey({ keys }: TenantPrivacy): WrappedKey | undefined {
   return keys?.at(-1);
+}
+
+/** What the erases of documents that are under way read, each from its version on. */
+export function holdsOf({ holds, heldFrom }: TenantPrivacy): readonly Version[] {
+  return holds ?? (heldFrom === undefined ? [] : [heldFrom]);
+}
+
+export function withHolds(privacy: TenantPrivacy, holds: readonly Version[]): TenantPrivacy {
+  const { heldFrom: _, holds: __, ...now } = privacy;
+  if (holds.length === 0) return now;
+  return { ...now, heldFrom: Math.min(...holds) as Version, holds };
 }

@@ -156,7 +156,8 @@ async function sendPart(
     const asked = connection.request(`${subject}.at.${id}`, body, { timeout });
     const answer = await raceAbort(asked, signal ?? new AbortController().signal);
     const code = answer.headers?.get("Nats-Service-Error-Code") ?? "";
-    if (code !== "") return failureOfStatus(Number(code), undefined, clock.nowMs());
+    const retryAfter = answer.headers?.get("Retry-After");
+    if (code !== "") return failureOfStatus(Number(code), retryAfter || undefined, clock.nowMs());
     return readReply(shape, answer.string(), { count: request.texts.length, dimensions });
   } catch (thrown) {
     if (signal?.aborted === true) throw thrown;

@@ -13,7 +13,9 @@
  *        end as down;
  *   EP3  one that is away is asked again, at most `embedPoolRetryMaxMs` apart, for as long as the
  *        pool is there;
- *   EP4  a pool of one fixed server is never without it: it is asked, whatever happened before.
+ *   EP4  a pool of one fixed server is never without it: it is asked, whatever happened before;
+ *   EP5  a server whose newest reply was an error comes behind the others, for a pause that grows
+ *        while it fails: an error at once must not look like speed.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -29,6 +31,7 @@ import type { AskedTexts, ComputedBy, Reply, VectorsReply } from "./remote-wire.
 import {
   afterFailure,
   type Candidate,
+  failurePauseMs,
   leastLoaded,
   type ServerState,
   strangeness,
@@ -56,15 +59,26 @@ export class PoolServer {
   /** Aborts when it leaves: its requests end, and are made again elsewhere. */
   cut = new AbortController();
   isGone = false;
+  /** EP5. */
+  #failures = 0;
+  #doubtedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(link: ServerLink, state: ServerState) {
     this.link = link;
     this.state = state;
   }
 
-  in(lane: Lane): Candidate & { readonly server: PoolServer } {
+  in(lane: Lane, nowMs: number): Candidate & { readonly server: PoolServer } {
     const { state, turn, outstanding } = this;
-    return { server: this, state, turn, outstanding: outstanding[lane] };
+    const isDoubted = nowMs < this.#doubtedUntilMs;
+    return { server: this, state, turn, isDoubted, outstanding: outstanding[lane] };
+  }
+
+  /** EP5. */
+  hasReplied(isFailure: boolean, nowMs: number): void {
+    if (isFailure) this.#doubtedUntilMs = nowMs + failurePauseMs(this.#failures);
+    else this.#doubtedUntilMs = Number.NEGATIVE_INFINITY;
+    this.#failures = isFailure ? this.#failures + 1 : 0;
   }
 }
 
@@ -108,11 +122,9 @@ export class ServerPool {
 
   /** The one with the least outstanding work that was not tried yet; undefined: there is none. */
   choose(lane: Lane, tried: ReadonlySet<PoolServer>): PoolServer | undefined {
-    const candidates = [...this.#servers].filter((server) => !tried.has(server));
-    const chosen = leastLoaded(
-      candidates.map((server) => server.in(lane)),
-      new Set(),
-    )?.server;
+    const nowMs = this.#options.clock.monotonicMs();
+    const left = [...this.#servers].filter((server) => !tried.has(server));
+    const chosen = leastLoaded(left.map((server) => server.in(lane, nowMs)))?.server;
     if (chosen !== undefined) chosen.turn = this.#turns += 1;
     return chosen;
   }
@@ -142,6 +154,7 @@ export class ServerPool {
       const both = isAlone ? signal : anyOf(server.cut.signal, signal);
       const reply = await server.link.send({ ...asked, fingerprint }, both);
       server.heardAtMs = clock.monotonicMs();
+      server.hasReplied(reply.kind !== "vectors", server.heardAtMs);
       return await this.#judged(server, reply);
     } catch (thrown) {
       if (signal?.aborted === true || toFreshetError(thrown).code !== "cancelled") throw thrown;

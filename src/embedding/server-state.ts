@@ -38,22 +38,25 @@ export interface Candidate {
   readonly outstanding: number;
   /** When it was chosen last; among equals the one that has waited longest is next. */
   readonly turn: number;
+  /** Its newest reply was an error, which leaves no work, as if the server were fast. */
+  readonly isDoubted: boolean;
 }
 
-/** The one with the least outstanding work; undefined while none serves. */
-export function leastLoaded<One extends Candidate>(
-  servers: Iterable<One>,
-  tried: ReadonlySet<One>,
-): One | undefined {
+/**
+ * The one with the least outstanding work, of those that are not doubted if there are any;
+ * undefined while none serves.
+ */
+export function leastLoaded<One extends Candidate>(servers: Iterable<One>): One | undefined {
   let best: One | undefined;
   for (const server of servers) {
-    if (server.state.kind !== "serving" || tried.has(server)) continue;
+    if (server.state.kind !== "serving") continue;
     if (best === undefined || isBefore(server, best)) best = server;
   }
   return best;
 }
 
 function isBefore(left: Candidate, right: Candidate): boolean {
+  if (left.isDoubted !== right.isDoubted) return right.isDoubted;
   if (left.outstanding !== right.outstanding) return left.outstanding < right.outstanding;
   return left.turn < right.turn;
 }
@@ -65,12 +68,14 @@ export function afterFailure(
 ): ServerState {
   const { why, isStranger, nowMs } = failed;
   const failures = state.kind === "serving" ? 0 : state.failures;
-  const pauseMs = Math.min(
-    limits.embedPoolRetryMaxMs,
-    limits.embedPoolRetryMinMs * 2 ** Math.min(failures, 16),
-  );
-  const retryAtMs = nowMs + pauseMs;
+  const retryAtMs = nowMs + failurePauseMs(failures);
   return { kind: isStranger ? "stranger" : "away", why, failures: failures + 1, retryAtMs };
+}
+
+/** How long a server that has failed gets no work, or only what no other takes. */
+export function failurePauseMs(failuresBefore: number): number {
+  const pauseMs = limits.embedPoolRetryMinMs * 2 ** Math.min(failuresBefore, 16);
+  return Math.min(limits.embedPoolRetryMaxMs, pauseMs);
 }
 
 /** What a server makes of the probe, against the pool's own. Undefined: the same model. */

@@ -30,6 +30,7 @@ import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
 import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
+import type { PublishBodies } from "./publish-bodies.ts";
 import { RequestAudit } from "./request-audit.ts";
 import { addRoutes, type RouteOptions } from "./routes.ts";
 
@@ -70,6 +71,8 @@ export interface HttpOptions {
   /** Whether the node is stopping: it still answers, and closes each connection. */
   readonly isLeaving?: (() => boolean) | undefined;
   readonly bounds?: Partial<HttpBounds> | undefined;
+  /** What publishes of all surfaces of the node share; a pool of its own without. */
+  readonly bodies?: PublishBodies | undefined;
 }
 
 export interface HttpServer {

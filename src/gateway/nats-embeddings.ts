@@ -8,19 +8,20 @@
  *   `.at.<id>`    as `.ask`, to this server alone; engines spread their work by themselves;
  *   `.alive.<id>` answered at once. When this process has gone NATS itself says so.
  *
- *   NV1  an error reply carries `Nats-Service-Error(-Code)` and the JSON body of errors;
+ *   NV1  an error reply carries `Nats-Service-Error(-Code)`, `Retry-After` and the JSON body of
+ *        errors, as of every NATS service here;
  *   NV2  only inboxes are answered;
  *   NV3  a stop takes no new request and waits for those it has, `stopMs` at most.
  */
 
-import { headers, type Msg, type NatsConnection, type Subscription } from "nats";
-import { errorBody, FreshetError } from "../contract/errors.ts";
+import { type Msg, type NatsConnection, type Subscription } from "nats";
+import { FreshetError } from "../contract/errors.ts";
 import { tenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import { explaining } from "./handler.ts";
 import { parseJson } from "./json.ts";
-import { headerText } from "./nats-pieces.ts";
+import { respondError } from "./nats-errors.ts";
 import { answeringInboxes } from "./nats-replies.ts";
 import { describeModel, type EmbeddingsHandler } from "./openai/embeddings.ts";
 
@@ -80,10 +81,12 @@ async function answer(
   message: Msg,
   signal: AbortSignal,
 ): Promise<void> {
+  let release: (() => void) | undefined;
   try {
     if (message.data.byteLength > limits.embeddingsBytesMax) {
       throw new FreshetError("document_too_large", "the body is above the size limit");
     }
+    release = embeddings.hold(caller.tenant, message.data.byteLength);
     const body = parseJson(message.data);
     const reply = encode(await embeddings.embed({ ...caller, body, signal }));
     const bytesMax = connection.info?.max_payload ?? reply.byteLength;
@@ -93,11 +96,9 @@ async function answer(
     }
     message.respond(reply);
   } catch (thrown) {
-    const error = explaining(log)(thrown);
-    const told = headers();
-    told.set("Nats-Service-Error-Code", String(error.status));
-    told.set("Nats-Service-Error", headerText(error.message));
-    message.respond(encode(errorBody(error)), { headers: told });
+    respondError(message, explaining(log)(thrown));
+  } finally {
+    release?.();
   }
 }
 

@@ -12,8 +12,8 @@
  */
 
 import { headers, type ServiceMsg } from "nats";
-import { errorBody, FreshetError } from "../contract/errors.ts";
-import { errorHeaders } from "./problem.ts";
+import { FreshetError } from "../contract/errors.ts";
+import { respondError } from "./nats-errors.ts";
 
 interface PiecesOptions {
   readonly message: ServiceMsg;
@@ -53,12 +53,7 @@ export class Pieces {
   }
 
   fail(error: FreshetError): void {
-    const { "retry-after": retryAfter } = errorHeaders(error);
-    const { message } = this.#options;
-    const named = this.#headers("error");
-    if (retryAfter !== undefined) named.set("Retry-After", retryAfter);
-    const body = encoder.encode(JSON.stringify(errorBody(error)));
-    message.respondError(error.status, headerText(error.message), body, { headers: named });
+    respondError(this.#options.message, error, this.#headers("error"));
     this.#close();
   }
 
@@ -94,8 +89,3 @@ export class Pieces {
 
 /** Room for the headers of a piece, which count as part of a message. */
 const headerBytes = 512;
-
-/** A header value is one line of plain text. */
-export function headerText(message: string): string {
-  return message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
-}

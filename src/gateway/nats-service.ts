@@ -41,6 +41,8 @@ export interface NatsServiceOptions {
   readonly clock?: Clock | undefined;
   /** Undefined: nobody writes down who asked. */
   readonly audit?: AuditTrail | undefined;
+  /** What publishes of all surfaces of the node share; a pool of its own without. */
+  readonly bodies?: PublishBodies | undefined;
 }
 
 export interface NatsService {
@@ -109,11 +111,17 @@ function show(
 
 /** Never rejects: what goes wrong is the reply, and its code the outcome. */
 function repliesOf(
-  { handler, connection, clock = systemClock, audit = noAudit }: NatsServiceOptions,
+  {
+    handler,
+    connection,
+    clock = systemClock,
+    audit = noAudit,
+    bodies = new PublishBodies(),
+  }: NatsServiceOptions,
   work: NatsWork,
   stats: ReadonlyMap<string, EndpointStats>,
 ) {
-  const parts = { handler, bodies: new PublishBodies() };
+  const parts = { handler, bodies };
   return async (endpoint: NatsEndpoint, message: ServiceMsg): Promise<void> => {
     const counted = stats.get(endpoint.name);
     const begunMs = clock.monotonicMs();

@@ -28,7 +28,7 @@ export class PublishBodies {
 
   /** BO1: from before the body is read until the reply is out. @throws FreshetError overloaded */
   admit(tenant: TenantId, request: FastifyRequest, reply: FastifyReply): void {
-    reply.raw.once("close", this.hold(tenant, heldBytes(request)));
+    reply.raw.once("close", this.hold(tenant, heldBytes(request, limits.httpDocumentBytesMax)));
   }
 
   /** A body of so many bytes, until what is returned is called. @throws FreshetError overloaded */
@@ -55,12 +55,11 @@ export class PublishBodies {
 }
 
 /**
- * A declared length is what the framework enforces; without one, and for NDJSON, it is the largest
- * document.
+ * What a body may have of memory before it is read. A declared length is what the framework
+ * enforces; without one, and for NDJSON, it is the most that a body has.
  */
-function heldBytes({ headers }: FastifyRequest): number {
+export function heldBytes({ headers }: FastifyRequest, max: number): number {
   const declared = Number(headers["content-length"] ?? Number.NaN);
-  const max = limits.httpDocumentBytesMax;
   return Number.isFinite(declared) ? Math.min(Math.max(1, declared), max) : max;
 }
 

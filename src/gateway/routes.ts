@@ -56,6 +56,7 @@ export interface RouteOptions {
   readonly metrics: ShownMetrics;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
   readonly body: BodyBounds;
+  readonly bodies?: PublishBodies | undefined;
   readonly clock: Clock;
   readonly audit: RequestAudit;
 }
@@ -79,7 +80,7 @@ interface GatedOptions extends RouteOptions {
 
 function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const gate = new Gate(options);
-  const bodies = new PublishBodies();
+  const { bodies = new PublishBodies() } = options;
   const gated = { ...options, gate };
   addOpenAiRoutes(app, gated);
   addMcpRoute(app, gated);

@@ -6,10 +6,13 @@
  * DR1  a replay says which operation it repeats: the owner voids it if the document had a later one
  *      (I3).
  * DR2  repeating a replay has no second effect: by its message id, and after that by DR1.
+ * DR3  looking ahead is bounded: it ends when it knows enough, or after `replayRecordsMax` records,
+ *      and remembers the documents of the letters alone. What it did not see the owner decides.
  */
 
 import { toFreshetError } from "../contract/errors.ts";
-import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import { isLaterOperation } from "../contract/record.ts";
 import { payloadOf } from "./dead-letter-pages.ts";
 import type { DeadLetter } from "./dead-letter-port.ts";
@@ -75,26 +78,35 @@ async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promi
   return { kind: "published", seq: version, as: seq };
 }
 
-/** One pass over what lies after the oldest dead letter. */
+/** DR3: one pass over what lies after the oldest dead letter. */
 async function newestOperations(
   chunks: ReplayLog["chunks"],
   tenant: TenantId,
   letters: readonly DeadLetter[],
 ): Promise<ReadonlyMap<DocumentId, Version> | undefined> {
   const newest = new Map<DocumentId, Version>();
-  const positions = letters.flatMap(({ position }) => (position === undefined ? [] : [position]));
-  const [after] = positions.toSorted((one, other) => one - other);
+  /** Which of their letters has the highest version: one above it says enough of a document. */
+  const open = new Map<DocumentId, Version>();
+  let after: Position | undefined;
+  for (const { documentId, position, version, reason } of letters) {
+    if (documentId === null || position === undefined || reason === "replay_void") continue;
+    open.set(documentId, Math.max(version, open.get(documentId) ?? 0) as Version);
+    newest.set(documentId, 0 as Version);
+    after = Math.min(position, after ?? position) as Position;
+  }
   const last = await chunks.last(tenant);
   if (last === null || after === undefined) return newest;
+  let left: number = limits.replayRecordsMax;
   try {
     for await (const header of chunks.headers({ tenant, after, to: last.position })) {
       const { documentId, version } = header;
-      if (
-        documentId === null ||
-        !isLaterOperation(header, newest.get(documentId) ?? (0 as Version))
-      )
-        continue;
-      newest.set(documentId, version);
+      const known = documentId === null ? undefined : newest.get(documentId);
+      if (documentId !== null && known !== undefined && isLaterOperation(header, known)) {
+        newest.set(documentId, version);
+        if (version > (open.get(documentId) ?? version)) open.delete(documentId);
+      }
+      left -= 1;
+      if (open.size === 0 || left === 0) break;
     }
     return newest;
   } catch (thrown) {

@@ -4,10 +4,14 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { createEraseActivities } from "../../activities/erase/erase.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
 import { eraseMarkerId, isNothing, nothingLeft } from "../../src/contract/erase.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
+import { withHolds } from "../../src/contract/tenant-privacy.ts";
+import { changePrivacy } from "../../src/log/privacy.ts";
 import { isTombstone } from "../../src/log/tombstone.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import { eraseDocumentStory, eraseTenantStory } from "../../workflows/erase-story.ts";
@@ -150,13 +154,15 @@ describe("an erase of a tenant", () => {
 });
 
 /** Deletes alpha as the owner would, with the operation after it. */
-async function deleteAlpha(world: World) {
+const deleteAlpha = (world: World) => deleteOf(world, "alpha");
+
+async function deleteOf(world: World, documentId: string) {
   const { log } = world;
-  const version = await publish(world, "alpha", { op: "delete" });
+  const version = await publish(world, documentId, { op: "delete" });
   const through = await publish(world, eraseMarkerId, { op: "delete" });
   let last = (await log.chunks.last(acme))?.position ?? (0 as Position);
   for (const [id, at] of [
-    ["alpha", version],
+    [documentId, version],
     [eraseMarkerId, through],
   ] as const) {
     const record: ChunkRecord = {
@@ -238,9 +244,63 @@ describe("an erase of a document", () => {
     const steps = durable()(erasePorts(world));
     await steps.awaitConfirmed(request);
     const held = async () => (await world.log.privacy.get(acme)).privacy;
-    expect(await held()).toEqual({ rawMs: 0, heldFrom: request.version });
+    const { version } = request;
+    expect(await held()).toEqual({ rawMs: 0, heldFrom: version, holds: [version] });
     await eraseDocumentStory(steps, request, noSleep);
     expect(await held()).toEqual({ rawMs: 0 });
+  });
+
+  it("that ends leaves what a later one of its tenant holds", async () => {
+    const world = await filledWorld();
+    const early = await deleteOf(world, "alpha");
+    const late = await deleteOf(world, "beta");
+    const steps = durable()(erasePorts(world));
+    const laterSteps = durable();
+    const stopped = new AbortController();
+    const others = laterSteps({ ...erasePorts(world), signal: () => stopped.signal });
+    await steps.awaitConfirmed(early);
+    const heldFrom = async () => (await world.log.privacy.get(acme)).privacy.heldFrom;
+    expect(await heldFrom()).toBe(early.version);
+    // It holds what it reads, and is stopped while it waits.
+    stopped.abort();
+    await expect(others.awaitConfirmed(late)).rejects.toThrow();
+    await eraseDocumentStory(steps, early, noSleep);
+    expect(await heldFrom()).toBe(late.version);
+    await eraseDocumentStory(durable()(erasePorts(world)), late, noSleep);
+    expect((await world.log.privacy.get(acme)).privacy).toEqual({});
+  });
+
+  it("takes nothing away that an earlier one still reads: it waits for it", async () => {
+    const world = await filledWorld();
+    const early = await deleteOf(world, "alpha");
+    const late = await deleteOf(world, "beta");
+    const earlier = durable()(erasePorts(world));
+    await earlier.awaitConfirmed(early);
+    const ends: string[] = [];
+    const ports = erasePorts(world);
+    const sleep = async (): Promise<void> => {
+      await eraseDocumentStory(earlier, early, noSleep);
+      ends.push("early");
+    };
+    const waiting = { ...ports, clock: { ...ports.clock, sleep } };
+    await eraseDocumentStory(durable()(waiting), late, noSleep);
+    expect(ends).toEqual(["early"]);
+    const live = new Set(world.cold.objects(acme).map(({ documentId }) => documentId));
+    expect([...live].sort()).toEqual(["epsilon", "unmerged"]);
+  });
+
+  it("waits while more of its tenant are under way than its record names", async () => {
+    const world = await filledWorld();
+    const request = await deleteAlpha(world);
+    const holds = Array.from(
+      { length: limits.erasesPerTenantMax },
+      (_, n) => (request.through + n) as Version,
+    );
+    await changePrivacy(world.log.privacy, acme, (now) => withHolds(now, holds));
+    const steps = createEraseActivities(erasePorts(world));
+    await expect(steps.awaitConfirmed(request)).rejects.toMatchObject({ code: "log_unavailable" });
+    await changePrivacy(world.log.privacy, acme, (now) => withHolds(now, holds.slice(1)));
+    expect((await steps.awaitConfirmed(request)).found.operations).toBeGreaterThan(0);
   });
 
   it("keeps what was published anew under the same id", async () => {

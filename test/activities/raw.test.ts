@@ -4,7 +4,7 @@ import { purgeOld } from "../../activities/retention/retention.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import type { Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
+import { type TenantPrivacy, withHolds } from "../../src/contract/tenant-privacy.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { acme, createWorld } from "./world.ts";
@@ -88,6 +88,19 @@ it("the hourly retention takes nothing earlier than the replay window: it overwr
   await purgeOld(ports, { after: null }, 10 * idsMs);
   expect(await left()).toEqual([first, second]);
   expect(await purgeRaw(ports)).toBe(2);
+});
+
+it("the hourly retention leaves what an erase of a document still reads (XR3)", async () => {
+  for (const rawMs of [undefined, 30 * idsMs]) {
+    const { ports, log, clock, publish, decide, left } = await setUp({ rawMs });
+    await publish();
+    const held = await publish();
+    await decide(await publish());
+    await changePrivacy(log.privacy, acme, (now) => withHolds(now, [held]));
+    await clock.advance(50 * idsMs);
+    await purgeOld(ports, { after: null }, 10 * idsMs);
+    expect(await left(), String(rawMs)).toEqual([held, held + 1]);
+  }
 });
 
 it("raw text may also stay longer than the replay window, or for ever (RT7)", async () => {

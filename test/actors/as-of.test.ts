@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { AsOfSearches } from "../../actors/question/as-of.ts";
+import { accessOf } from "../../src/contract/access.ts";
 import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
@@ -119,6 +120,59 @@ it("holds so many views, and lets the least recently used go (QN3)", async () =>
   expect([made(), closed()]).toEqual([limits.asOfViewsMax + 1, 1]);
   await find(tenants.at(-1) as TenantId, 1);
   expect(made()).toBe(limits.asOfViewsMax + 1);
+});
+
+it("takes the second view of a tenant before the only one of another (QN3, I9)", async () => {
+  const { log, find, made, clock } = start();
+  const names = ["acme", "globex", "initech"].map((name) => name as TenantId);
+  const [acme, globex, initech] = names as [TenantId, TenantId, TenantId];
+  const two = [1, 2].map(() => ({ id: "a", isDelete: false }));
+  for (const tenant of names) await appendAll(log.chunks, recordsOf(tenant, two));
+  const asked: readonly (readonly [TenantId, number])[] = [
+    ...([
+      [globex, 1],
+      [acme, 2],
+    ] as const),
+    // The older question needs a second view, which is the newest of all three.
+    ...([
+      [acme, 1],
+      [initech, 1],
+    ] as const),
+  ];
+  for (const [tenant, asOf] of asked) {
+    await find(tenant, asOf);
+    await clock.advance(1);
+  }
+  expect(made()).toBe(4);
+  await find(globex, 1);
+  expect(made()).toBe(4);
+  // Whoever goes back and forth between moments makes its own views anew.
+  for (const asOf of [2, 1, 2, 1]) await find(acme, asOf);
+  const before = made();
+  await find(globex, 1);
+  await find(initech, 1);
+  expect(made()).toBe(before);
+});
+
+it("counts the labels of later operations, and is not answered from a part of them (QZ4)", async () => {
+  const acl = Array.from({ length: 64 }, (_, at) => `${at}`.padEnd(16_384, "x"));
+  const { log, searches } = start((inner) => ({
+    async *read(range) {
+      for await (const record of inner.chunks.read(range)) {
+        if (record.kind !== "upsert") yield record;
+        else yield { ...record, body: { ...record.body, info: { ...record.body.info, acl } } };
+      }
+    },
+  }));
+  const tenant = "acme" as TenantId;
+  const many = Array.from({ length: 40 }, (_, at) => ({ id: `d${at}`, isDelete: false }));
+  await appendAll(log.chunks, recordsOf(tenant, many));
+  const vector = new Float32Array([0.6, -0.8, 0, 0]);
+  const access = accessOf(["staff"], "allow");
+  const query = { vector, text: "text", limit: 8, topK: 5, access };
+  const ask = (asOf: number) =>
+    searches.search({ tenant, asOf: asOf as Version, query, signal: never });
+  expect(await codeOf(ask(1))).toBe("history_too_large");
 });
 
 it("is overloaded while all views are in use, and no tenant takes all of them (QN3)", async () => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { ErrorCode } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
-import type { ChunkRecord } from "../../src/contract/record.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { ChunkRecord, RecordHeader } from "../../src/contract/record.ts";
 import { pageOf, payloadOf } from "../../src/log/dead-letter-pages.ts";
 import { replay } from "../../src/log/dead-letter-replay.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
@@ -91,6 +92,38 @@ describe("replay", () => {
     const read = await log.docs.readTenant({ tenant: acme, after: letter.version, max: 9 });
     expect(read.map(({ version }) => version)).toEqual([operation?.version, last]);
     expect(new Set(read.map(({ messageId }) => messageId)).size).toBe(1);
+  });
+
+  it("looks ahead no further than it has to, and not for ever (DR3)", async () => {
+    const log = createMemoryLog({ partitions: 1 });
+    const letter = await refuse(log);
+    await removed(log, "a");
+    let read = 0;
+    const endless = async function* (range: Parameters<typeof log.chunks.headers>[0]) {
+      let newest: RecordHeader | undefined;
+      for await (const header of log.chunks.headers(range)) {
+        read += 1;
+        yield (newest = header);
+      }
+      const documentId = "other" as DocumentId;
+      for (;;) {
+        read += 1;
+        yield { ...(newest as RecordHeader), documentId };
+      }
+    };
+    const last = log.chunks.last.bind(log.chunks);
+    const chunks = { last, headers: endless };
+    expect(await replay({ docs: log.docs, chunks }, acme, [letter])).toMatchObject([
+      { kind: "skipped", why: "its document had a later operation" },
+    ]);
+    expect(read).toBe(1);
+    // What it does not see, the owner decides.
+    const unseen = await refuse(log, { id: "b" });
+    await append(log, { kind: "fence", tenant: acme, version: unseen.version, epoch: 1 as Epoch });
+    expect(await replay({ docs: log.docs, chunks }, acme, [unseen])).toMatchObject([
+      { kind: "published", seq: unseen.version },
+    ]);
+    expect(read).toBe(1 + limits.replayRecordsMax);
   });
 
   it("publishes nothing that would be void: of two letters of a document only the newer (I3)", async () => {

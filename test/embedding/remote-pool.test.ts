@@ -106,6 +106,33 @@ describe("a pool", () => {
     expect((await Promise.all(works)).flat()).toHaveLength(4);
   });
 
+  it("gives no work to a server because it fails fast (EP5)", async () => {
+    clock = slowClock;
+    const { endpoints, embedder } = await pool(3);
+    const [failing] = endpoints as [Counted];
+    let failed = 0;
+    const fails = status(500);
+    failing.handle = noting(failing, (request, response) => {
+      failed += 1;
+      fails(request, response);
+    });
+    const held: (() => void)[] = [];
+    for (const slow of endpoints.slice(1)) {
+      slow.handle = noting(slow, (request, response) => {
+        held.push(() => embedding()(request, response));
+      });
+    }
+    // Of requests that come one after the other while the servers that do their work are busy.
+    const works: Promise<unknown>[] = [];
+    for (let at = 1; at <= 8; at += 1) {
+      works.push(ask(embedder));
+      await eventually(() => expect(held).toHaveLength(at));
+    }
+    for (const release of held) release();
+    expect(await Promise.all(works)).toHaveLength(8);
+    expect(failed).toBe(1);
+  });
+
   it("asks another server at once when one breaks off, and leaves it alone until it is back", async () => {
     const { endpoints, embedder, states } = await pool();
     const [broken, well] = endpoints as [Counted, Counted];
@@ -218,16 +245,20 @@ describe("the choice of a server", () => {
     retryAtMs: 0,
   });
   const candidates = fc.array(
-    fc.record({ state: states, outstanding: fc.nat(5), turn: fc.nat(5) }),
+    fc.record({
+      ...{ state: states, outstanding: fc.nat(5), turn: fc.nat(5) },
+      isDoubted: fc.boolean(),
+    }),
     { maxLength: 8 },
   );
 
-  it("is one that serves and was not tried, and none of those has less to do", () => {
+  it("is one that serves, rather one that is not doubted, and none of those has less to do", () => {
     fc.assert(
-      fc.property(candidates, fc.nat(7), (servers, triedAt) => {
-        const tried = new Set(servers.slice(triedAt, triedAt + 1));
-        const open = servers.filter((one) => one.state.kind === "serving" && !tried.has(one));
-        const chosen = leastLoaded(servers, tried);
+      fc.property(candidates, (servers) => {
+        const serving = servers.filter((one) => one.state.kind === "serving");
+        const trusted = serving.filter((one) => !one.isDoubted);
+        const open = trusted.length > 0 ? trusted : serving;
+        const chosen = leastLoaded(servers);
         if (open.length === 0) return chosen === undefined;
         return (
           chosen !== undefined &&

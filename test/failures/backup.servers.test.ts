@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
+import { entriesOf } from "../../src/cli/commands/audit.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
 import { type Environment, freshTenant, openSite, type Site } from "../support/engine-process.ts";
@@ -51,7 +52,7 @@ let backup: Shown;
 let answersBefore: readonly unknown[];
 
 beforeAll(async () => {
-  site = await openSite();
+  site = await openSite({ FRESHET_AUDIT: "stream" });
   const [engine] = await Promise.all([site.startEngine(), site.startMergeWorker()]);
   client = httpClient(engine.url);
 }, 120_000);
@@ -102,9 +103,18 @@ function heldAt(tenant: TenantId, seq: number): ReadonlyMap<string, Operation> {
 }
 
 async function run(parameters: readonly string[], env: Environment) {
-  const running = runCommand(["backup", ...parameters], env);
+  // A command need not be told that the installation has a trail.
+  const { FRESHET_AUDIT: _, ...untold } = env;
+  const running = runCommand(["backup", ...parameters], untold);
   const code = await running.ended;
   return { code, stdout: running.stdout(), stderr: running.stderr() };
+}
+
+/** What the trail says of backups, the newest last. */
+async function audited(of: Site): Promise<readonly string[]> {
+  const { entries } = await entriesOf({ audit: of.log.audit, key: undefined }, { max: 1_000 });
+  const written = entries.filter(({ node }) => node === "cli");
+  return written.flatMap(({ operation, times }) => Array<string>(times).fill(operation));
 }
 
 async function create(place: string, env: Environment = site.env): Promise<Shown> {
@@ -163,6 +173,7 @@ it("is made while a publisher and merges go on, and again it writes only what is
   expect(backup.seq).toBeGreaterThan(first.seq);
   expect(backup.tenants.map(({ lacking }) => lacking)).toEqual([0, 0, 0]);
   expect(backup.reused_parts).toBeGreaterThan(0);
+  expect(await audited(site)).toEqual(["backup_create", "backup_create"]);
   const later = operations.filter(({ seq }) => seq > backup.seq);
   expect(later.length).toBeGreaterThan(0);
   const verified = await run(["verify", store], site.env);
@@ -214,11 +225,14 @@ it("after everything was destroyed a restore that kill -9 cut off is begun again
       const again = await run(["restore", store], env);
       expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/was cut off/) });
       expect(again.stdout).toContain(`${backup.id} is restored`);
+      expect(again.stderr).not.toContain("audit trail");
       const third = await run(["restore", store], env);
       expect(third).toMatchObject({ code: 1, stderr: expect.stringMatching(/holds a log/) });
     },
   });
   expect(restored.log.deployment).not.toBe(deployment);
+  // The second backup was made before it was written down, and the third try changed nothing.
+  expect(await audited(restored)).toEqual(["backup_create", "backup_restore"]);
 }, 180_000);
 
 it("the same questions get the same answers, and nothing is there after the named sequence", async () => {

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../../ops/servers/ports.ts";
+import { entriesOf } from "../../src/cli/commands/audit.ts";
 import type { EndpointChanged, ShownEndpoint } from "../../src/contract/endpoint.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import {
@@ -24,7 +25,7 @@ let worker: FreshetProcess;
 const receivers: Receiver[] = [];
 
 beforeAll(async () => {
-  site = await openSite({ FRESHET_WEBHOOK_NETWORKS: "127.0.0.1" });
+  site = await openSite({ FRESHET_WEBHOOK_NETWORKS: "127.0.0.1", FRESHET_AUDIT: "stream" });
   engine = await site.startEngine();
   worker = await site.startMergeWorker();
 });
@@ -139,7 +140,9 @@ it("is set up, tested, replayed and removed from the command line", async () => 
   const tenant = freshTenant("cli");
   const receiving = await receiver("cli");
   const freshet = async (...args: readonly string[]) => {
-    const ran = runCommand(["webhook", ...args, "--tenant", tenant, "--json"], site.env);
+    // It need not be told that the installation has a trail.
+    const { FRESHET_AUDIT: _, ...env } = site.env;
+    const ran = runCommand(["webhook", ...args, "--tenant", tenant, "--json"], env);
     expect(await ran.ended, ran.stderr()).toBe(0);
     return JSON.parse(ran.stdout());
   };
@@ -154,4 +157,9 @@ it("is set up, tested, replayed and removed from the command line", async () => 
   expect((await freshet("list")).webhooks).toMatchObject([{ id: webhook.id, status: "active" }]);
   await freshet("remove", webhook.id);
   expect((await freshet("list")).webhooks).toEqual([]);
+  const trail = { audit: site.log.audit, key: undefined };
+  const { entries } = await entriesOf(trail, { tenant, max: 10 });
+  expect(entries.filter(({ node }) => node === "cli").map(({ operation }) => operation)).toEqual([
+    ...["webhook_add", "webhook_test", "webhook_replay", "webhook_remove"],
+  ]);
 });

@@ -113,6 +113,15 @@ const surfaces: Readonly<Record<string, Surface>> = {
     ...{ body: question, bytesMax: limits.chatBytesMax },
     send: overHttp("/v1/vector_stores/demo/search", ofOpenAi),
   },
+  "POST /v1/responses": {
+    ...{ body: { input: "rivers" }, bytesMax: limits.chatBytesMax },
+    send: overHttp("/v1/responses", ofOpenAi),
+  },
+  "POST /v1/embeddings": {
+    ...{ body: { input: "rivers", encoding_format: "float" } },
+    bytesMax: limits.embeddingsBytesMax,
+    send: overHttp("/v1/embeddings", ofOpenAi),
+  },
   "a question over NATS": {
     ...{ body: question, bytesMax: limits.questionBytesMax },
     send: asNatsQuestion,
@@ -147,6 +156,10 @@ const wrong: Readonly<Record<string, (body: Readonly<Record<string, unknown>>) =
   "a constructor": (body) => text({ ...body, constructor: { prototype: { x: canary } } }),
   "each field as a number": (body) => text(mapped(body, () => 4_111)),
   "each field as an object": (body) => text(mapped(body, () => ({ $gt: canary }))),
+  "each field as an object of a field that nobody knows": (body) =>
+    text(mapped(body, () => ({ [canary]: canary }))),
+  "each field as a list of such objects": (body) =>
+    text(mapped(body, () => [{ [canary]: canary, type: { [canary]: canary } }])),
   "each field as a list": (body) => text(mapped(body, () => [[canary]])),
   "each field null": (body) => text(mapped(body, () => null)),
   "each field empty": (body) => text(mapped(body, () => "")),

@@ -121,6 +121,32 @@ describe("a request for vectors", () => {
     await Promise.all(flood);
   });
 
+  it("holds the bytes of bodies that are being read, and the texts of those that run (OE2)", async () => {
+    const handler = createEmbeddingsHandler(embeddings);
+    const acme = "acme" as TenantId;
+    const globex = "globex" as TenantId;
+    const whole = limits.embeddingsBytesMax;
+    const releases: (() => void)[] = [];
+    const fill = (): void => {
+      for (;;) releases.push(handler.hold(acme, whole));
+    };
+    expect(fill).toThrow(expect.objectContaining({ code: "overloaded" }));
+    expect(releases.length * whole).toBeLessThan(limits.embeddingsBodyBytesMax);
+    releases.push(handler.hold(globex, whole));
+    for (const release of releases) release();
+    handler.hold(acme, whole)();
+    const free = Promise.withResolvers<void>();
+    held = free.promise;
+    const input = Array<string>(limits.embeddingsInputsMax).fill("x");
+    const { signal } = new AbortController();
+    const ask = (tenant: TenantId) => handler.embed({ tenant, body: { input }, signal });
+    const running = Array.from({ length: 2 }, () => ask(acme));
+    await expect(ask(acme)).rejects.toMatchObject({ code: "overloaded" });
+    running.push(ask(globex));
+    free.resolve();
+    expect(await Promise.all(running)).toHaveLength(3);
+  });
+
   it("takes a key where keys are, and says whose it is by the key alone", async () => {
     const key = "a-key-of-acme-0123456789";
     const keyed = open({ apiKeys: () => new Map([[key, "acme" as TenantId]]) });

@@ -7,6 +7,7 @@ import { MiB } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { writeDown } from "../audit.ts";
 import type { Made } from "../backup/create.ts";
 import { FolderStore } from "../backup/folder-store.ts";
 import { backupIds, checkStore, chosenId, markStore, readIndex } from "../backup/index-file.ts";
@@ -110,13 +111,15 @@ async function create(
   try {
     if (isNew) await markStore(store);
     await store.tidy(nowMs());
-    const copies = await openStreams(site);
+    const { copies } = await openStreams(site);
     const objects = openObjects(site, { deployment: log.deployment, dimensions: 1 });
     const parts = new Parts(store);
     try {
       const progress = progressOn(terminal.note, nowMs);
       const making = { log, copies, objects, parts, progress, version, nowMs };
       const made = await createBackup({ ...making, signal: terminal.signal });
+      const addresses = resolveAddresses(options, terminal.env);
+      await writeDown({ operation: "backup_create" }, { addresses, terminal, audit: log.audit });
       showMade(made, parts, { terminal, json: options.json === true });
     } finally {
       await Promise.all([objects.close(), copies.close()]);
@@ -187,7 +190,7 @@ async function restore(
     import("../backup/restore.ts"),
   ]);
   const site = siteOf(options, terminal);
-  const copies = await openStreams(site);
+  const { copies, audit } = await openStreams(site);
   try {
     const { dimensions } = backup;
     const { outcome, deployment } = await restoreBackup(backup, {
@@ -196,6 +199,9 @@ async function restore(
       ...{ progress: progressOn(terminal.note, nowMs), random: Math.random },
       gap: options.sequenceGap,
     });
+    // The trail is what was restored: its chain goes on with this.
+    const addresses = resolveAddresses(options, terminal.env);
+    await writeDown({ operation: "backup_restore" }, { addresses, terminal, audit });
     if (options.json === true) {
       terminal.out(`${JSON.stringify({ outcome, ...shownBackup(backup), deployment })}\n`);
       return;

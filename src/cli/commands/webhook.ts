@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { AuditOperation } from "../../contract/audit.ts";
 import {
   type EndpointAction,
   type EndpointChanged,
@@ -12,7 +13,7 @@ import {
   wantedEndpointSchema,
 } from "../../contract/endpoint.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { type Addresses, resolveAddresses } from "../addresses.ts";
+import { resolveAddresses } from "../addresses.ts";
 import { writeDown } from "../audit.ts";
 import { connectEndpoints } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
@@ -114,16 +115,28 @@ function typesIn(value: string): readonly EventType[] {
   throw new InvalidArgumentError(`there is no type ${unknown}: ${eventTypeNames.join(", ")}`);
 }
 
-async function connected<Value>(
-  addresses: Addresses,
-  work: (endpoints: Endpoints) => Promise<Value>,
-): Promise<Value> {
+interface Work<Value> {
+  readonly options: WebhookOptions;
+  readonly terminal: Terminal;
+  readonly work: (endpoints: Endpoints) => Promise<Value>;
+  /** What it leaves in the audit trail, when it is done; nothing where it only reads. */
+  readonly operation?: AuditOperation;
+}
+
+async function connected<Value>(parts: Work<Value>): Promise<Value> {
+  const { options, terminal, work, operation } = parts;
+  const addresses = resolveAddresses(options, terminal.env);
   const connection = await connectEndpoints(addresses, {
     nowMs: () => systemClock.nowMs(),
     random: randomBytes,
   });
   try {
-    return await work(connection.endpoints);
+    const { endpoints, audit } = connection;
+    const value = await work(endpoints);
+    if (operation !== undefined) {
+      await writeDown({ operation, tenant: options.tenant }, { addresses, terminal, audit });
+    }
+    return value;
   } finally {
     await connection.close();
   }
@@ -137,26 +150,27 @@ async function add(options: AddOptions, terminal: Terminal): Promise<void> {
     const [issue] = wanted.error.issues;
     throw usageError(`${issue?.path.join(".") ?? "webhook"}: ${issue?.message ?? "invalid"}`);
   }
-  const addresses = resolveAddresses(options, terminal.env);
-  const added = await connected(addresses, (endpoints) => endpoints.add(tenant, wanted.data));
-  await writeDown({ operation: "webhook_add", tenant }, { addresses, terminal });
+  const added = await connected({
+    ...{ options, terminal, operation: "webhook_add" },
+    work: (endpoints) => endpoints.add(tenant, wanted.data),
+  });
   print(added, options, terminal);
 }
 
 async function list(options: WebhookOptions, terminal: Terminal): Promise<void> {
-  const addresses = resolveAddresses(options, terminal.env);
-  const webhooks = await connected(addresses, (endpoints) => endpoints.list(options.tenant));
+  const work = (endpoints: Endpoints) => endpoints.list(options.tenant);
+  const webhooks = await connected({ options, terminal, work });
   if (options.json === true) terminal.out(`${JSON.stringify({ webhooks })}\n`);
   else terminal.out(`${listLines(webhooks).map(printable).join("\n")}\n`);
 }
 
 async function show(id: string, options: WebhookOptions, terminal: Terminal): Promise<void> {
   const { tenant } = options;
-  const addresses = resolveAddresses(options, terminal.env);
-  const { webhook, failures } = await connected(addresses, async (endpoints) => ({
+  const work = async (endpoints: Endpoints) => ({
     webhook: await endpoints.show(tenant, id),
     failures: await endpoints.failures(tenant, id),
-  }));
+  });
+  const { webhook, failures } = await connected({ options, terminal, work });
   if (options.json === true) terminal.out(`${JSON.stringify({ webhook, failures })}\n`);
   else {
     const lines = [...showLines(webhook), ...failureLines(failures)];
@@ -165,10 +179,8 @@ async function show(id: string, options: WebhookOptions, terminal: Terminal): Pr
 }
 
 async function remove(id: string, options: WebhookOptions, terminal: Terminal): Promise<void> {
-  const { tenant } = options;
-  const addresses = resolveAddresses(options, terminal.env);
-  await connected(addresses, (endpoints) => endpoints.remove(tenant, id));
-  await writeDown({ operation: "webhook_remove", tenant }, { addresses, terminal });
+  const work = (endpoints: Endpoints) => endpoints.remove(options.tenant, id);
+  await connected({ options, terminal, work, operation: "webhook_remove" });
   if (options.json === true) terminal.out(`${JSON.stringify({ removed: id })}\n`);
   else terminal.out(`webhook ${id} is removed\n`);
 }
@@ -178,10 +190,10 @@ async function change(
   wanted: { readonly action: EndpointAction; readonly fromSeq?: number },
   { options, terminal }: { readonly options: WebhookOptions; readonly terminal: Terminal },
 ): Promise<void> {
-  const { tenant } = options;
-  const addresses = resolveAddresses(options, terminal.env);
-  const changed = await connected(addresses, (endpoints) => endpoints.change(tenant, id, wanted));
-  await writeDown({ operation: `webhook_${wanted.action}`, tenant }, { addresses, terminal });
+  const changed = await connected({
+    ...{ options, terminal, operation: `webhook_${wanted.action}` },
+    work: (endpoints) => endpoints.change(options.tenant, id, wanted),
+  });
   print(changed, options, terminal);
   const { test } = changed;
   if (test?.delivered === false) throw new CliError(`it was not delivered: ${test.reason}`);

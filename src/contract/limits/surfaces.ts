@@ -81,8 +81,12 @@ export const surfaceLimits = {
   embeddingsInputsMax: 2_048,
   /** As many texts of two hundred tokens, as JSON. */
   embeddingsBytesMax: 2 * MiB,
-  /** Requests for vectors at once: a body and its vectors are some ten megabytes. */
+  /** Requests for vectors at once. */
   embeddingsInFlightMax: 64,
+  /** Their bodies, from before they are read: sixteen of the largest, of all tenants. */
+  embeddingsBodyBytesMax: 32 * MiB,
+  /** Their texts: short ones make small bodies, and vectors of the same size as any. */
+  embeddingsTextsInFlightMax: 8_192,
   /** One caller alone, an engine for instance, gets four fifths of them. */
   embeddingsTimesFree: 4,
   /** Texts are made ready on the main thread, so much at a stretch: a millisecond or two. */
@@ -132,7 +136,9 @@ export const surfaceLimits = {
   dlqListDefault: 50,
   /** Dead letters of one request over HTTP, to look at or to publish again. */
   dlqRequestMax: 200,
-  /** Requests of operators at once; a replay reads the headers of what came since its letter. */
+  /** Headers of what came since a letter that its replay reads: some seconds. */
+  replayRecordsMax: 200_000,
+  /** Requests of operators at once; a replay reads such headers. */
   operationsInFlightMax: 16,
   dlqListMax: 10_000,
   /** How often an import that waits looks whether all has been dealt with. */

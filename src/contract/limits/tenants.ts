@@ -19,6 +19,8 @@ export const tenantLimits = {
   sleepsPerLookMax: 64,
   /** How long a node goes by what it knows of a tenant's keys: one read for all tenants. */
   payloadKeysKnownMs: 2 * secondMs,
+  /** The next read begins so long after the last one: it is over before anybody has to wait. */
+  payloadKeysReadMs: 1 * secondMs,
   /** Keys of a tenant; each seals until the next one, and opens for good. */
   payloadKeysMax: 64,
   /** A wrapped key has 80. */
@@ -27,6 +29,8 @@ export const tenantLimits = {
   doctorNamesMax: 10,
   /** Operations of raw text that a sweep overwrites for one tenant: each is an fsync. */
   rawPerSweepMax: 2_000,
+  /** Erases of documents of one tenant at a time: its record names what each of them reads. */
+  erasesPerTenantMax: 256,
   /** Resting tenants that a node's status names; it counts the others. */
   restingShownMax: 100,
 } as const;
@@ -34,6 +38,9 @@ export const tenantLimits = {
 const { erasePauseMinMs, erasePauseMaxMs, eraseActivityMs, sleepLookEveryMs } = tenantLimits;
 
 export const tenantRelations: Relations = {
+  "what is known of keys is read again before it is too old": [
+    below(tenantLimits.payloadKeysReadMs, tenantLimits.payloadKeysKnownMs),
+  ],
   "an erase pauses for less than one attempt may take": [
     below(erasePauseMinMs, erasePauseMaxMs),
     below(erasePauseMaxMs, eraseActivityMs),

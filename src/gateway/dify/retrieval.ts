@@ -5,9 +5,9 @@
 
 import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
-import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Answer, Source } from "../../contract/query.ts";
+import { parsed } from "../parsed.ts";
 
 const operators = [
   ...["contains", "not contains", "start with", "end with", "is", "is not", "in", "not in"],
@@ -57,17 +57,8 @@ type Records = z.infer<typeof recordsSchema>;
 
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseRetrieval(body: unknown): Retrieval {
-  const parsed = retrievalSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const names = [
-    ...Object.keys(retrievalSchema.shape),
-    ...Object.keys(conditionSchema.shape),
-    ...["top_k", "score_threshold", "logical_operator", "conditions"],
-  ];
-  throw new FreshetError(
-    "invalid_request",
-    describeIssue(parsed.error, { root: "request", names }),
-  );
+  const below = ["top_k", "score_threshold", "logical_operator", "conditions"];
+  return parsed(retrievalSchema, body, [...Object.keys(conditionSchema.shape), ...below]);
 }
 
 /** The body of a question, unchecked. @throws FreshetError invalid_request */

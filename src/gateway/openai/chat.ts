@@ -10,11 +10,11 @@
 
 import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
-import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
 import { cutText } from "../../contract/well-formed.ts";
 import { unlessNothing } from "../no-results.ts";
+import { parsed } from "../parsed.ts";
 
 export const modelName = "freshet";
 
@@ -67,20 +67,11 @@ export type ChatRequest = Pick<z.infer<typeof chatSchema>, "stream" | "stream_op
 const envelopeSchema = chatSchema.extend({
   freshet: z.record(z.string(), z.unknown()).optional(),
 });
-const names = [
-  ...Object.keys(chatSchema.shape),
-  ...Object.keys(messageSchema.shape),
-  "include_usage",
-];
+const inner = [...Object.keys(messageSchema.shape), "include_usage"];
 
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseChat(body: unknown): z.infer<typeof envelopeSchema> {
-  const parsed = envelopeSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new FreshetError(
-    "invalid_request",
-    describeIssue(parsed.error, { root: "request", names }),
-  );
+  return parsed(envelopeSchema, body, inner);
 }
 
 /**

@@ -4,7 +4,8 @@
  *
  *   OE1  the model that computed them is in every reply (`freshet`), so that a caller can tell a
  *        server with another one;
- *   OE2  no tenant takes all of the requests in flight.
+ *   OE2  no tenant takes all of the requests in flight, of the bytes of their bodies, or of the
+ *        texts whose vectors make the replies; a body over HTTP has its bytes before it is read.
  */
 
 import { z } from "zod";
@@ -17,7 +18,7 @@ import {
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { FairShares } from "../../runtime/fair-shares.ts";
+import { FairShares, type Share } from "../../runtime/fair-shares.ts";
 
 export interface UncheckedEmbeddings {
   readonly tenant: TenantId;
@@ -29,6 +30,8 @@ export interface UncheckedEmbeddings {
 
 export interface EmbeddingsHandler {
   readonly model: ComputingModel;
+  /** Room for a body, until what is returned is called. @throws FreshetError overloaded */
+  hold(tenant: TenantId, bodyBytes: number): () => void;
   /** @throws FreshetError */
   embed(request: UncheckedEmbeddings): Promise<EmbeddingsReply>;
 }
@@ -62,22 +65,26 @@ export type EmbeddingsReply = z.infer<typeof embeddingsReplySchema>;
 
 export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandler {
   const { model, redacts } = embeddings;
-  const inFlight = new FairShares({
-    total: limits.embeddingsInFlightMax,
-    timesFree: limits.embeddingsTimesFree,
-  });
+  const timesFree = limits.embeddingsTimesFree;
+  const bodies = new FairShares({ total: limits.embeddingsBodyBytesMax, timesFree });
+  const inFlight = new FairShares({ total: limits.embeddingsInFlightMax, timesFree });
+  // Half of it for one caller alone: a request may ask for a quarter at once.
+  const textsInFlight = new FairShares({ total: limits.embeddingsTextsInFlightMax });
   return {
     model,
+    hold(tenant, bodyBytes) {
+      const share = taken(bodies.tryTake(tenant, Math.max(1, bodyBytes)));
+      return () => share.release();
+    },
     async embed({ body, ...caller }) {
       const request = parseEmbeddingsRequest(body);
       checkModel(request, model);
-      const share = inFlight.tryTake(caller.tenant);
-      if (share === undefined) {
-        throw new FreshetError("overloaded", "too many requests for vectors at once");
-      }
+      const texts = [request.input].flat();
+      const place = taken(inFlight.tryTake(caller.tenant));
+      const room = textsInFlight.tryTake(caller.tenant, texts.length);
       try {
+        taken(room);
         const { truncate, input_type: as } = request;
-        const texts = [request.input].flat();
         const embedded = await embeddings.embed({ ...caller, texts, as, truncate });
         return {
           object: "list",
@@ -91,10 +98,16 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
           freshet: { ...describeModel(model), redacted: redacts },
         };
       } finally {
-        share.release();
+        room?.release();
+        place.release();
       }
     },
   };
+}
+
+function taken(share: Share | undefined): Share {
+  if (share !== undefined) return share;
+  throw new FreshetError("overloaded", "too many requests for vectors at once");
 }
 
 export function describeModel({ fingerprint, dimensions, maxTokens }: ComputingModel) {

@@ -9,8 +9,8 @@
 
 import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
-import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
+import { parsed } from "../parsed.ts";
 import {
   type Completed,
   citedSources,
@@ -50,18 +50,10 @@ const envelopeSchema = responsesSchema.extend({
 });
 export type ResponsesRequest = z.infer<typeof envelopeSchema>;
 
-const names = [...Object.keys(responsesSchema.shape), ...Object.keys(itemSchema.shape)];
-
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseResponses(body: unknown): ResponsesRequest {
-  const parsed = envelopeSchema.safeParse(body);
-  if (!parsed.success) {
-    throw new FreshetError(
-      "invalid_request",
-      describeIssue(parsed.error, { root: "request", names }),
-    );
-  }
-  const { previous_response_id, background } = parsed.data;
+  const asked = parsed(envelopeSchema, body, Object.keys(itemSchema.shape));
+  const { previous_response_id, background } = asked;
   if (previous_response_id !== undefined && previous_response_id !== null) {
     const why = "previous_response_id: responses are not kept; send the conversation as input";
     throw new FreshetError("invalid_request", why);
@@ -69,7 +61,7 @@ export function parseResponses(body: unknown): ResponsesRequest {
   if (background === true) {
     throw new FreshetError("invalid_request", "background: answers are not made later");
   }
-  return parsed.data;
+  return asked;
 }
 
 /** The chat that says the same. */

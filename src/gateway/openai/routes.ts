@@ -10,6 +10,7 @@ import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
+import { heldBytes } from "../publish-bodies.ts";
 import type { RequestAudit } from "../request-audit.ts";
 import { SseResponse } from "../sse-response.ts";
 import {
@@ -96,7 +97,12 @@ export function addEmbeddingsRoute(
   app: FastifyInstance,
   { gate, embeddings }: { readonly gate: Gate; readonly embeddings: EmbeddingsHandler },
 ): void {
-  const asking = { onRequest: gate.admits("query"), bodyLimit: limits.embeddingsBytesMax };
+  const bodyLimit = limits.embeddingsBytesMax;
+  const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const bytes = heldBytes(request, bodyLimit);
+    reply.raw.once("close", embeddings.hold(gate.tenantOf(request), bytes));
+  };
+  const asking = { onRequest: [gate.admits("query"), admit], bodyLimit };
   app.post(openAiPaths.embeddings, asking, async (request, reply) => {
     const { tenant, credential } = gate.identityOf(request);
     const { signal } = abortWhenCallerLeaves(reply.raw);

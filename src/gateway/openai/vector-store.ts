@@ -1,10 +1,9 @@
 /** Search in the form of OpenAI's vector stores: the documents of a tenant are one, of its name. */
 
 import { z } from "zod";
-import { FreshetError } from "../../contract/errors.ts";
-import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Answer, Source } from "../../contract/query.ts";
+import { parsed } from "../parsed.ts";
 
 const text = z.string();
 
@@ -19,13 +18,7 @@ export type StoreSearch = z.infer<typeof storeSearchSchema>;
 
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseStoreSearch(body: unknown): StoreSearch {
-  const parsed = storeSearchSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const names = [...Object.keys(storeSearchSchema.shape), "score_threshold"];
-  throw new FreshetError(
-    "invalid_request",
-    describeIssue(parsed.error, { root: "request", names }),
-  );
+  return parsed(storeSearchSchema, body, ["score_threshold"]);
 }
 
 /** The body of a question, unchecked. */

@@ -4,8 +4,10 @@
  * Owns: a copy of the tenants' records, and their keys as they are used, in memory only.
  * Never: opens under another tenant's key, or takes plain text for what had to be sealed.
  *
- *   PV1  a record is known for `payloadKeysKnownMs` at most: a key that was destroyed opens nothing
- *        after that, a new one seals by then;
+ *   PV1  a record counts for `payloadKeysKnownMs` at most, from when its read began: a key that was
+ *        destroyed opens nothing after that, a new one seals by then. From `payloadKeysReadMs` on the
+ *        next read runs beside the work. Only who finds what is known too old waits for one, and
+ *        fails with it;
  *   PV2  a key that is missing here (of the installation) is a failure that passes; what the tag
  *        denies, or whose key the tenant has no more, never is;
  *   PV3  where the tenant requires it, plain text behind `plainTo` is refused. Not a delete: it
@@ -78,13 +80,18 @@ export class KeyVault implements PayloadVault {
 
   /** PV1. @throws FreshetError log_unavailable */
   async #privacyOf(tenant: TenantId): Promise<TenantPrivacy | undefined> {
-    const { clock } = this.#options;
-    if (clock.monotonicMs() - this.#knownAtMs < limits.payloadKeysKnownMs)
-      return this.#known.get(tenant);
+    const ageMs = this.#options.clock.monotonicMs() - this.#knownAtMs;
+    if (ageMs >= limits.payloadKeysKnownMs) return (await this.#read()).get(tenant);
+    // One that fails is told to nobody: what is known soon is too old, and then somebody waits.
+    if (ageMs >= limits.payloadKeysReadMs) this.#read().catch(() => {});
+    return this.#known.get(tenant);
+  }
+
+  #read(): Promise<Known> {
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = undefined;
     });
-    return (await this.#reading).get(tenant);
+    return this.#reading;
   }
 
   async #readAll(): Promise<Known> {

@@ -17,6 +17,7 @@ const privacySchema = z.object({
   encryption: z.enum(["on", "required"]).optional(),
   plainTo: versionSchema.optional(),
   heldFrom: versionSchema.optional(),
+  holds: z.array(versionSchema).max(limits.erasesPerTenantMax).optional(),
   keys: z.array(keySchema).max(limits.payloadKeysMax).optional(),
 });
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { FreshetError } from "../../../src/contract/errors.ts";
 import type { TenantId, Version } from "../../../src/contract/ids.ts";
 import { limits } from "../../../src/contract/limits.ts";
 import { silentMetrics } from "../../../src/contract/observation.ts";
@@ -176,6 +177,55 @@ describe("DOCS of a tenant that wants it sealed", () => {
     await expect(log.docs.open(operation)).rejects.toMatchObject({
       ...{ code: "payload_unreadable" },
     });
+  });
+
+  it("is read and published while the records are read again, until they are too old (PV1)", async () => {
+    const clock = createManualClock();
+    const wrapping = newTenantKey();
+    const keys = [
+      { id: wrapping.id, by: first.id, wrapped: wrapKey(first, wrapping, acme), atMs: 0 },
+    ];
+    let reads = 0;
+    let isAway = false;
+    const gates: PromiseWithResolvers<void>[] = [];
+    const store = {
+      async *all() {
+        reads += 1;
+        if (reads > 1) await (gates[reads] = Promise.withResolvers<void>()).promise;
+        if (isAway) throw new FreshetError("log_unavailable");
+        yield { tenant: acme, privacy: { encryption: "on" as const, keys }, revision: 1 };
+      },
+    };
+    const vault = new KeyVault({ store, keys: [first], clock, metrics: silentMetrics });
+    const seal = () => vault.seal({ tenant: acme, payload: bytes("x") });
+    await seal();
+    await clock.advance(limits.payloadKeysReadMs - 1);
+    await seal();
+    expect(reads).toBe(1);
+    await clock.advance(1);
+    await seal();
+    await seal();
+    expect(reads).toBe(2);
+    // It takes longer than what is known counts: nobody goes by that any more.
+    await clock.advance(limits.payloadKeysKnownMs - limits.payloadKeysReadMs);
+    let isSealed = false;
+    const waiting = seal().then(() => {
+      isSealed = true;
+    });
+    await new Promise(setImmediate);
+    expect(isSealed).toBe(false);
+    gates[2]?.resolve();
+    await waiting;
+    // A read beside the work that fails is noticed when it counts, and not before.
+    isAway = true;
+    await clock.advance(limits.payloadKeysReadMs - limits.payloadKeysKnownMs / 2);
+    await seal();
+    gates[3]?.resolve();
+    await new Promise(setImmediate);
+    await clock.advance(limits.payloadKeysKnownMs);
+    const refused = seal();
+    gates[4]?.resolve();
+    await expect(refused).rejects.toMatchObject({ code: "log_unavailable" });
   });
 
   it("is unreadable for good once the keys are destroyed (PV1)", async () => {
