@@ -18,7 +18,7 @@ import {
 const builderNiceness = 15;
 
 function build(request: BuildRequest): BuildReply {
-  const { memory, dimensions, places, target, file } = request;
+  const { memory, dimensions, places, target, file, unwanted } = request;
   copyRows(request);
   const size = places.length;
   // hnswlib ends the process on a bad argument: it gets plain arrays of numbers that passed
@@ -26,6 +26,7 @@ function build(request: BuildRequest): BuildReply {
   const index = new hnswlib.HierarchicalNSW("ip", dimensions);
   index.initIndex(size, linksPerVector, buildBreadth);
   for (let row = 0; row < size; row += 1) {
+    if (Atomics.load(unwanted, 0) !== 0) return { ok: false, message: "the build was given up" };
     index.addPoint(numbersOf(memory, target, { row, dimensions }), row);
   }
   index.writeIndexSync(file);

@@ -79,13 +79,21 @@ async function build(
   }
 }
 
-/** Resolves when the thread has ended, so that no file is removed that it still writes. */
-function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildReply> {
+/**
+ * Resolves when the thread has ended, so that no file is removed that it still writes. It is told to
+ * end, never terminated: in the middle of hnswlib's code that aborts the whole process.
+ */
+function runWorker(
+  request: Omit<BuildRequest, "unwanted">,
+  signal: AbortSignal,
+): Promise<BuildReply> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const worker = new Worker(workerUrl, { workerData: request });
+    const unwanted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const workerData: BuildRequest = { ...request, unwanted };
+    const worker = new Worker(workerUrl, { workerData });
     let outcome: BuildReply = { ok: false, message: "the builder thread ended without a reply" };
-    const end = (): void => void worker.terminate();
+    const end = (): void => void Atomics.store(unwanted, 0, 1);
     signal.addEventListener("abort", end, { once: true });
     worker.once("message", (reply: BuildReply) => {
       outcome = reply;

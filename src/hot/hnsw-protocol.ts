@@ -8,6 +8,8 @@ import type { GraphInput, GraphLinks } from "./graph.ts";
 export interface BuildRequest extends GraphInput {
   /** Where hnswlib writes its index: in a folder that only this process uses. */
   readonly file: string;
+  /** One number, of shared memory; no longer zero: nobody wants the graph any more. */
+  readonly unwanted: Int32Array;
 }
 
 export type BuildReply =

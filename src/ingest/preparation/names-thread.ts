@@ -99,7 +99,11 @@ export class QuestionNames implements QuestionNamesLane {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread;
     const { workerUrl, files, clock, limits: bounds } = this.#options;
     const heapMiBMax = limits.prepareHeapMiBMax;
-    const thread: Thread = new ReplyThread(workerUrl, { workerData: files, heapMiBMax });
+    const thread: Thread = new ReplyThread(workerUrl, {
+      workerData: files,
+      heapMiBMax,
+      native: { clock },
+    });
     this.#thread = thread;
     const heard = await waitRunningAtMost(clock, bounds.readyMs, { promise: thread.next() });
     if (heard !== late && heard.kind === "ready") return thread;

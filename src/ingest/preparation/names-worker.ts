@@ -13,11 +13,13 @@ import type { ClassifierFiles } from "../../embedding/port.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
 import { namesBy } from "./names.ts";
 import type { NamesReply, NamesRequest } from "./names-thread.ts";
+import { endWhenAsked } from "./thread-end.ts";
 
-const files = workerData as ClassifierFiles;
-const namesOf = namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
 const port = parentPort;
 if (port === null) throw new Error("this file is a thread of an engine");
+endWhenAsked(port);
+const files = workerData as ClassifierFiles;
+const namesOf = namesBy(await openTokenClassifier(files), await loadTokenizer(files.modelDir));
 
 async function answer({ texts, redactionKey }: NamesRequest): Promise<NamesReply> {
   try {

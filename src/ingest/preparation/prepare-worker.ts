@@ -15,12 +15,14 @@ import { yieldBy } from "../../runtime/priority.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
 import { type NamesOf, namesBy, preparersOf } from "./names.ts";
 import type { PrepareWorkerSettings } from "./protocol.ts";
+import { endWhenAsked } from "./thread-end.ts";
 import { answerRequests } from "./thread-program.ts";
 
 const { modelDir, ids, names } = workerData as PrepareWorkerSettings;
+if (parentPort === null) throw new Error("this file is a thread of an engine");
+if (names !== undefined) endWhenAsked(parentPort);
 yieldBy(limits.prepareNiceness);
 const tokenizer = await loadTokenizer(modelDir);
-if (parentPort === null) throw new Error("this file is a thread of an engine");
 const namesOf = names === undefined ? undefined : await openNames(names);
 answerRequests(parentPort, preparersOf({ tokenizer, ids }, namesOf), systemClock);
 

@@ -8,8 +8,8 @@
  *   PL1  every `run` settles: with what the document became, or with an error of the port
  *        (port.ts);
  *   PL2  a thread that ends with a document in hand, or works on it for `deadlineMs`, is gone, and
- *        the document is lost (embedding/failures.ts): its caller isolates it. The thread runs
- *        JavaScript only, so it can be terminated;
+ *        the document is lost (embedding/failures.ts): its caller isolates it. A thread that has
+ *        the model of names is asked to end before it is ended;
  *   PL3  a thread that does not start blames no document: `embedding_unavailable`.
  */
 
@@ -96,7 +96,11 @@ export class PreparingThread {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread;
     const { workerUrl, settings, clock, readyMs } = this.#options;
     const heapMiBMax = limits.prepareHeapMiBMax;
-    const thread: Thread = new ReplyThread(workerUrl, { workerData: settings, heapMiBMax });
+    const thread: Thread = new ReplyThread(workerUrl, {
+      workerData: settings,
+      heapMiBMax,
+      native: settings.names === undefined ? undefined : { clock },
+    });
     this.#thread = thread;
     const heard = await waitRunningAtMost(clock, readyMs, { promise: thread.next() });
     if (heard !== late && heard.kind === "ready") return thread;
