@@ -13,7 +13,7 @@ import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
-import { hasBody } from "./bodies.ts";
+import { hasBody, leaveUnread } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
 import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
@@ -118,6 +118,9 @@ function addPublishRoutes(
         const { traceparent } = request.headers;
         const lines = { traceparent, tenant, credential, source, room, idempotencyKey, signal };
         const results = await publishLines(handler, lines);
+        const last = results.at(-1);
+        if (last !== undefined && "error" in last && last.error.code === "request_timeout")
+          leaveUnread(request.raw);
         audit.tells(request, countsOf(results));
         return { results };
       }
