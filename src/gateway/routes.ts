@@ -204,8 +204,12 @@ function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
     const { text, contentType } = await metricsPage(metrics, request.headers.accept);
     return reply.type(contentType).send(text);
   });
-  const description = openApiDocument({ version, keys });
-  app.get("/openapi.json", { onRequest }, async () => description);
+  // Made when somebody asks: a start waits for nothing that few look at.
+  let description: ReturnType<typeof openApiDocument> | undefined;
+  app.get("/openapi.json", { onRequest }, async () => {
+    description ??= openApiDocument({ version, keys });
+    return description;
+  });
 }
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {
