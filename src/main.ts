@@ -34,7 +34,10 @@ function configure(): Config {
   // the machine's environment names, such as a proxy's CA, is not Weaviate's.
   const caFile = config.weaviate.tls?.caFile;
   if (caFile !== undefined) process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = caFile;
-  enableCompileCache(join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled"));
+  const compiled = join(config.cacheDir ?? join(homedir(), ".cache", "freshet"), "compiled");
+  enableCompileCache(compiled);
+  // Threads and children have it by their environment alone.
+  process.env["NODE_COMPILE_CACHE"] ??= compiled;
   return config;
 }
 

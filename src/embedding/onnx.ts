@@ -178,10 +178,13 @@ async function embed(request: EmbedRequest): Promise<Float32Array[]> {
   return results;
 }
 
+/** Pieces of the default size cost as much again as the digest. */
+const hashedAtOnceBytes = 1024 * 1024;
+
 async function fileFingerprint(graphFile: string): Promise<string> {
   const hash = createHash("sha256");
   try {
-    await pipeline(createReadStream(graphFile), hash);
+    await pipeline(createReadStream(graphFile, { highWaterMark: hashedAtOnceBytes }), hash);
   } catch (error) {
     throw new FreshetError("embedding_unavailable", "the embedding graph cannot be read", {
       details: { graphFile },

@@ -19,6 +19,13 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
+const late = new WeakSet<IncomingMessage>();
+
+/** Its reply waits no longer for the rest. */
+export function leaveUnread(raw: IncomingMessage): void {
+  late.add(raw);
+}
+
 /**
  * A reply to a request that is still being sent waits until that has come, within bounds; nothing
  * of it is kept.
@@ -28,6 +35,7 @@ export function readOutRefusedBodies(app: FastifyInstance, bounds: RefusedBodyBo
     if (!hasBody(raw) || raw.complete || raw.readableEnded) return;
     // One that is late is cut: waiting for it was the trouble.
     if (reply.statusCode === 408) return;
+    if (late.has(raw)) return void reply.header("connection", "close");
     const isOut = await readOut(raw, bounds);
     // The framework announces a close wherever it stops reading; there is nothing to close for any
     // more.

@@ -80,22 +80,30 @@ export async function* boundedBody(
   let waitedMs = 0;
   let broughtBytes = 0;
   let reading = chunks.next();
-  for (;;) {
-    const begunMs = clock.monotonicMs();
-    const next = await waitAtMost(clock, Math.max(0, rateMs - waitedMs), reading);
-    waitedMs += clock.monotonicMs() - begunMs;
-    if (next !== late && next.done === true) return;
-    broughtBytes += next === late ? 0 : next.value.length;
-    if (next === late || waitedMs >= rateMs) {
-      if (broughtBytes < leastBytes) throw tooSlow(bytesPerSecondMin);
-      waitedMs = 0;
-      broughtBytes = 0;
+  let isReading = true;
+  try {
+    for (;;) {
+      const begunMs = clock.monotonicMs();
+      const next = await waitAtMost(clock, Math.max(0, rateMs - waitedMs), reading);
+      waitedMs += clock.monotonicMs() - begunMs;
+      if (next !== late && next.done === true) return;
+      broughtBytes += next === late ? 0 : next.value.length;
+      if (next === late || waitedMs >= rateMs) {
+        if (broughtBytes < leastBytes) throw tooSlow(bytesPerSecondMin);
+        waitedMs = 0;
+        broughtBytes = 0;
+      }
+      if (next === late) continue;
+      isReading = false;
+      bytes += next.value.length;
+      if (bytes > limits.httpNdjsonBytesMax) throw tooLong();
+      yield next.value;
+      reading = chunks.next();
+      isReading = true;
     }
-    if (next === late) continue;
-    bytes += next.value.length;
-    if (bytes > limits.httpNdjsonBytesMax) throw tooLong();
-    yield next.value;
-    reading = chunks.next();
+  } finally {
+    // It lets go of the body: what is left can be read out. A read that never ends would be waited for.
+    if (!isReading) await chunks.return?.();
   }
 }
 

@@ -13,7 +13,7 @@ import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
-import { hasBody } from "./bodies.ts";
+import { hasBody, leaveUnread } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
 import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
@@ -119,6 +119,9 @@ function addPublishRoutes(
         const { traceparent } = request.headers;
         const lines = { traceparent, tenant, credential, source, room, idempotencyKey, signal };
         const results = await publishLines(handler, lines);
+        const last = results.at(-1);
+        if (last !== undefined && "error" in last && last.error.code === "request_timeout")
+          leaveUnread(request.raw);
         audit.tells(request, countsOf(results));
         return { results };
       }
@@ -202,8 +205,12 @@ function addOperatorRoutes(app: FastifyInstance, options: RouteOptions): void {
     const { text, contentType } = await metricsPage(metrics, request.headers.accept);
     return reply.type(contentType).send(text);
   });
-  const description = openApiDocument({ version, keys });
-  app.get("/openapi.json", { onRequest }, async () => description);
+  // Made when somebody asks: a start waits for nothing that few look at.
+  let description: ReturnType<typeof openApiDocument> | undefined;
+  app.get("/openapi.json", { onRequest }, async () => {
+    description ??= openApiDocument({ version, keys });
+    return description;
+  });
 }
 
 const ownMethods: Readonly<Record<string, readonly string[]>> = {

@@ -34,6 +34,7 @@ import {
   pushPermissions,
   replyPermissions,
 } from "./permissions.ts";
+import { signing } from "./signing-pair.ts";
 
 export interface MadeKey {
   readonly key: string;
@@ -55,7 +56,8 @@ const madeOf = (pair: KeyPair): MadeKey => ({
 /** A seed by its public key. */
 export type Seeds = (key: string) => string;
 
-const pairOf = (seeds: Seeds, key: string): KeyPair => fromSeed(Buffer.from(seeds(key)));
+const pairOf = (seeds: Seeds, key: string): KeyPair =>
+  signing(fromSeed(Buffer.from(seeds(key))), key);
 
 const unbounded = { subs: -1, data: -1, payload: -1, conn: -1, imports: -1, exports: -1 };
 const noStreams = { mem_storage: 0, disk_storage: 0, streams: 0, consumer: 0 };

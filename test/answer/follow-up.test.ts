@@ -7,6 +7,7 @@ import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Turn } from "../../src/contract/query.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { codePoint } from "../support/code-point.ts";
 import { chainOf, playedModel } from "./chain-kit.ts";
 
 const user = (content: string): Turn => ({ role: "user", content });
@@ -65,7 +66,9 @@ describe("what is carried over without a model", () => {
   });
 
   test("is bounded, holds the question, and every word of it stood in the talk", () => {
-    const text = fc.string({ maxLength: 400, unit: "binary" }).map((value) => value.toWellFormed());
+    const text = fc
+      .string({ maxLength: 400, unit: codePoint })
+      .map((value) => value.toWellFormed());
     const turn = fc.record({
       role: fc.constantFrom("user" as const, "assistant" as const),
       content: text,

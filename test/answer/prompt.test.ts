@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ChatMessage } from "../../src/answer/port.ts";
 import { buildPrompt } from "../../src/answer/prompt.ts";
 import { bytesOf } from "../../src/answer/tokens.ts";
+import { codePoint } from "../support/code-point.ts";
 import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
 
@@ -98,7 +99,7 @@ describe("prompt", () => {
   test("is bounded and well-formed for any sources", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.string({ unit: "binary", maxLength: 3_000 }), { minLength: 1, maxLength: 20 }),
+        fc.array(fc.string({ unit: codePoint, maxLength: 3_000 }), { minLength: 1, maxLength: 20 }),
         (texts) => {
           const { messages } = build("question", ...texts);
           expect(bytesIn(messages)).toBeLessThanOrEqual(room.bytes);
@@ -109,7 +110,7 @@ describe("prompt", () => {
   });
 
   test("two questions of one tenant share every byte up to the sources (PB1)", () => {
-    const text = fc.string({ unit: "binary", maxLength: 80 }).map((value) => value.toWellFormed());
+    const text = fc.string({ unit: codePoint, maxLength: 80 }).map((value) => value.toWellFormed());
     const house = fc.option(text, { nil: undefined });
     const form = fc.record({
       instructions: fc.option(text, { nil: undefined }),

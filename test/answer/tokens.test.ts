@@ -12,6 +12,7 @@ import {
   unknownRates,
 } from "../../src/answer/tokens.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { codePoint } from "../support/code-point.ts";
 import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
 
@@ -33,7 +34,7 @@ const adversarial = fc
         .array(fc.constantFrom("👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁷󠁬󠁳󠁿", "🚲", "é̂̃", "ﷺ"), { maxLength: 60 })
         .map((all) => all.join("")),
       pick("qzxjkvw "),
-      fc.string({ unit: "binary", maxLength: 200 }),
+      fc.string({ unit: codePoint, maxLength: 200 }),
       fc.constant("The watermark moves after the read back succeeded. ".repeat(8)),
     ),
     { minLength: 1, maxLength: 4 },

@@ -14,6 +14,7 @@ import type { DocumentId } from "../../src/contract/ids.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
+import { codePoint } from "../support/code-point.ts";
 import { testRedactor } from "../support/redactor.ts";
 import { runs } from "../support/runs.ts";
 import { coldObject, freshTenant } from "./objects.ts";
@@ -24,7 +25,7 @@ const prepare = createPreparer({ tokenizer: createMemoryTokenizer(), redactor: t
 const anyText = fc
   .array(
     fc.oneof(
-      fc.string({ unit: "binary", maxLength: 12 }),
+      fc.string({ unit: codePoint, maxLength: 12 }),
       fc.constantFrom("\ud83c", "\udf85", "\u0000", "\u001f", "\u0301", "👩‍👩‍👧‍👦", "word "),
     ),
     { maxLength: 8 },

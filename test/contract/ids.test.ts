@@ -21,6 +21,7 @@ import {
   tenantId,
   version,
 } from "../../src/contract/ids.ts";
+import { codePoint } from "../support/code-point.ts";
 
 describe("tenant ids", () => {
   it.each(["a", "demo", "Acme_1-x", "0", "-", "x".repeat(64)])("accepts %s", (value) => {
@@ -39,7 +40,7 @@ describe("tenant ids", () => {
 describe("document ids", () => {
   it("are 1-512 bytes of well-formed text without control characters", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 600 }), (value) => {
+      fc.property(fc.string({ unit: codePoint, maxLength: 600 }), (value) => {
         const bytes = Buffer.byteLength(value);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
         const clean = !/[\x00-\x1f\x7f-\x9f]/.test(value) && value.isWellFormed();

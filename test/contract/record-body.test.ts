@@ -4,10 +4,11 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { RecordBody } from "../../src/contract/record.ts";
 import { bodyFormat, decodeBody, encodeBody } from "../../src/contract/record-body.ts";
 import { packSparse } from "../../src/contract/sparse.ts";
+import { codePoint } from "../support/code-point.ts";
 import { runs } from "../support/runs.ts";
 
 const scalar = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: codePoint }),
   fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0)),
   fc.boolean(),
 );
@@ -39,19 +40,19 @@ const bodyArbitrary: fc.Arbitrary<RecordBody> = fc
   .chain(({ dimensions, count }) =>
     fc.record({
       info: fc.record({
-        title: optional(fc.string({ unit: "binary" })),
+        title: optional(fc.string({ unit: codePoint })),
         source: optional(fc.string()),
         timestamp: optional(fc.maxSafeInteger()),
         publishedAtMs: optional(fc.maxSafeNat()),
         expiresAtMs: optional(fc.maxSafeInteger()),
         language: optional(fc.constantFrom("de", "zh-Hans-CN")),
-        acl: optional(fc.array(fc.string({ unit: "binary" }))),
+        acl: optional(fc.array(fc.string({ unit: codePoint }))),
         contentHash: optional(fc.string()),
         metadata: optional(fc.dictionary(fc.string(), fc.oneof(scalar, fc.array(scalar)))),
       }),
       chunks: fc.array(
         fc.record({
-          text: fc.string({ unit: "binary" }),
+          text: fc.string({ unit: codePoint }),
           heading: optional(fc.string()),
           range: optional(rangeArbitrary),
           vector: fc.float32Array({ minLength: dimensions, maxLength: dimensions }),

@@ -1,6 +1,7 @@
 /** Documents that do harm, and documents that only were there when harm was done; with real processes that die. */
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
@@ -83,6 +84,9 @@ describe("documents and dying engines", () => {
         await freeLeases();
         await engine.restart();
       }
+      const dataDir = site.env["FRESHET_DATA_DIR"] ?? "";
+      mkdirSync(dataDir, { recursive: true });
+      writeFileSync(join(dataDir, "slow-goes-on"), "");
       expect(await site.event(seq)).toMatchObject({ id: "slow", status: "visible" });
       expect((await site.log.attempts.get(tenant))?.lives).toBeGreaterThanOrEqual(3);
       expect(await site.log.deadLetters.list(tenant, 10)).toEqual([]);

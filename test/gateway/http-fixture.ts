@@ -120,14 +120,18 @@ function tokenOf({ operatorToken }: FixtureOptions): (() => string) | undefined 
   return operatorToken === undefined ? undefined : () => operatorToken;
 }
 
+/** The same for all fixtures of a process. */
+let paths: z.infer<typeof described>["paths"] | undefined;
+
 /** Every reply of an injected request is compared with what the OpenAPI document says can come. */
 function watchStatuses(app: FastifyInstance): ReadonlySet<string> {
-  const { paths } = described.parse(openApiDocument({ version: "0.0.1", keys: true }));
+  paths ??= described.parse(openApiDocument({ version: "0.0.1", keys: true })).paths;
+  const documented = paths;
   const undocumented = new Set<string>();
   app.addHook("onResponse", async ({ method, routeOptions }, { statusCode }) => {
     const path = routeOptions.url?.replaceAll(/:(\w+)/g, "{$1}") ?? "";
     const verb = method === "HEAD" ? "get" : method.toLowerCase();
-    const responses = paths[path]?.[verb]?.responses;
+    const responses = documented[path]?.[verb]?.responses;
     if (responses === undefined || String(statusCode) in responses) return;
     undocumented.add(`${method} ${path}: ${statusCode}`);
   });

@@ -32,7 +32,7 @@ function trickle(url: string, tenant: string): { socket: Socket; received: Promi
 
 describe("bodies of publish requests", () => {
   it("B4: one tenant's trickling uploads, as many as a node takes, leave room for another's publish", async () => {
-    const { url } = await listening();
+    const { url } = await listening({ bounds: { refusedBodyMs: 100 } });
     const trickling = Array.from({ length: limits.httpPublishesInFlightMax }, () =>
       trickle(url, "acme"),
     );

@@ -199,6 +199,26 @@ describe("builds", () => {
     shard.close();
   });
 
+  test("a build that is given up in the middle of hnswlib's code does not take the process along", async () => {
+    // Wide: most of the time is the reading of rows, which aborts in a thread that is terminated.
+    const wide = 2_048;
+    const rows = clustered(1_200, { dimensions: wide, clusters: 10, seed: 3 });
+    const open = createHotShardFactory({ directory, logger, flatMax, scanBelow });
+    for (const moment of [400, 700, 1_000]) {
+      const given = open({ dimensions: wide });
+      add(given, rows);
+      // Whichever moment of the build it is.
+      await new Promise((resolve) => setTimeout(resolve, moment));
+      given.close();
+      await expect.poll(() => readdirSync(directory), { timeout: 30_000 }).toEqual([]);
+    }
+    const shard = openShard();
+    const before = shard.stats().bytes;
+    add(shard, vectors.slice(0, 300));
+    await graphIsIn(shard, before);
+    shard.close();
+  });
+
   test("builds run one after the other, and a cancelled one that waits never takes its vectors", async () => {
     const builder = createHnswBuilder(directory);
     const { arena, simd } = createVectorMemory();

@@ -4,6 +4,7 @@
  */
 
 import fc from "fast-check";
+import { codePoint } from "../support/code-point.ts";
 
 const digits = fc.stringMatching(/^\d{1,5}$/);
 const separator = fc.constantFrom(
@@ -115,7 +116,7 @@ export const seeds: readonly string[] = [
 const pieces = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...seeds) },
   { weight: 3, arbitrary: numbers },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 8 }) },
+  { weight: 1, arbitrary: fc.string({ unit: codePoint, maxLength: 8 }) },
   { weight: 1, arbitrary: fc.stringMatching(/^[-+0-9 .()/@:a-f]{1,24}$/) },
 );
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cleanLine, cleanText } from "../../src/text/clean.ts";
+import { codePoint } from "../support/code-point.ts";
 
 /** Characters that nobody sees, one for each letter. */
 const tags = (letters: string) =>
@@ -61,7 +62,7 @@ describe("cleaning", () => {
   test("a line is what the text is, with blanks for line ends and none at its ends", () => {
     const ascii = fc.string({ unit: fc.constantFrom(..."ab .:-_~!\t\n\r\x7f\0") });
     fc.assert(
-      fc.property(fc.oneof(ascii, fc.string({ unit: "binary" })), (text) => {
+      fc.property(fc.oneof(ascii, fc.string({ unit: codePoint })), (text) => {
         expect(cleanLine(text)).toBe(cleanText(text).replaceAll("\n", " ").trim());
       }),
     );
@@ -73,7 +74,7 @@ describe("cleaning", () => {
 
   test("is well-formed and changes nothing the second time, for any text", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(fc.string({ unit: codePoint }), (text) => {
         const once = cleanText(text);
         expect(once.isWellFormed()).toBe(true);
         expect(cleanText(once)).toBe(once);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bm25, type CorpusStats, termCounts, terms } from "../../src/text/lexical.ts";
+import { codePoint } from "../support/code-point.ts";
 import { runs } from "../support/runs.ts";
 
 describe("terms", () => {
@@ -93,7 +94,7 @@ describe("terms", () => {
 
   test("no term holds a blank: cold keeps them as one text that is cut at blanks", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+      fc.property(fc.string({ unit: codePoint, maxLength: 200 }), (text) => {
         expect(terms(text).filter((term) => /\s/u.test(term))).toEqual([]);
       }),
       { numRuns: runs(300) },
@@ -138,7 +139,7 @@ describe("terms", () => {
   test("nothing comes of nothing, and no term is empty or unbounded", () => {
     expect(terms(" \n—…!")).toEqual([]);
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(fc.string({ unit: codePoint }), (text) => {
         expect(terms(text).every((term) => term.length > 0)).toBe(true);
       }),
     );

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { terms } from "../../src/text/lexical.ts";
 import { redact, redactorVersion } from "../../src/text/redaction.ts";
+import { codePoint } from "../support/code-point.ts";
 import { testKey, withoutDigests } from "../support/redactor.ts";
 import { runs } from "../support/runs.ts";
 import { finds, kept } from "./redaction-cases.ts";
@@ -106,7 +107,7 @@ describe("redaction", () => {
       "[IP]",
       "tel ",
     ),
-    fc.string({ unit: "binary", maxLength: 12 }),
+    fc.string({ unit: codePoint, maxLength: 12 }),
     fc.stringMatching(/^[-+0-9 .()/]{0,40}$/),
     fc.stringMatching(/^[a-f0-9:.@]{0,40}$/),
   );

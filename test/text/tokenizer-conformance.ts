@@ -4,9 +4,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
+import { codePoint } from "../support/code-point.ts";
 
 const text = fc.oneof(
-  fc.string({ unit: "binary", maxLength: 60 }),
+  fc.string({ unit: codePoint, maxLength: 60 }),
   fc.lorem(),
   fc.constantFrom(
     "[CLS] [SEP]",
