@@ -21,8 +21,14 @@ const bracketCharsMax = 200;
 const targetCharsMax = 2_000;
 const tagCharsMax = 2_000;
 
-/** `1`, `1, 2`, `1-3` is read as 1 and 3; also `Source 1`, which small models write. */
-const markerPattern = /^\s*(?:sources?\s*:?\s*#?\s*)?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
+/**
+ * `1`, `1, 2`, `1-3` is read as 1 and 3; also `Source 1`, which small models write, and `^1`, a
+ * foot note's.
+ */
+const markerPattern = /^\s*(?:sources?\s*:?\s*#?\s*|\^)?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
+/** `【1】`, and with a place behind it `【1†L2-L5】`, as models write that were taught to browse. */
+const wideMarker = /^【\s*(\d{1,6})\s*(?:[†:][^【】]{0,80})?】/u;
+const wideMarkerBegun = /^【\s{0,3}(?:\d{0,6}\s{0,3}|\d{1,6}\s{0,3}[†:][^【】]{0,80})$/u;
 const loadingTag =
   /^<\/?(?:img|a|iframe|script|style|object|embed|link|svg|video|audio|source|form|input|button|meta|base)(?![a-z0-9-])/i;
 const loadingTagNameCharsMax = 9;
@@ -128,8 +134,10 @@ function createReader(shown: number): Reader {
         return readClosing(text, isLast);
       case "<":
         return readTag(text, isLast);
+      case "【":
+        return readWideBracket(text, isLast, shown);
       default: {
-        const plain = /^(?:[ \t]+|[^[\]!< \t]+)/.exec(text)?.[0] ?? text.slice(0, 1);
+        const plain = /^(?:[ \t]+|[^[\]!<【 \t]+)/.exec(text)?.[0] ?? text.slice(0, 1);
         return { length: plain.length, text: plain };
       }
     }
@@ -153,6 +161,15 @@ function readBracket(text: string, isLast: boolean, shown: number): Token | unde
   if (marker !== undefined) return markerToken(marker, { length: length + target, shown, next });
   const isLink = next === "(" || next === "[" || next === ":";
   return { length: length + target, text: isLink ? inner : `[${inner}]` };
+}
+
+function readWideBracket(text: string, isLast: boolean, shown: number): Token | undefined {
+  const found = wideMarker.exec(text);
+  if (found === null) {
+    return !isLast && wideMarkerBegun.test(text) ? undefined : { length: 1, text: "【" };
+  }
+  const [{ length }, marker = ""] = found;
+  return markerToken(marker, { length, shown, next: text[length] });
 }
 
 function markerToken(

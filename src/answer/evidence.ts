@@ -70,7 +70,7 @@ function sentencesOf(text: string): Place[] {
 }
 
 /** What the filter could change begins with one of these; most sentences hold none. */
-const filtered = /[[\]!<]/;
+const filtered = /[[\]!<【]/;
 
 function shownOf(prose: string): string {
   const checked = filtered.test(prose) ? filterCitations(prose, 0) : prose;

@@ -27,9 +27,11 @@ const metadataValue = z.union([scalarSchema, z.array(scalarSchema).max(limits.me
  */
 const metadataKey = z
   .string()
-  .min(1)
-  .max(limits.metadataKeyCharsMax)
-  .refine((key) => key.isWellFormed());
+  .refine((key) => key !== "" && key.length <= limits.metadataKeyCharsMax, {
+    error: `a key has 1 to ${limits.metadataKeyCharsMax} characters`,
+  })
+  .refine((key) => key.isWellFormed(), { error: "a key is text of whole characters" })
+  .meta({ minLength: 1, maxLength: limits.metadataKeyCharsMax });
 
 export const metadataSchema = z
   .record(metadataKey, metadataValue)
@@ -77,8 +79,14 @@ const languageSchema = z
   });
 
 const idSchema = z.custom<DocumentId>((value) => typeof value === "string" && isDocumentId(value), {
-  error: "id is 1-512 bytes of UTF-8 without control characters",
+  error: ({ input }) => idProblem(input),
 });
+
+function idProblem(input: unknown): string {
+  if (input === undefined) return "is missing";
+  if (typeof input === "number") return "is text: a number stands in quotes";
+  return "is text of 1-512 bytes without control characters";
+}
 
 const upsertSchema = z.strictObject({
   op: z.literal("upsert").default("upsert"),

@@ -23,7 +23,8 @@ export const feedbackSchema = z.strictObject({
   query: z
     .string()
     .max(limits.questionCharsMax)
-    .refine((value) => value.trim() !== "" && wellFormed(value), { error: "query is empty" }),
+    .refine((value) => value.trim() !== "", { error: "query is empty" })
+    .refine(wellFormed, { error: "is no Unicode text" }),
   sources: z.array(judgementSchema).max(limits.feedbackSourcesMax).default([]),
   /** Redacted. */
   comment: z.string().max(limits.feedbackCommentCharsMax).refine(wellFormed, noText).optional(),

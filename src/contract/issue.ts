@@ -28,11 +28,20 @@ export function describeIssue(
 function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
   const [inner] = issue.code === "invalid_key" ? issue.issues : [];
   if (inner !== undefined) return problemOf(inner, names);
+  if (isMissing(issue)) return "is missing";
   if (issue.code !== "unrecognized_keys") return issue.message.replace(/^[A-Z]/, lowered);
   const misplaced = issue.keys.find((key) => names.includes(key));
   return misplaced === undefined
     ? "has a field that is not known"
     : `${misplaced} has no place here`;
+}
+
+/** The schema library says "expected string, received undefined", and of a union nothing. */
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === "invalid_union") {
+    return issue.errors.length > 0 && issue.errors.flat().every(isMissing);
+  }
+  return issue.code === "invalid_type" && issue.message.endsWith("received undefined");
 }
 
 function lowered(letter: string): string {

@@ -10,7 +10,7 @@ import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { fallbackSchema, usageSchema } from "./model-use.ts";
 import { explanationSchema, rankingFields, relevanceSchema, scoreFields } from "./ranking.ts";
-import { parseTime } from "./time.ts";
+import { timeText } from "./time.ts";
 
 /**
  * How much newer documents come before older ones: a document's relevance is multiplied with
@@ -54,7 +54,8 @@ export const questionSchema = z.strictObject({
   query: z
     .string()
     .max(limits.questionCharsMax)
-    .refine((value) => value.trim() !== "" && value.isWellFormed(), { error: "query is empty" }),
+    .refine((value) => value.trim() !== "", { error: "query is empty" })
+    .refine(wellFormed, { error: "is no Unicode text" }),
   top_k: z.int().min(1).max(limits.topKMax).default(5),
   max_tokens: z.int().min(1).max(limits.maxTokensMax).default(200),
   filter: filterSchema.optional(),
@@ -72,9 +73,7 @@ export const questionSchema = z.strictObject({
    * erased, has expired, or is denied to the reader since is not shown.
    */
   as_of: z
-    .union([z.int().min(1), z.string().refine((text) => parseTime(text) !== undefined)], {
-      error: "is neither a seq nor a time (RFC 3339)",
-    })
+    .union([z.int().min(1), timeText], { error: "is neither a seq nor a time (RFC 3339)" })
     .optional(),
   wait_ms: z.int().min(0).max(limits.waitMsMax).default(5_000),
   deadline_ms: z.int().min(1).max(limits.deadlineMsMax).default(limits.deadlineMsDefault),

@@ -19,7 +19,9 @@ export const exactNumber = z
 
 export const scalarSchema = z.union(
   [z.string().max(limits.metadataValueCharsMax), exactNumber, z.boolean()],
-  { error: ({ input }) => valueProblem(input) },
+  {
+    error: ({ input }) => (Array.isArray(input) ? "it is one value, no list" : valueProblem(input)),
+  },
 );
 
 export type Scalar = z.infer<typeof scalarSchema>;
@@ -27,6 +29,9 @@ export type Scalar = z.infer<typeof scalarSchema>;
 /** Why a value is none, also inside a list. */
 export function valueProblem(input: unknown): string {
   const values: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (values.length > limits.metadataListMax) {
+    return `a list has at most ${limits.metadataListMax} values`;
+  }
   // 1e400 is JSON, but no float64: it is read as infinity.
   const isInfinite = values.some((value) => typeof value === "number" && !Number.isFinite(value));
   return isInfinite ? losesDigits : "a value is text, a number, true or false, or a list of such";

@@ -10,7 +10,9 @@
  *   EO2  an event leaves after the tenant's owner answers with what it says, so a question that is
  *        asked then sees it;
  *   EO3  where the log does not hold all that came after the cursor, the reader gets
- *        events_expired instead of a stream with a hole.
+ *        events_expired instead of a stream with a hole;
+ *   EO4  a position from outside that the log has not come to is refused: what comes until then
+ *        would be left out without a word.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -26,7 +28,7 @@ import {
 import { limits } from "../contract/limits.ts";
 import type { RecordHeader } from "../contract/record.ts";
 import type { DocumentState } from "../contract/service.ts";
-import type { ChunksLog, EventSink } from "../log/port.ts";
+import type { ChunksLog, DocsLog, EventSink } from "../log/port.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 
@@ -36,6 +38,8 @@ export interface EventsOptions {
   /** The document at the tenant's owner. @throws FreshetError not_ready while there is none */
   readonly stateOf: (tenant: TenantId, id: DocumentId) => Promise<DocumentState>;
   readonly clock: Clock;
+  /** Where positions come from outside (EO4). */
+  readonly docs?: Pick<DocsLog, "lastSequence"> | undefined;
 }
 
 interface EventsRequest {
@@ -44,7 +48,7 @@ interface EventsRequest {
   readonly signal: AbortSignal;
 }
 
-/** @throws FreshetError events_expired, log_unavailable, and the signal's reason */
+/** @throws FreshetError events_expired, invalid_request, log_unavailable, the signal's reason */
 export async function* eventsAfter(
   options: EventsOptions,
   request: EventsRequest,
@@ -52,6 +56,7 @@ export async function* eventsAfter(
   const { tenant, signal } = request;
   const bell = listen(options, tenant);
   try {
+    await checkPosition(options, request);
     let cursor = await startOf(options.chunks, request);
     yield [];
     for (;;) {
@@ -73,6 +78,19 @@ export async function* eventsAfter(
   } finally {
     bell.close();
   }
+}
+
+/** A receipt is a position, too: its operation may be decided later, but DOCS holds it. */
+async function checkPosition(
+  { chunks, docs }: EventsOptions,
+  { tenant, after }: EventsRequest,
+): Promise<void> {
+  if (docs === undefined || after === undefined) return;
+  const last = await chunks.last(tenant);
+  if (last !== null && after <= last.version) return;
+  if (after <= (await docs.lastSequence())) return;
+  const says = "the log has not come to this seq: it is of another log, or of no operation";
+  throw new FreshetError("invalid_request", says);
 }
 
 /** The position after which to read: from there on the chain holds every later operation. */

@@ -235,9 +235,9 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       return peers.documents(await ownerOf(options, reader.tenant), reader, page);
     },
     events: (tenant, { after, signal }) => {
-      const { chunks, events: notices } = log;
+      const { chunks, docs, events: notices } = log;
       const stateOf = (of: TenantId, id: DocumentId) => service.document({ tenant: of }, id);
-      const view = { chunks, notices, stateOf, clock };
+      const view = { chunks, docs, notices, stateOf, clock };
       return eventsAfter(view, { tenant, after, signal });
     },
     usage: async (tenant) => {

@@ -1,5 +1,5 @@
 /**
- * Pictures, certificates and programs that stand in a text as characters. They say nothing to a
+ * Pictures, drawings, certificates and programs that stand in a text as characters. They say nothing to a
  * reader, and each thousand of them makes a chunk that answers no question and crowds out others.
  *
  *   BL1  what goes is named where it stood, with its length;
@@ -11,6 +11,11 @@
 /** `data:image/png;base64,…`; short ones are examples of themselves. */
 const dataUri =
   /\bdata:([a-z]+\/[\w.+-]{1,80})?((?:;[\w.-]+(?:=[\w.-]+)?){0,4}),([^\s"'()<>\\`]{128,})/gi;
+/** The same as it is, not in base64: `data:image/svg+xml;utf8,<svg …>`, quoted or in brackets. */
+const svgUri = /\bdata:image\/svg\+xml[^,\s]{0,80},\s*<svg\b(?:[^<\n]|<(?!\/?svg\b))*<\/svg>/gi;
+const svgCharsMin = 128;
+/** What a vector graphic draws. Quotes are those of its attribute. */
+const drawing = /\b(d|points)=(["'])[MmZzLlHhVvCcSsQqTtAa0-9eE.,\s+-]{128,}\2/g;
 /** Nothing that people write is so long without a mark or a blank: SHA-512 in hex has 128. */
 const longRun = /(?<![\w+/-])[\w+/-]{300,}={0,2}/g;
 /** Lines of base64, as certificates and mails wrap it; the last may be shorter. */
@@ -25,6 +30,12 @@ export function withoutBlobs(text: string): string {
       const [type = ""] = found.split(/[;,]/, 1);
       const { length } = found.slice(found.indexOf(",") + 1);
       return `${type},(${length} characters left out)`;
+    })
+    .replace(svgUri, (found) =>
+      found.length < svgCharsMin ? found : leftOut("image/svg+xml", found),
+    )
+    .replace(drawing, (found, name: string, quote: string) => {
+      return `${name}=${quote}${leftOut("drawing", found.slice(name.length + 3))}${quote}`;
     })
     .replace(wrappedLines, (lines) => (isMixed(lines) ? `${leftOut("base64", lines)}\n` : lines))
     .replace(longRun, (run) => {

@@ -4,23 +4,26 @@
 const titleCharsMax = 400;
 const codeSpan = /(`+)(?!`)(.+?)(?<!`)\1(?!`)/g;
 /** No class holds what opens its pattern: a title of nothing but brackets is gone through once. */
-const image = /!\[([^[\]]*)\](?:\([^()]*\)|\[[^[\]]*\])/g;
-const link = /\[([^[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^[\]]*\])/g;
-const autolink = /<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>/gi;
-const tag = /<\/?[a-z][^<>]*>|<!--.*?-->/gi;
-const emphasis = /(\*{1,3})(?=\S)([^*]*[^*\s])\1/g;
-const deleted = /~~(?=\S)([^~]*[^~\s])~~/g;
-const anchor = /[ \t]*\{#[^{}\s]*\}$/;
+const image = /(?<!\\)!\[([^[\]]*)\](?:\([^()]*\)|\[[^[\]]*\])/g;
+const link = /(?<!\\)\[([^[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^[\]]*\])/g;
+const autolink = /(?<!\\)<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>/gi;
+/** What people put into headings, in small letters: `List<String>` and `<Button>` are names. */
+const tag =
+  /(?<!\\)<\/?(?:a|abbr|b|big|br|center|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|kbd|mark|p|picture|q|s|samp|small|source|span|strike|strong|sub|sup|svg|tt|u|var|wbr)(?:[\s/][^<>]*)?>|<!--.*?-->/g;
+const emphasis = /(?<!\\)(\*{1,3})(?=\S)([^*]*[^*\s\\])\1/g;
+const deleted = /(?<!\\)~~(?=\S)([^~]*[^~\s\\])~~/g;
+/** `{#id}`, `{#id .class}`, `{: #id}`. */
+const attributes = /[ \t]*\{:?[ \t]*[#.][^{}]*\}$/;
 const escaped = /\\([!-/:-@[-`{-~])/g;
-const entity = /&(?:amp|lt|gt|quot|nbsp|copy|#(\d{1,7})|#x([\da-f]{1,6}));/gi;
-const entities: Readonly<Record<string, string>> = {
-  "&amp;": "&",
-  "&lt;": "<",
-  "&gt;": ">",
-  "&quot;": '"',
-  "&nbsp;": " ",
-  "&copy;": "©",
-};
+const entity = /(?<!\\)&(?:([a-z]{2,6})|#(\d{1,7})|#x([\da-f]{1,6}));/gi;
+const entities: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", copy: "©", reg: "®" },
+    ...{ trade: "™", times: "×", deg: "°", euro: "€", middot: "·", hellip: "…", ndash: "–" },
+    ...{ mdash: "—", rarr: "→", larr: "←", laquo: "«", raquo: "»", lsquo: "‘", rsquo: "’" },
+    ...{ ldquo: "“", rdquo: "”" },
+  }),
+);
 
 /**
  * Pictures are left out, most are badges, unless the heading is nothing else (a logo). Code keeps
@@ -50,17 +53,18 @@ function plainText(markup: string, pictures: "" | "$1"): string {
     .replace(link, "$1")
     .replace(autolink, "$1")
     .replace(tag, "")
-    .replace(anchor, "")
+    .replace(attributes, "")
     .replace(emphasis, "$2")
     .replace(deleted, "$1")
-    .replace(escaped, "$1")
-    .replace(entity, character);
+    .replace(entity, character)
+    .replace(escaped, "$1");
 }
 
-function character(written: string, decimal?: string, hexadecimal?: string): string {
-  const known = entities[written.toLowerCase()];
-  if (known !== undefined) return known;
-  const code = Number.parseInt(decimal ?? hexadecimal ?? "", decimal === undefined ? 16 : 10);
+function character(
+  ...[written, name, decimal, hexadecimal = ""]: readonly [string, string?, string?, string?]
+): string {
+  if (name !== undefined) return entities.get(name.toLowerCase()) ?? written;
+  const code = Number.parseInt(decimal ?? hexadecimal, decimal === undefined ? 16 : 10);
   const isCharacter = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
   return isCharacter ? String.fromCodePoint(code) : written;
 }

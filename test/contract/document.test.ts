@@ -239,6 +239,24 @@ describe("what a refusal says", () => {
     expect(refusal(payload).message.startsWith(start)).toBe(true);
   });
 
+  const long = "x".repeat(limits.metadataValueCharsMax + 1);
+
+  it.each([
+    [{ id: undefined }, "id: is missing"],
+    [{ id: 42 }, "id: is text: a number stands in quotes"],
+    [{ text: undefined }, "text: is missing"],
+    [{ metadata: { "": 1 } }, "metadata: a key has 1 to 64 characters"],
+    [{ metadata: { [long]: 1 } }, "metadata: a key has 1 to 64 characters"],
+    [{ metadata: { "a\ud83c": 1 } }, "metadata: a key is text of whole characters"],
+    [{ metadata: { k: Array.from({ length: 33 }, String) } }, "metadata: a list has at most 32"],
+    [{ metadata: { k: ["x", long] } }, "metadata: too big: expected string to have <=1000"],
+    [{ metadata: { k: long } }, "metadata: too big: expected string to have <=1000 characters"],
+    [{ metadata: { k: [["x"]] } }, "metadata: a value is text, a number, true or false, or a list"],
+    [{ metadata: { k: [null] } }, "metadata: a value is text, a number, true or false, or a list"],
+  ])("says what is wrong with a value or its key: %j", (fields, start) => {
+    expect(refusal(document(fields)).message).toContain(start);
+  });
+
   it("names a field of ours that is in the wrong place", () => {
     const { message } = refusal('{"id":"d1","op":"delete","text":"x"}');
     expect(message).toBe("document: text has no place here");

@@ -166,6 +166,22 @@ describe("the event stream", () => {
     expect(clock.sleeping).toBe(0);
   });
 
+  it("refuses a position that the log has not come to, and takes a receipt (EO4)", async () => {
+    const log = createMemoryLog();
+    await appendAll(log.chunks, recordsOf(["upsert", "upsert"]));
+    const docs = { lastSequence: async () => 7 as Version };
+    const { chunks, events: notices } = log;
+    const site = { chunks, notices, docs, stateOf: everythingShown, clock: createManualClock() };
+    const { signal } = new AbortController();
+    const opened = async (after: number): Promise<unknown> => {
+      const events = eventsAfter(site, { tenant, after: after as Version, signal });
+      return (await events.next()).value;
+    };
+    // 7 is stored and not decided yet; 8 is of another log, or of nobody.
+    expect(await Promise.all([opened(2), opened(7)])).toEqual([[], []]);
+    await expect(opened(8)).rejects.toMatchObject({ code: "invalid_request" });
+  });
+
   it("waits until the owner shows what an event says, also while there is none (EO2)", async () => {
     const log = createMemoryLog();
     await appendAll(log.chunks, recordsOf(["upsert", "upsert"]));

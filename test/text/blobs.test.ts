@@ -9,6 +9,7 @@ import { cpuMs } from "../support/cpu-time.ts";
 const picture = (bytes: number) => randomBytes(bytes).toString("base64");
 const wrapped = (text: string, width: number) =>
   text.match(new RegExp(`.{1,${width}}`, "g"))?.join("\n") ?? "";
+const path = "M0 0L10 10c1.5-2,3e-2 4z ".repeat(400);
 const packed = "function a(b,c){return b.d(c)?{e:b,f:c}:(g(b),h=c,i(b[c]));}".repeat(100);
 /** What is around a blob stays, and so do at most a few words in its place. */
 const around = (blob: string) => `# Lantern\n\n${blob}\n\nCalibrated in May by the keeper.`;
@@ -23,6 +24,10 @@ describe("blobs in a text", () => {
       "a drawing, percent-encoded",
       `![](data:image/svg+xml,${"%3Csvg%20d%3D%22M1%22%3E".repeat(90)})`,
     ],
+    ["a drawing as it is", `![](data:image/svg+xml;utf8,<svg><path d='${path}'/></svg>)`],
+    ["a drawing in a style", `url("data:image/svg+xml,<svg><g><path d='${path}'/></g></svg>")`],
+    ["a drawing in a page", `<svg viewBox="0 0 9 9">\n<path d="${path}"/>\n</svg>`],
+    ["a shape", `<polygon points='${"12.5,7 -3,4 ".repeat(90)}'/>`],
     ["a link definition", `[logo]: data:image/gif;base64,${picture(4_000)}`],
     ["bare base64", picture(6_000)],
     ["base64 for addresses", randomBytes(6_000).toString("base64url")],
@@ -56,6 +61,8 @@ describe("blobs in a text", () => {
       "a short picture",
       "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==",
     ],
+    ["a small drawing", "<svg><path d='M0 0h9v9z'/></svg> data:image/svg+xml,<svg></svg>"],
+    ["coordinates in a sentence", `points = ${"12.5,7 -3,4 ".repeat(90)}`],
     ["an example of such an address", "data:text/plain;charset=utf-8,hello"],
     [
       "data on one line",
@@ -102,6 +109,8 @@ describe("blobs in a text", () => {
     `${"a1B".repeat(25)}\n`,
     "a".repeat(299) + " ",
     ";{}",
+    "data:image/svg+xml,<svg ",
+    `d="M0 `,
   ])("256 KiB of %j are gone through once", (piece) => {
     const text = piece.repeat(262_144 / piece.length);
     const began = cpuMs();

@@ -1,7 +1,7 @@
 /** The fields above a Markdown text: YAML between `---`, TOML between `+++`, or a JSON object. */
 
 import { parse as parseToml } from "smol-toml";
-import { parse as parseYaml } from "yaml";
+import { parseDocument, visit } from "yaml";
 import { limits } from "../../contract/limits.ts";
 import type { FileMetadata } from "./convert.ts";
 
@@ -12,18 +12,35 @@ export interface FrontMatter {
 }
 
 const rules: Readonly<Record<string, (text: string) => unknown>> = {
-  // Aliases may multiply what they name; dates stay as they are written.
   "---": (text): unknown => {
     try {
-      return parseYaml(text, { maxAliasCount: 20, schema: "core", logLevel: "error" });
+      return yamlFields(text);
     } catch (thrown) {
       const fields = plainLinesOf(text);
       if (fields === undefined) throw thrown;
       return fields;
     }
   },
-  "+++": (text) => parseToml(text),
+  "+++": (text) => parseToml(text, { integersAsBigInt: "asNeeded" }),
 };
+
+/**
+ * Aliases may multiply what they name; dates stay as they are written, and so does a number that
+ * would read differently: `01234`, `1.10` and an order of 19 digits are names, not amounts.
+ * @throws what YAML throws
+ */
+function yamlFields(text: string): unknown {
+  const document = parseDocument(text, { schema: "core", logLevel: "error" });
+  const [wrong] = document.errors;
+  if (wrong !== undefined) throw wrong;
+  visit(document, {
+    Scalar(_key, node) {
+      const { value, source } = node;
+      if (typeof value === "number" && String(value) !== source) node.value = source;
+    },
+  });
+  return document.toJS({ maxAliasCount: 20 });
+}
 
 /** Undefined for a text that begins with anything else, also with a rule between two thoughts. */
 export function frontMatterOf(text: string): FrontMatter | undefined {
@@ -44,8 +61,13 @@ function jsonMatterOf(text: string, head: string): FrontMatter | undefined {
   if (!head.startsWith("{")) return undefined;
   const end = /^\}[ \t]*\r?\n/m.exec(head);
   if (end === null) return undefined;
-  const fields = fieldsOf(() => JSON.parse(head.slice(0, end.index + 1)));
+  const fields = fieldsOf(() => JSON.parse(head.slice(0, end.index + 1), exactly));
   return fields === undefined ? undefined : { fields, body: text.slice(end.index + end[0].length) };
+}
+
+/** A number that would lose digits is the text of them. */
+function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === "number" && !isExact(value) ? context?.source : value;
 }
 
 const yamlLine = /^(?:[\w.-]+(?: [\w.-]+)*:(?:[ \t].*)?|[ \t].*|-[ \t].*|#.*|)$/;
@@ -111,16 +133,24 @@ export function metadataOfFields(fields: FrontMatter["fields"]): FileMetadata {
   const metadata: Record<string, string | number | boolean | readonly string[]> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (ownNames.has(name)) continue;
-    if (typeof value === "string" ? value !== "" : isScalar(value))
-      metadata[name] = value as string;
+    const plain = plainOf(value);
+    if (plain !== undefined && plain !== "") metadata[name] = plain;
     else if (Array.isArray(value)) {
-      const items = value.filter((item) => typeof item === "string" || isScalar(item)).map(String);
-      if (items.length > 0) metadata[name] = items;
+      const items = value.map(plainOf).filter((item) => item !== undefined);
+      if (items.length > 0) metadata[name] = items.map(String);
     }
   }
   return metadata;
 }
 
-function isScalar(value: unknown): value is number | boolean {
-  return typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
+function plainOf(value: unknown): string | number | boolean | undefined {
+  if (typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
+  return isExact(value) ? value : String(value);
+}
+
+/** Others the engine refuses, and the whole file with them. */
+function isExact(value: number): boolean {
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }

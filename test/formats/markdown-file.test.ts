@@ -1,0 +1,125 @@
+/** Markdown files as documents: what their front matter becomes, and what they are called. */
+
+import { afterAll, describe, expect, test } from "vitest";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { readNamed } from "./support.ts";
+
+const reader = openFileReader();
+afterAll(() => reader.close());
+const read = (name: string, content: string | Uint8Array) => readNamed(reader, name, content);
+
+describe("a Markdown file", () => {
+  test.each([
+    [
+      "YAML",
+      "---\ntitle: Winter tyres\ntags: [tyres, snow]\nyear: 2024\ndraft: false\ndate: 2024-05-01\nnested: {a: 1}\n---\n\n# Other\n\nx",
+      {
+        title: "Winter tyres",
+        text: "# Other\n\nx",
+        timestamp: 1_714_521_600,
+        metadata: { tags: ["tyres", "snow"], year: 2024, draft: false },
+      },
+    ],
+    [
+      "YAML, with other line ends",
+      "---\r\ntitle: 'A: b'\r\n---\r\nx\r\n",
+      { title: "A: b", text: "x\r\n" },
+    ],
+    [
+      "TOML",
+      '+++\ntitle = "Winter"\ntags = ["a"]\ndate = 2024-05-01T00:00:00Z\n+++\nx',
+      { title: "Winter", text: "x", timestamp: 1_714_521_600, metadata: { tags: ["a"] } },
+    ],
+    [
+      "JSON",
+      '{\n  "title": "Winter",\n  "tags": ["a"]\n}\n\nx',
+      { title: "Winter", text: "x", metadata: { tags: ["a"] } },
+    ],
+    [
+      "no title",
+      "---\nowner: Team\n---\n\n# When to change\n\nx",
+      { title: "When to change", metadata: { owner: "Team" } },
+    ],
+    [
+      "nothing below it",
+      "---\ntitle: Winter\ndescription: Tyres of the pool.\n---\n",
+      { title: "Winter", text: "Winter\n\nTyres of the pool." },
+    ],
+    ["nothing in it", "---\n---\n# T\nx", { title: "T", text: "# T\nx" }],
+    [
+      "a rule that is none",
+      "---\n\nText between rules.\n\n---\nx",
+      { title: "a.md", text: "---\n\nText between rules.\n\n---\nx" },
+    ],
+    [
+      "codes that YAML takes for numbers",
+      "---\ntitle: 1.10\nzip: 01234\norder: 1546130668394913822\nhash: 12e5\nerror: 0x80070005\nfloor: 3\nratio: -0.5\nreleases: [1.10, 2]\nbig: .inf\n---\nx",
+      {
+        title: "1.10",
+        metadata: {
+          ...{ zip: "01234", order: "1546130668394913822", hash: "12e5", error: "0x80070005" },
+          ...{ floor: 3, ratio: -0.5, releases: ["1.10", "2"], big: ".inf" },
+        },
+      },
+    ],
+    [
+      "TOML with numbers of 19 digits",
+      "+++\norder = 1546130668394913822\nfloor = 3\n+++\nx",
+      { metadata: { order: "1546130668394913822", floor: 3 } },
+    ],
+    [
+      "JSON with numbers of 19 digits",
+      '{\n  "order": 1546130668394913822,\n  "floor": 3\n}\n\nx',
+      { metadata: { order: "1546130668394913822", floor: 3 } },
+    ],
+    ["broken YAML", "---\na: [b\n---\n\n# T\n\nx", { title: "T" }],
+    [
+      "a YAML bomb",
+      `---\na: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi"
+        .split("")
+        .map((n, i) => `${n}: &${n} [${`*${"abcdefgh"[i]},`.repeat(8)}*${"abcdefgh"[i]}]`)
+        .join("\n")}\n---\n# T\n\nx`,
+      { title: "T" },
+    ],
+    [
+      "lines that are no YAML, for a second colon",
+      "---\ntitle: Notes: how to swim\nowner: Ann\ntags: [a, b\n---\n\n# Other\n",
+      { title: "Notes: how to swim", text: "# Other\n", metadata: { owner: "Ann" } },
+    ],
+    [
+      "prose between two rules, which is text",
+      "---\nSee here: it is: prose. And more,\nwithout a field\n\n---\n\n# Heading\n",
+      { title: "Heading" },
+    ],
+  ])("with front matter of %s", async (_name, content, document) => {
+    expect((await read("a.md", content)).documents).toMatchObject([document]);
+  });
+
+  test.each([
+    ["# restart_worker_pool\n\nx", "restart_worker_pool"],
+    ["# The `__init__.py` of plugins\n\nx", "The __init__.py of plugins"],
+    ["Set\r\n===\r\nx", "Set"],
+    ["Two\nlines\n---\nx", "Two lines"],
+    ["    # code\n\n## After code", "After code"],
+    ["<!--\n# no\n-->\n\n# Yes", "Yes"],
+    ["- item\n\n  ```\n  # no\n  ```\n\n# Yes", "Yes"],
+    ["> # Quoted\n\nx", "Quoted"],
+    ["# 2 * 3 * 4\n", "2 * 3 * 4"],
+    ["# C:\\\\dir \\# [a](b) &amp; ![i](j) **bold**\n", "C:\\dir # a & bold"],
+    ["# [![badge](x)](y) Name {#id}\n", "Name"],
+    ["# Name {#id .class}\n", "Name"],
+    ["# Name {: #id}\n", "Name"],
+    ["# A set {a, b}\n", "A set {a, b}"],
+    ["# Pass \\*args and \\[x\\](y) and \\<b>\n", "Pass *args and [x](y) and <b>"],
+    ["# \\*stars\\* and *more*\n", "*stars* and more"],
+    [
+      "# List<String> in <Button> and vector<int>, x<sup>2</sup><br/>\n",
+      "List<String> in <Button> and vector<int>, x2",
+    ],
+    ["# 5 &times; 3 &ndash; &bogus; R&D;\n", "5 × 3 – &bogus; R&D;"],
+    ["#hashtag\n\n# Real", "Real"],
+    ["```\n# never closed", "a.md"],
+  ])("in Markdown %j is called %j", async (content, title) => {
+    expect((await read("a.md", content)).documents).toMatchObject([{ title }]);
+  });
+});
