@@ -6,7 +6,8 @@
 import type { WeaviateClient } from "weaviate-client";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type Connection, InactiveTenantError, UnknownTenantError } from "./weaviate-connection.ts";
+import type { Connection } from "./weaviate-connection.ts";
+import { InactiveTenantError, UnknownTenantError } from "./weaviate-fault.ts";
 import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
@@ -33,7 +34,9 @@ export function createTenants(connection: Connection): Tenants {
     await connection.run(async (client) => {
       await ensureCollections(client);
       const { chunks, markers } = collectionsOf(client);
-      for (const name of [chunks, markers]) await awake(client, name, tenant);
+      await client.collections.use(chunks).tenants.create({ name: tenant });
+      await awake(client, chunks, tenant);
+      if (await client.collections.exists(markers)) await awake(client, markers, tenant);
     });
     if (known.size >= limits.coldTenantsCachedMax) known.clear();
     known.add(tenant);
@@ -84,9 +87,8 @@ export function createTenants(connection: Connection): Tenants {
 /** Creating an existing tenant does nothing, also when it is asleep: so look, and wake it. */
 async function awake(client: WeaviateClient, collection: string, tenant: TenantId): Promise<void> {
   const { tenants } = client.collections.use(collection);
-  await tenants.create({ name: tenant });
   const found = await tenants.getByName(tenant);
-  if (found?.activityStatus !== "ACTIVE") await tenants.activate(tenant);
+  if (found !== null && found.activityStatus !== "ACTIVE") await tenants.activate(tenant);
 }
 
 /** @param forget what is known of the tenant does not hold any more */

@@ -20,8 +20,14 @@ export const coldLimits = {
   /** While Weaviate is down it is asked after these pauses; in between callers are refused. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
-  /** While questions come, a tenant's marker is looked for so often: a lost shard is declared. */
-  coldMarkerEveryMs: 10 * secondMs,
+  /**
+   * While questions go to cold, a tenant's marker is looked for so often: a lost shard is declared.
+   * Less than a node takes to end, to lose its disk and to serve again (3 s where it was tried), so
+   * that no question is answered from a shard that was emptied after the look.
+   */
+  coldMarkerEveryMs: 1 * secondMs,
+  /** While none goes there, because all of the tenant is in memory. */
+  coldMarkerAtRestEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter cannot be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
   /** One reply of a search: what Weaviate's own client takes. Most have a few hundred KiB. */
