@@ -155,9 +155,7 @@ export async function startWeaviateCluster(
       directory: join(dataDir, clusterFolder("weaviate")),
       logFile: (name) => logPath(dataDir, name),
     };
-    const started = await startMembers(
-      ports.map((_, index) => startWeaviateMember(plan, index)),
-    );
+    const started = await startMembers(ports.map((_, index) => startWeaviateMember(plan, index)));
     const servers = started.map((first, index) =>
       keepRunning(first, { ...restarts, start: () => startWeaviateMember(plan, index) }),
     );
