@@ -27,7 +27,7 @@ import { Deadline } from "../runtime/deadline.ts";
 import { raceAbort } from "../runtime/race-abort.ts";
 import type { SearchChannel } from "./weaviate-channel.ts";
 import { addressesOf, openChannel, openClient, type WeaviateAddress } from "./weaviate-client.ts";
-import { isConnectionError, NoAnswerError, translate } from "./weaviate-fault.ts";
+import { isConnectionError, LateError, NoAnswerError, translate } from "./weaviate-fault.ts";
 import { explainWeaviate, trustFor } from "./weaviate-tls.ts";
 
 export interface ConnectionOptions extends WeaviateAddress {
@@ -35,6 +35,8 @@ export interface ConnectionOptions extends WeaviateAddress {
   readonly logger: Logger;
   /** What each new client goes through before it is used. */
   readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
+  /** In place of that, after another node of a cluster broke off: without asking its leader. */
+  readonly takeOver?: ((client: WeaviateClient, from: WeaviateClient) => void) | undefined;
 }
 
 interface Connected {
@@ -43,6 +45,8 @@ interface Connected {
   readonly channel: SearchChannel;
   /** The look whether the node still answers, while there is one. */
   readonly look: { running: Promise<void> | null };
+  /** Operations on it, and whether it ends with the last of them. */
+  readonly use: { running: number; isLeft: boolean };
 }
 
 type State =
@@ -59,6 +63,11 @@ const reconnects = {
   backoffMaxMs: limits.coldReconnectMaxMs,
 };
 
+interface Until {
+  readonly ms: number;
+  readonly caller?: AbortSignal | undefined;
+}
+
 type Work<T> = (client: WeaviateClient, signal: AbortSignal, channel: SearchChannel) => Promise<T>;
 
 export class Connection {
@@ -68,6 +77,8 @@ export class Connection {
   readonly #addresses: readonly WeaviateAddress[];
   /** Where it was last tried in vain. */
   #avoided: WeaviateAddress | null = null;
+  /** Of a cluster, the client that was used last. */
+  #last: WeaviateClient | null = null;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -79,34 +90,55 @@ export class Connection {
    * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError,
    *   RequestRefusedError
    */
-  async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(work: Work<T>, caller?: AbortSignal): Promise<T> {
+    return this.#twice(work, { ms: limits.coldRequestMs, caller });
+  }
+
+  /** As `run`, for what a cluster's leader has to agree to. */
+  runOnSchema<T>(work: Work<T>): Promise<T> {
+    return this.#twice(work, { ms: this.#schemaMs, caller: undefined });
+  }
+
+  /** A node alone has no leader to wait for. */
+  get #schemaMs(): number {
+    return this.#addresses.length > 1 ? limits.coldClusterSchemaMs : limits.coldRequestMs;
+  }
+
+  /** WC4. */
+  async #twice<T>(work: Work<T>, until: Until): Promise<T> {
     try {
-      return await this.#once(work, signal);
+      return await this.#once(work, until);
     } catch (error) {
       const isWorthIt = error instanceof BrokenError && this.#addresses.length > 1;
-      if (!isWorthIt || hasGone(signal)) throw outcomeOf(error);
+      if (!isWorthIt || hasGone(until.caller)) throw outcomeOf(error);
     }
     try {
-      return await this.#once(work, signal);
+      return await this.#once(work, until);
     } catch (error) {
       throw outcomeOf(error);
     }
   }
 
-  async #once<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (hasGone(signal)) throw new FreshetError("cancelled");
-    const ms = limits.coldRequestMs;
-    const connected = await this.#bounded({ ms, caller: signal }, () => this.#connected());
-    const { client, channel } = connected;
+  async #once<T>(work: Work<T>, until: Until): Promise<T> {
+    const { caller } = until;
+    if (hasGone(caller)) throw new FreshetError("cancelled");
+    const connected = await this.#bounded({ ms: limits.coldRequestMs, caller }, () =>
+      this.#connected(),
+    );
+    const { client, channel, use } = connected;
+    use.running += 1;
     try {
-      return await this.#bounded({ ms, caller: signal }, (ended) =>
+      return await this.#bounded(until, (ended) =>
         Promise.race([work(client, ended, channel), this.#outage(connected, ended)]),
       );
     } catch (error) {
-      if (hasGone(signal)) throw new FreshetError("cancelled");
+      if (hasGone(caller)) throw new FreshetError("cancelled");
       if (!isConnectionError(error)) throw translate(error);
       this.#giveUp(client, error);
       throw new BrokenError("the connection broke", { cause: error });
+    } finally {
+      use.running -= 1;
+      if (use.isLeft && use.running === 0) end(connected);
     }
   }
 
@@ -158,7 +190,7 @@ export class Connection {
       address = await this.#choose();
       client = await openClient(address);
       await this.#learnVersion(client);
-      await this.#prepare(client);
+      await this.#prepare(client, failures === 0);
     } catch (cause) {
       client?.close().catch(() => {});
       this.#isDown(address, failures, cause);
@@ -171,8 +203,10 @@ export class Connection {
       throw new FreshetError("cold_unavailable", "the cold shard is closed");
     }
     const channel = openChannel(address, client);
-    const connected: Connected = { address, client, channel, look: { running: null } };
+    const own = { look: { running: null }, use: { running: 0, isLeft: false } };
+    const connected: Connected = { address, client, channel, ...own };
     this.#state = { is: "connected", ...connected };
+    this.#last = this.#addresses.length > 1 ? client : null;
     this.#options.logger.info({ url: address.url }, "weaviate is connected");
     return connected;
   }
@@ -208,9 +242,14 @@ export class Connection {
     return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
   }
 
-  #prepare(client: WeaviateClient): Promise<void> {
-    const { prepare = async () => {} } = this.#options;
-    return this.#bounded({ ms: limits.coldRequestMs }, () => prepare(client));
+  /** What may be another server after a while is asked everything again. */
+  async #prepare(client: WeaviateClient, isNextToLast: boolean): Promise<void> {
+    const { takeOver, prepare = async () => {} } = this.#options;
+    if (takeOver !== undefined && isNextToLast && this.#last !== null) {
+      takeOver(client, this.#last);
+      return;
+    }
+    await this.#bounded({ ms: this.#schemaMs }, () => prepare(client));
   }
 
   #isDown(address: WeaviateAddress, failures: number, error: unknown): void {
@@ -237,8 +276,11 @@ export class Connection {
     const { logger } = this.#options;
     logger.warn({ error, url: address.url }, "the connection to weaviate broke");
     this.#avoided = address;
-    end(this.#state);
+    const left = this.#state;
     this.#state = downAtOnce;
+    // The node answers: what waits for an answer of another tenant's may have it.
+    if (error instanceof LateError) left.use.isLeft = true;
+    else end(left);
   }
 
   /**
@@ -269,10 +311,7 @@ export class Connection {
    * The work's result, unless its deadline or its caller's end comes first. The work's signal
    * aborts as soon as its result is of no use.
    */
-  async #bounded<T>(
-    until: { readonly ms: number; readonly caller?: AbortSignal | undefined },
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async #bounded<T>(until: Until, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { ms, caller } = until;
     const deadline = new Deadline(this.#options.clock, ms, caller);
     const ended = new AbortController();
@@ -280,7 +319,7 @@ export class Connection {
     try {
       return await raceAbort(work(signal), deadline.signal);
     } catch (error) {
-      throw deadline.isOver ? new NoAnswerError(`no answer within ${ms} ms`) : error;
+      throw deadline.isOver ? new LateError(`no answer within ${ms} ms`) : error;
     } finally {
       deadline.clear();
       // A reason of our own: the default is made with a stack for each operation.

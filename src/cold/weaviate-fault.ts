@@ -21,7 +21,12 @@ export class RequestRefusedError extends Error {
 
 /** Weaviate did not answer, or not in time. */
 export class NoAnswerError extends Error {
-  override readonly name = "NoAnswerError";
+  override readonly name: string = "NoAnswerError";
+}
+
+/** Not in time: the node may be well, and wait for another one. */
+export class LateError extends NoAnswerError {
+  override readonly name = "LateError";
 }
 
 /** What a caller is told: the errors above, or that cold is away. */

@@ -32,6 +32,11 @@ export function collectionsOf(client: WeaviateClient): Collections {
   return claimed.get(client) ?? common;
 }
 
+/** What the one node of a cluster said holds for the other. */
+export function takeOverCollections(client: WeaviateClient, from: WeaviateClient): void {
+  claimed.set(client, collectionsOf(from));
+}
+
 /**
  * Once a connection, before anything else (WS1). Resolves with whether they have the common names.
  */

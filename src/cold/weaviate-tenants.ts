@@ -31,7 +31,7 @@ export function createTenants(connection: Connection): Tenants {
   const pending = new Map<TenantId, Promise<void>>();
 
   async function create(tenant: TenantId): Promise<void> {
-    await connection.run(async (client) => {
+    await connection.runOnSchema(async (client) => {
       await ensureCollections(client);
       const { chunks, markers } = collectionsOf(client);
       await client.collections.use(chunks).tenants.create({ name: tenant });
@@ -100,7 +100,7 @@ function restOf(
     tenant: TenantId,
     work: (client: WeaviateClient, collection: string) => Promise<unknown>,
   ): Promise<void> => {
-    await connection.run(async (client) => {
+    await connection.runOnSchema(async (client) => {
       for (const name of await holdingIt(client, tenant)) await work(client, name);
     });
     forget(tenant);
@@ -109,7 +109,7 @@ function restOf(
     erase: (tenant) =>
       inEach(tenant, (client, name) => client.collections.use(name).tenants.remove(tenant)),
     exists: (tenant) =>
-      connection.run(async (client) => (await holdingIt(client, tenant)).length > 0),
+      connection.runOnSchema(async (client) => (await holdingIt(client, tenant)).length > 0),
     sleep: (tenant) =>
       inEach(tenant, (client, name) => client.collections.use(name).tenants.deactivate(tenant)),
   };

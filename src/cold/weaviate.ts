@@ -22,7 +22,13 @@ import { Connection, type ConnectionOptions } from "./weaviate-connection.ts";
 import { markerAmong, markerMethods } from "./weaviate-marker.ts";
 import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
-import { claimCollections, collectionsOf, refuseCopies, upgradeChunks } from "./weaviate-schema.ts";
+import {
+  claimCollections,
+  collectionsOf,
+  refuseCopies,
+  takeOverCollections,
+  upgradeChunks,
+} from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, nothingFound, searchBothWays } from "./weaviate-search.ts";
 import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
@@ -54,6 +60,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
       const { chunks } = collectionsOf(client);
       logger.warn({ deployment, chunks }, "another deployment has this weaviate's collections");
     },
+    takeOver: takeOverCollections,
   });
   const tenants = createTenants(connection);
   const parts: Parts = { connection, tenants, dimensions, clock };

@@ -4,7 +4,6 @@
  */
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -12,6 +11,7 @@ import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import {
   type ClusterNode,
+  homeOfTenant,
   startWeaviateCluster,
   type WeaviateCluster,
 } from "../support/weaviate-cluster.ts";
@@ -45,28 +45,6 @@ afterAll(async () => {
 
 describeColdShard("three Weaviates", async () => open(cluster.address));
 
-const nodesSchema = z.object({
-  nodes: z.array(
-    z.looseObject({
-      name: z.string(),
-      shards: z.array(z.looseObject({ class: z.string(), name: z.string() })).nullable(),
-    }),
-  ),
-});
-
-/** The node with the tenant's objects. */
-async function homeOf(tenant: TenantId): Promise<ClusterNode> {
-  for (const { address } of cluster.nodes) {
-    const headers = { authorization: `Bearer ${address.apiKey}` };
-    const reply = await fetch(`${address.url}/v1/nodes?output=verbose`, { headers });
-    const { nodes } = nodesSchema.parse(await reply.json());
-    const home = nodes.find(({ shards }) => shards?.some(({ name }) => name === tenant));
-    const found = cluster.nodes.find(({ name }) => name === home?.name);
-    if (found !== undefined) return found;
-  }
-  throw new Error(`no node has ${tenant}`);
-}
-
 const otherThan = (home: ClusterNode): readonly ClusterNode[] =>
   cluster.nodes.filter((node) => node !== home);
 
@@ -87,7 +65,7 @@ async function tenantsOfNodes(cold: ColdShard): Promise<ReadonlyMap<ClusterNode,
   const found = new Map<ClusterNode, TenantId>();
   while (found.size < cluster.nodes.length) {
     const tenant = await filledTenant(cold, "placed");
-    found.set(await homeOf(tenant), tenant);
+    found.set(await homeOfTenant(cluster, tenant), tenant);
   }
   return found;
 }
@@ -167,8 +145,8 @@ test("a frozen node is left after a few seconds, by questions that have less pat
 test("a node that comes back without its disk has no marker of the tenants that it lost, so that nobody takes their absence for an answer (WM1)", async () => {
   const cold = open(cluster.address);
   const more = await Promise.all(Array.from({ length: 12 }, () => filledTenant(cold, "lost")));
-  const home = await homeOf(more[0] as TenantId);
-  const homes = await Promise.all(more.map((tenant) => homeOf(tenant)));
+  const home = await homeOfTenant(cluster, more[0] as TenantId);
+  const homes = await Promise.all(more.map((tenant) => homeOfTenant(cluster, tenant)));
   await home.kill();
   home.loseDisk();
   let isBack = false;

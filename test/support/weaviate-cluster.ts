@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import type { RunningServer } from "../../ops/servers/supervise.ts";
 import { addressOf, type WeaviateAddress } from "../../ops/servers/weaviate.ts";
@@ -58,6 +59,30 @@ export async function startWeaviateCluster(): Promise<WeaviateCluster> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+const nodesSchema = z.object({
+  nodes: z.array(
+    z.looseObject({
+      name: z.string(),
+      shards: z.array(z.looseObject({ name: z.string() })).nullish(),
+    }),
+  ),
+});
+
+/** The node with the tenant's objects; all nodes run. */
+export async function homeOfTenant(
+  { nodes }: Pick<WeaviateCluster, "nodes">,
+  tenant: string,
+): Promise<ClusterNode> {
+  const [first] = nodes;
+  const headers = { authorization: `Bearer ${first?.address.apiKey}` };
+  const reply = await fetch(`${first?.address.url}/v1/nodes?output=verbose`, { headers });
+  const told = nodesSchema.parse(await reply.json()).nodes;
+  const home = told.find(({ shards }) => shards?.some(({ name }) => name === tenant));
+  const found = nodes.find(({ name }) => name === home?.name);
+  if (found === undefined) throw new Error(`no node has ${tenant}`);
+  return found;
 }
 
 class Node implements ClusterNode {

@@ -7,6 +7,11 @@ export const coldLimits = {
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
   /**
+   * What needs the leader of several nodes. Where that died, what waits for it hangs for good, and
+   * asked again is answered by the next one, which is elected in 2 to 8 s.
+   */
+  coldClusterSchemaMs: 8 * secondMs,
+  /**
    * An object whose failure Weaviate words in a way that we do not know counts as refused after so
    * many writes that its neighbours passed, with so long a pause between them: what is short of
    * something for a moment has it again by then.
