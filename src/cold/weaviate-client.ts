@@ -1,4 +1,4 @@
-/** Where Weaviate is, and the two clients of one node: the vendor's, and the channel for searches. */
+/** Where Weaviate is, and the clients of one node: the vendor's, and the channel for searches. */
 
 import type { WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";

@@ -107,7 +107,14 @@ function restOf(
   };
   return {
     erase: (tenant) =>
-      inEach(tenant, (client, name) => client.collections.use(name).tenants.remove(tenant)),
+      inEach(tenant, async (client, name) => {
+        const collection = client.collections.use(name);
+        await awake(client, name, tenant);
+        // A cluster removes the name also while the node with the objects is away, and then nobody
+        // could say that they are gone: they are there until that node hears of it.
+        await collection.withTenant(tenant).length();
+        await collection.tenants.remove(tenant);
+      }),
     exists: (tenant) =>
       connection.runOnSchema(async (client) => (await holdingIt(client, tenant)).length > 0),
     sleep: (tenant) =>

@@ -317,7 +317,7 @@ function deletePage(
   });
 }
 
-/** Without the marker, which is no chunk; a page that lacks it is filled up, since none is the end. */
+/** Without the marker, which is no chunk; a page that lacks it is filled up: none is the end. */
 async function walkChunks(
   { connection, tenants }: Parts,
   tenant: TenantId,

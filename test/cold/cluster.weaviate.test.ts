@@ -99,6 +99,8 @@ test("while a node is away its tenants are refused by every method, and those of
       () => through.stored(tenant, [object.id]),
       () => through.count(tenant),
       () => through.writeMarker(tenant, marker),
+      // Or its objects would be called erased and lie on that node's disk.
+      () => through.eraseTenant(tenant),
     ]) {
       await expect(call()).rejects.toEqual(unavailable);
     }
