@@ -174,14 +174,15 @@ export class QuestionSearch {
       const { traceparent } = span;
       const found = { tenant, vector, text, filter, access, wanted, sparse };
       const query = { ...found, ...asked, signal: budget.signal, traceparent };
-      const [{ hits, isCut }, isCurrent] = await raceAbort(
+      const [{ hits, isCut, isUnknown }, isCurrent] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,
       );
       metrics.observe("cold_search_seconds", (this.#clock.monotonicMs() - begun) / 1000);
       span.set({ "freshet.hits": hits.length });
       span.end();
-      if (!isCurrent) return { hits, coverage: "stale" };
+      if (isUnknown === true) this.#missesMarker(snapshot);
+      if (!isCurrent || isUnknown === true) return { hits, coverage: "stale" };
       return { hits, coverage: isCut ? "partial" : "complete" };
     } catch (thrown) {
       metrics.count("cold_errors_total", { operation: "search" });
@@ -212,9 +213,16 @@ export class QuestionSearch {
     const { tenant, entry } = this.#searched;
     const marker = await this.#options.cold.readMarker(tenant);
     const seen = marker !== null && marker.to >= watermark;
-    // A missing one is looked for again by each question: the repair that the view asks for writes
-    // it without a new manifest.
-    entry.view.tryPut({ type: "marker", watermark, seen });
+    if (seen) entry.view.tryPut({ type: "marker", watermark, seen });
+    else this.#missesMarker({ watermark });
     return seen;
+  }
+
+  /**
+   * It is looked for again by each question: the repair that the view asks for writes it without a
+   * new manifest.
+   */
+  #missesMarker({ watermark }: Pick<Snapshot, "watermark">): void {
+    this.#searched.entry.view.tryPut({ type: "marker", watermark, seen: false });
   }
 }

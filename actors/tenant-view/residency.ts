@@ -46,7 +46,6 @@ export interface Keeping {
 export interface ResidencyOptions extends Keeping {
   readonly tenant: TenantId;
   readonly entry: Pick<TenantEntry, "kept">;
-  readonly markerEveryMs: number;
   readonly metrics: Metrics;
 }
 
@@ -92,7 +91,7 @@ export class Residency {
     const nowMs = clock.monotonicMs();
     if (this.#isLooking || nowMs < this.#lookAtMs) return;
     this.#isLooking = true;
-    this.#lookAtMs = nowMs + this.#options.markerEveryMs;
+    this.#lookAtMs = nowMs + limits.coldMarkerAtRestEveryMs;
     const watermark = data.manifest.to;
     this.#context.task(async () => {
       try {

@@ -15,7 +15,7 @@ const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
 const modelFiles = ["test/**/*.model.test.ts"];
 /** They load the machine, and need a part of it for what they prove: after all others. */
-const heavyFiles = ["test/chaos/chaos.servers.test.ts"];
+const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/cold/cluster.weaviate.test.ts"];
 /**
  * Unit tests in processes of their own: they run Temporal's native runtime, of which a process has
  * one, or watch what a process does, holds and leaves behind. The others share processes, which

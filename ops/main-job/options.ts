@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { dataFolder } from "../../src/cli/run-file.ts";
 import { clusterSize } from "../servers/nats-cluster.ts";
+import { weaviatesInCluster } from "../servers/weaviate-cluster.ts";
 
 /** Whose options: `freshet start` has a corpus only where it is given one. */
 export type StartCommand = "ops/start" | "freshet start";
@@ -23,6 +24,8 @@ export interface JobOptions {
   readonly nodes: number;
   /** nats-servers: one, or three that keep three copies of everything. */
   readonly nats: 1 | typeof clusterSize;
+  /** Weaviates: one, or three that share the tenants. */
+  readonly weaviate: 1 | typeof weaviatesInCluster;
   /**
    * Who writes answers where FRESHET_LLM_URL names no endpoint: sentences of the sources, at once,
    * or the small model on this machine, after seconds.
@@ -54,6 +57,9 @@ them takes any request.
 With --nats 3, three nats-servers make a cluster and the log has three copies (FRESHET_STREAM_REPLICAS): one of them may
 end, and is started again. Its folder is another one than that of a single server.
 
+With --weaviate 3, three Weaviates make a cluster and share the tenants, with one copy of each: while one is away, its
+tenants are answered from memory and the others' are not touched. It is started again. It has a folder of its own, too.
+
 Answers are sentences of the sources, at once. --llm local lets a small model on this machine (SmolLM2-135M) write them:
 it takes seconds and is often wrong; it shows how a model is used. FRESHET_LLM_URL names a better one and wins.
 With --secure a CA, certificates, passwords and keys are made under FRESHET_DATA_DIR/secure, and NATS, Temporal,
@@ -80,6 +86,7 @@ export function readJobOptions(
     .option("--corpus <path>", "folder or file to ingest: .md, .txt, .html, .json, .ndjson")
     .option("--nodes <n>", `engines that share the partitions, 1-${nodesMax}`, nodeCount, 1)
     .option("--nats <n>", `nats-servers, 1 or ${clusterSize}`, natsCount, 1)
+    .option("--weaviate <n>", `Weaviates, 1 or ${weaviatesInCluster}`, weaviateCount, 1)
     .addOption(
       new Option("--llm <writer>", "who writes answers without FRESHET_LLM_URL")
         .choices(writers)
@@ -100,6 +107,7 @@ export function readJobOptions(
     corpus?: string;
     nodes: number;
     nats: JobOptions["nats"];
+    weaviate: JobOptions["weaviate"];
     llm: JobOptions["llm"];
     secure: boolean;
   }>();
@@ -120,6 +128,12 @@ function natsCount(text: string): JobOptions["nats"] {
   const count = ([1, clusterSize] as const).find((one) => String(one) === text);
   if (count !== undefined) return count;
   throw new InvalidArgumentError(`1 or ${clusterSize} is expected: two would stop when one stops.`);
+}
+
+function weaviateCount(text: string): JobOptions["weaviate"] {
+  const count = ([1, weaviatesInCluster] as const).find((one) => String(one) === text);
+  if (count !== undefined) return count;
+  throw new InvalidArgumentError(`1 or ${weaviatesInCluster} is expected: of two none may end.`);
 }
 
 function nodeCount(text: string): number {

@@ -116,7 +116,7 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
   let freshet: FreshetProcesses | undefined;
   try {
     const onDeath = interruption.died;
-    const own = { env, tools, secure, natsServers: options.nats };
+    const own = { env, tools, secure, natsServers: options.nats, weaviates: options.weaviate };
     servers = await startServers({ dataDir, progress, want, onDeath, ...own });
     interruption.signal.throwIfAborted();
     const { nodes } = options;

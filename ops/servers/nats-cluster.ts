@@ -2,9 +2,8 @@
  * Three nats-servers on loopback that make one JetStream cluster: what `ops/start --nats 3`, the
  * chaos run and the tests of the log run on. Two of three keep the log going.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { SetupError } from "../setup/setup-error.ts";
+import { clusterFolder, refuseOtherForm, startMembers } from "./cluster-form.ts";
 import { plainEnvironment, type ServerContext, startOnPorts } from "./context.ts";
 import { monitorUrl, type NatsAddress, type NatsProcess, natsUrl, startNatsAt } from "./nats.ts";
 import { freePort } from "./ports.ts";
@@ -69,17 +68,11 @@ const portName = (index: number, kind: (typeof kinds)[number]) => `nats-${index 
 
 /** A log of one server has no copies that three could share, and the other way round. */
 export function refuseOtherLog(dataDir: string, servers: 1 | typeof clusterSize): void {
-  const made = servers === 1 ? clusterSize : 1;
-  if (!existsSync(join(dataDir, logFolders[made]))) return;
-  if (existsSync(join(dataDir, logFolders[servers]))) return;
-  const option = made === 1 ? "without --nats" : `with --nats ${made}`;
-  throw new SetupError(
-    `the log in ${dataDir} was made by ${made === 1 ? "one nats-server" : `${made} nats-servers`}: ` +
-      `start ${option}, or choose another folder with FRESHET_DATA_DIR`,
-  );
+  refuseOtherForm(dataDir, {
+    ...{ servers, size: clusterSize, folder: "nats", option: "--nats" },
+    ...{ what: "the log", program: "nats-server" },
+  });
 }
-
-const logFolders = { 1: "nats", [clusterSize]: "nats-cluster" } as const;
 
 /**
  * Starts the three, each of which is started again when it ends by itself.
@@ -107,12 +100,12 @@ export async function startNatsCluster(
     }));
     const members = clusterMembers({
       ...{ program, secure, ports },
-      directory: join(dataDir, logFolders[clusterSize]),
+      directory: join(dataDir, clusterFolder("nats")),
       prefix: "nats",
       logFile: (name) => logPath(dataDir, name),
       env: plainEnvironment(context.env),
     });
-    const started = await startAll(members);
+    const started = await startMembers(members.map((member) => startNatsAt(member)));
     const servers = started.map((first, index) => {
       const member = members[index];
       if (member === undefined) throw new RangeError("more servers than members; this is a bug");
@@ -125,16 +118,4 @@ export async function startNatsCluster(
     };
     return { servers, address };
   });
-}
-
-/** Side by side: a member is ready when a majority of them runs. */
-async function startAll(members: readonly NatsProcess[]): Promise<readonly RunningServer[]> {
-  const starts = await Promise.allSettled(members.map((member) => startNatsAt(member)));
-  const running = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
-  for (const start of starts) {
-    if (start.status === "fulfilled") continue;
-    await Promise.all(running.map((server) => server.kill()));
-    throw start.reason;
-  }
-  return running;
 }

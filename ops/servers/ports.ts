@@ -8,6 +8,8 @@ export interface PortRequest {
   readonly name: string;
   /** Environment variable that fixes the port. */
   readonly variable: string;
+  /** The server takes the port above it, too. */
+  readonly withNext?: boolean | undefined;
 }
 
 /** A port and whether a person chose it: only ports that were not chosen may be replaced. */
@@ -43,14 +45,15 @@ export async function choosePorts(
   const held: Server[] = [];
   const chosen: Record<string, ChosenPort> = {};
   try {
-    for (const { name, variable } of requests) {
+    for (const { name, variable, withNext = false } of requests) {
       const wanted = portCandidates(configured[variable], lastUsed[name], variable);
       const fixed = "fixed" in wanted;
-      const server = fixed
-        ? await hold(wanted.fixed)
-        : ((await hold(wanted.preferred)) ?? (await hold(0)));
+      const servers = fixed
+        ? await holdFrom(wanted.fixed, withNext)
+        : ((await holdFrom(wanted.preferred, withNext)) ?? (await holdAny(withNext)));
+      const [server] = servers ?? [];
       if (server === undefined) throw portInUse(fixed ? wanted.fixed : 0, variable);
-      held.push(server);
+      held.push(...(servers ?? []));
       chosen[name] = { port: portOf(server), configured: fixed };
     }
     return chosen;
@@ -66,16 +69,38 @@ export async function choosePorts(
 const quietPorts = { from: 10_000, below: 32_000 };
 const quietPortTriesMax = 100;
 
-/** One free loopback port, for a test that starts a single server. */
-export async function freePort(): Promise<number> {
-  let server: Server | undefined;
-  for (let tries = 0; server === undefined && tries < quietPortTriesMax; tries += 1) {
-    server = await hold(randomInt(quietPorts.from, quietPorts.below));
+/** One free loopback port, for a test that starts a single server; `withNext`: two in a row. */
+export async function freePort({ withNext = false } = {}): Promise<number> {
+  let servers: readonly Server[] | undefined;
+  for (let tries = 0; servers === undefined && tries < quietPortTriesMax; tries += 1) {
+    servers = await holdFrom(randomInt(quietPorts.from, quietPorts.below), withNext);
   }
+  const [server] = servers ?? [];
   if (server === undefined) throw new SetupError("no free loopback port on this machine");
   const port = portOf(server);
-  await release(server);
+  await Promise.all((servers ?? []).map((each) => release(each)));
   return port;
+}
+
+/** Undefined when it, or the one above it where that is wanted, is taken. */
+async function holdFrom(
+  port: number | undefined,
+  withNext: boolean,
+): Promise<readonly Server[] | undefined> {
+  const server = await hold(port);
+  if (server === undefined || !withNext) return server && [server];
+  const next = await hold(portOf(server) + 1);
+  if (next !== undefined) return [server, next];
+  await release(server);
+  return undefined;
+}
+
+async function holdAny(withNext: boolean): Promise<readonly Server[] | undefined> {
+  for (let tries = 0; tries < quietPortTriesMax; tries += 1) {
+    const servers = await holdFrom(0, withNext);
+    if (servers !== undefined) return servers;
+  }
+  return undefined;
 }
 
 export function portInUse(port: number, variable: string): SetupError {

@@ -17,12 +17,14 @@ import type { ServerContext } from "./context.ts";
 import { firstModel, type LlmAddress, startLlm } from "./llm.ts";
 import { isJetStreamReady, type NatsAddress, startNats } from "./nats.ts";
 import { clusterSize, refuseOtherLog, startNatsCluster } from "./nats-cluster.ts";
+import type { RestartOptions } from "./restarting.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import { refuseForeignServers, type SecureFiles } from "./secure.ts";
 import type { RunningServer, ServerEnd } from "./supervise.ts";
 import { isTemporalReady, namespaceFrom, startTemporal, type TemporalAddress } from "./temporal.ts";
 import { startTlsFront, type TlsFront } from "./tls-front.ts";
 import { isWeaviateReady, startWeaviate, type WeaviateAddress } from "./weaviate.ts";
+import { refuseOtherCold, startWeaviateCluster, weaviatesInCluster } from "./weaviate-cluster.ts";
 
 export interface StartServersOptions {
   /** Absolute folder for the servers' data, logs and ports. */
@@ -38,6 +40,8 @@ export interface StartServersOptions {
   readonly secure?: SecureFiles | undefined;
   /** One nats-server, or three that make a cluster. */
   readonly natsServers?: 1 | typeof clusterSize | undefined;
+  /** One Weaviate, or three that share the tenants. */
+  readonly weaviates?: 1 | typeof weaviatesInCluster | undefined;
   /** A server ended that was not stopped; `message` has the last lines of its log. */
   readonly onDeath?: ((end: ServerEnd) => void) | undefined;
 }
@@ -67,9 +71,10 @@ interface Run {
 }
 
 export async function startServers(options: StartServersOptions): Promise<Servers> {
-  const { dataDir, env, secure, natsServers = 1 } = options;
+  const { dataDir, env, secure, natsServers = 1, weaviates = 1 } = options;
   if (secure !== undefined) refuseForeignServers(env);
   refuseNatsOfOthers(env, natsServers);
+  refuseWeaviatesOfOthers(env, weaviates);
   requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");
   const tools = options.tools ?? (await installMissing(options));
   const lock = await acquireRunLock(dataDir);
@@ -116,26 +121,38 @@ async function ensureNats(run: Run): Promise<NatsAddress> {
     return { url, monitorUrl: given(env, "FRESHET_NATS_MONITOR_URL") ?? "" };
   }
   refuseOtherLog(run.context.dataDir, natsServers);
-  if (natsServers === 1)
-    return launch(run, { name: "nats-server", program: run.tools.natsServer, start: startNats });
-  return launchNatsCluster(run);
+  const nats = { name: "nats-server", program: run.tools.natsServer };
+  if (natsServers === 1) return launch(run, { ...nats, start: startNats });
+  return launchCluster(run, { ...nats, size: clusterSize, start: startNatsCluster });
 }
 
 /** One of them may end: it is started again, and only when that does not help the run ends. */
-async function launchNatsCluster(run: Run): Promise<NatsAddress> {
+async function launchCluster<Address>(
+  run: Run,
+  cluster: {
+    readonly name: string;
+    readonly program: string | undefined;
+    readonly size: number;
+    readonly start: (
+      context: ServerContext,
+      program: string,
+      restarts: Pick<RestartOptions, "onEnd" | "onStart">,
+    ) => Promise<{ readonly servers: readonly RunningServer[]; readonly address: Address }>;
+  },
+): Promise<Address> {
   const { progress } = run.options;
-  const program = run.tools.natsServer;
-  if (program === undefined) throw new Error("no program for nats-server; this is a bug");
-  progress.start("nats-server", `starting a cluster of ${clusterSize}`);
-  const { servers, address } = await startNatsCluster(run.context, program, {
-    onEnd: ({ name, message }) => {
+  const { name, program, size, start } = cluster;
+  if (program === undefined) throw new Error(`no program for ${name}; this is a bug`);
+  progress.start(name, `starting a cluster of ${size}`);
+  const { servers, address } = await start(run.context, program, {
+    onEnd: ({ name: member, message }) => {
       const [why] = message.split("; its log", 1);
-      progress.warn(name, `${why ?? message}: starting it again, the others go on`);
+      progress.warn(member, `${why ?? message}: starting it again, the others go on`);
     },
     onStart: ({ groupId }) => run.lock.addGroup(groupId),
   });
   for (const server of servers) supervise(run, server);
-  progress.done("nats-server", "ready");
+  progress.done(name, "ready");
   return address;
 }
 
@@ -145,6 +162,15 @@ function refuseNatsOfOthers(env: Environment, natsServers: number): void {
   throw new SetupError(
     `--nats ${natsServers} starts servers of its own: unset FRESHET_NATS_URL, or leave --nats away ` +
       "and set FRESHET_STREAM_REPLICAS for those that FRESHET_NATS_URL names",
+  );
+}
+
+/** @throws SetupError */
+function refuseWeaviatesOfOthers(env: Environment, weaviates: number): void {
+  if (weaviates === 1 || given(env, "FRESHET_WEAVIATE_URL") === undefined) return;
+  throw new SetupError(
+    `--weaviate ${weaviates} starts servers of its own: unset FRESHET_WEAVIATE_URL, or leave ` +
+      "--weaviate away: the nodes of a cluster of yours stand in that setting, with commas between",
   );
 }
 
@@ -172,14 +198,31 @@ async function launchTemporal(run: Run): Promise<TemporalAddress> {
 async function ensureWeaviateServer(run: Run): Promise<WeaviateAddress> {
   const { env } = run.context;
   const url = given(env, "FRESHET_WEAVIATE_URL")?.replace(/\/$/, "");
-  if (url === undefined)
-    return launch(run, { name: "weaviate", program: run.tools.weaviate, start: startWeaviate });
+  const { weaviates = 1 } = run.options;
+  if (url === undefined) {
+    refuseOtherCold(run.context.dataDir, weaviates);
+    const weaviate = { name: "weaviate", program: run.tools.weaviate };
+    if (weaviates === 1) return launch(run, { ...weaviate, start: startWeaviate });
+    return launchCluster(run, {
+      ...{ ...weaviate, size: weaviatesInCluster, start: startWeaviateCluster },
+    });
+  }
   const apiKey = given(env, "FRESHET_WEAVIATE_API_KEY");
-  const grpc = given(env, "FRESHET_WEAVIATE_GRPC") ?? `${new URL(url).hostname}:50051`;
-  await requireAnswer("FRESHET_WEAVIATE_URL", `${url} (gRPC ${grpc})`, () =>
-    isWeaviateReady({ url, grpc, apiKey }),
-  );
-  return { url, grpc, apiKey };
+  const urls = url.split(",").map((node) => node.trim());
+  const usual = urls.map((node) => `${new URL(node).hostname}:50051`).join(",");
+  const grpc = given(env, "FRESHET_WEAVIATE_GRPC") ?? usual;
+  const channels = grpc.split(",");
+  // Of a cluster one is enough to begin with.
+  await requireAnswer("FRESHET_WEAVIATE_URL", `${url} (gRPC ${grpc})`, async () => {
+    const nodes = urls.map((node, at) =>
+      isWeaviateReady({ url: node, grpc: channels[at] ?? "", apiKey }),
+    );
+    const answers = await Promise.allSettled(nodes);
+    if (answers.some((answer) => answer.status === "fulfilled" && answer.value)) return true;
+    for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+    return false;
+  });
+  return { url: urls.join(","), grpc, apiKey };
 }
 
 async function ensureLlmServer(run: Run): Promise<LlmAddress | undefined> {
@@ -256,8 +299,10 @@ async function requireAnswer(
 async function stopAll(run: Run): Promise<void> {
   await run.front?.close();
   const order = ["llm", "weaviate", "temporal"];
-  const place = ({ name }: RunningServer) =>
-    order.includes(name) ? order.indexOf(name) : order.length;
+  const place = ({ name }: RunningServer) => {
+    const at = order.findIndex((one) => name === one || name.startsWith(`${one}-`));
+    return at === -1 ? order.length : at;
+  };
   const servers = [...run.running].sort((a, b) => place(a) - place(b));
   for (const server of servers) await server.stop();
   run.running.length = 0;

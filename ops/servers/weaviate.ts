@@ -1,4 +1,4 @@
-/** Weaviate, one node: the cold shard. */
+/** One node of Weaviate: all of the cold shard, or a member of a cluster (weaviate-cluster.ts). */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { connect } from "node:net";
@@ -9,8 +9,9 @@ import { readSecret, type SecureFiles } from "./secure.ts";
 import { logPath, type RunningServer, startServer } from "./supervise.ts";
 
 export interface WeaviateAddress {
+  /** Of a cluster: one for each node, with commas between. */
   readonly url: string;
-  /** host:port of the gRPC listener. */
+  /** host:port of the gRPC listener; of a cluster one for each URL, in their order. */
   readonly grpc: string;
   /** Undefined for a foreign server that asks for none. */
   readonly apiKey?: string | undefined;
@@ -44,6 +45,20 @@ export interface WeaviateSettings {
   readonly secure?: SecureFiles | undefined;
   /** Where it shows its metrics; undefined: nowhere. */
   readonly metricsPort?: string | undefined;
+  /** Undefined: a node that is alone. */
+  readonly member?: WeaviateMember | undefined;
+}
+
+/** A node among others. */
+export interface WeaviateMember {
+  /** Under which the cluster knows it and its data. */
+  readonly name: string;
+  /** Gossip addresses of members that listen; none: it is the first, and others join it. */
+  readonly joins: readonly string[];
+  /** `name:raft port` of all members. */
+  readonly raftPeers: readonly string[];
+  /** What Go's collector keeps the process below, as long as it can. */
+  readonly memoryBytes: number;
 }
 
 /**
@@ -59,14 +74,43 @@ function metricsEnvironment(port: string | undefined): Record<string, string> {
   };
 }
 
+/** How it finds the others, if there are any. */
+function clusterEnvironment(member: WeaviateMember | undefined): Record<string, string> {
+  if (member === undefined) {
+    return {
+      // A name of its own: the default is the host name, and data written under one host name is
+      // not found again under another (containers, laptops).
+      CLUSTER_HOSTNAME: "freshet",
+      RAFT_BOOTSTRAP_EXPECT: "1",
+      // Raft's own time-outs; the default is five times as patient, for networks. A lone node only
+      // waits for itself, and so starts seconds earlier.
+      RAFT_TIMEOUTS_MULTIPLIER: "1",
+      // The Raft log names this node's ports, which may be others in the next run: a lone node may
+      // then take its own log over instead of waiting for a peer that no longer exists.
+      RAFT_ENABLE_ONE_NODE_RECOVERY: "true",
+    };
+  }
+  const { name, joins, raftPeers, memoryBytes } = member;
+  return {
+    CLUSTER_HOSTNAME: name,
+    // Several on one machine: ports tell them apart, and the port of Raft's calls is the one above
+    // Raft's own.
+    CLUSTER_IN_LOCALHOST: "true",
+    ...(joins.length === 0 ? {} : { CLUSTER_JOIN: joins.join(",") }),
+    RAFT_JOIN: raftPeers.join(","),
+    RAFT_BOOTSTRAP_EXPECT: String(raftPeers.length),
+    // Less patient than for networks; on a busy machine a leader is late now and then.
+    RAFT_TIMEOUTS_MULTIPLIER: "2",
+    GOMEMLIMIT: `${memoryBytes}B`,
+  };
+}
+
 /** The environment, each variable with its reason. Pure. */
 export function weaviateEnvironment(settings: WeaviateSettings): Record<string, string> {
   const { ports } = settings;
   return {
     PERSISTENCE_DATA_PATH: settings.dataPath,
-    // A name of its own: the default is the host name, and data written under one host name is
-    // not found again under another (containers, laptops).
-    CLUSTER_HOSTNAME: "freshet",
+    ...clusterEnvironment(settings.member),
     // Without an address the cluster layer looks for a private one and fails on machines that
     // have none; loopback is right for a single node and keeps gossip and Raft off the network.
     CLUSTER_ADVERTISE_ADDR: "127.0.0.1",
@@ -75,13 +119,6 @@ export function weaviateEnvironment(settings: WeaviateSettings): Record<string, 
     CLUSTER_DATA_BIND_PORT: String(ports.dataPort),
     RAFT_PORT: String(ports.raftPort),
     RAFT_INTERNAL_RPC_PORT: String(ports.raftRpcPort),
-    RAFT_BOOTSTRAP_EXPECT: "1",
-    // Raft's own time-outs; the default is five times as patient, for networks. A lone node only
-    // waits for itself, and so starts seconds earlier.
-    RAFT_TIMEOUTS_MULTIPLIER: "1",
-    // The Raft log names this node's ports, which may be others in the next run: a lone node may
-    // then take its own log over instead of waiting for a peer that no longer exists.
-    RAFT_ENABLE_ONE_NODE_RECOVERY: "true",
     // The node-to-node API binds every interface and cannot be told otherwise (1.35.2): a random
     // password for each run closes it.
     CLUSTER_BASIC_AUTH_USERNAME: "freshet",
@@ -151,8 +188,6 @@ export async function startWeaviate(
     { name: "weaviateRaftRpc", variable: "FRESHET_WEAVIATE_RAFT_RPC_PORT" },
   ];
   const dataPath = join(context.dataDir, "weaviate");
-  mkdirSync(dataPath, { recursive: true });
-  const disk = statfsSync(dataPath);
   return startOnPorts(context, requests, async (named) => {
     const ports = {
       port: named("weaviate"),
@@ -162,36 +197,65 @@ export async function startWeaviate(
       raftPort: named("weaviateRaft"),
       raftRpcPort: named("weaviateRaftRpc"),
     };
-    const { secure } = context;
-    const settings = {
-      ports,
-      secure,
-      dataPath,
-      diskReadOnlyPercent: readOnlyPercent(disk.blocks * disk.bsize),
-      clusterPassword: randomBytes(24).toString("hex"),
-      // One that is configured stays the same over restarts.
-      apiKey: apiKeyOf(context),
-      metricsPort: context.env["FRESHET_WEAVIATE_METRICS_PORT"] || undefined,
-    };
-    const address: WeaviateAddress = {
-      apiKey: settings.apiKey,
-      url: `${secure === undefined ? "http" : "https"}://127.0.0.1:${ports.port}`,
-      grpc: `127.0.0.1:${ports.grpcPort}`,
-      caFile: secure?.caFile,
-    };
-    const server = await startServer({
-      name: "weaviate",
-      program,
-      parameters: listenerParameters(ports.port, secure),
-      env: { ...plainEnvironment(context.env), ...weaviateEnvironment(settings) },
-      logFile: logPath(context.dataDir, "weaviate"),
-      cwd: dataPath,
-      readyTimeoutMs,
-      graceS,
-      isReady: () => isWeaviateReady(address),
-    });
-    return { server, address };
+    const shared = { ...nodeSettings(context), program, ports, dataPath };
+    const logFile = logPath(context.dataDir, "weaviate");
+    const node = { ...shared, name: "weaviate", logFile };
+    return { server: await startWeaviateAt(node), address: addressOf(node) };
   });
+}
+
+/** How a node is started; it may be started again in the same way. */
+export interface WeaviateProcess extends Omit<WeaviateSettings, "diskReadOnlyPercent"> {
+  readonly name: string;
+  readonly program: string;
+  readonly env: Record<string, string>;
+  readonly logFile: string;
+}
+
+/** What is the same for each node of a run. */
+export function nodeSettings(
+  context: ServerContext,
+): Pick<WeaviateProcess, "apiKey" | "clusterPassword" | "env" | "metricsPort" | "secure"> {
+  return {
+    secure: context.secure,
+    env: plainEnvironment(context.env),
+    clusterPassword: randomBytes(24).toString("hex"),
+    // One that is configured stays the same over restarts.
+    apiKey: apiKeyOf(context),
+    metricsPort: context.env["FRESHET_WEAVIATE_METRICS_PORT"] || undefined,
+  };
+}
+
+/** @throws ServerStartError */
+export async function startWeaviateAt(node: WeaviateProcess): Promise<RunningServer> {
+  const { name, program, ports, dataPath, env, logFile, secure } = node;
+  mkdirSync(dataPath, { recursive: true });
+  const disk = statfsSync(dataPath);
+  const diskReadOnlyPercent = readOnlyPercent(disk.blocks * disk.bsize);
+  return await startServer({
+    name,
+    program,
+    parameters: listenerParameters(ports.port, secure),
+    env: { ...env, ...weaviateEnvironment({ ...node, diskReadOnlyPercent }) },
+    logFile,
+    cwd: dataPath,
+    readyTimeoutMs,
+    graceS,
+    isReady: () => isWeaviateReady(addressOf(node)),
+  });
+}
+
+export function addressOf({
+  ports,
+  secure,
+  apiKey,
+}: Pick<WeaviateProcess, "apiKey" | "ports" | "secure">): WeaviateAddress {
+  return {
+    apiKey,
+    url: `${secure === undefined ? "http" : "https"}://127.0.0.1:${ports.port}`,
+    grpc: `127.0.0.1:${ports.grpcPort}`,
+    caFile: secure?.caFile,
+  };
 }
 
 /** One that is configured, or was made for a secure run, stays the same over restarts. */

@@ -13,7 +13,7 @@ const runFileSchema = z.looseObject({
   temporal: z.looseObject({ address: z.string(), namespace: z.string() }),
   /** For backups; without its key where certificates and keys lie in files of their own. */
   weaviate: z
-    .looseObject({ url: z.url(), grpc: z.string(), api_key: z.string().optional() })
+    .looseObject({ url: z.string(), grpc: z.string(), api_key: z.string().optional() })
     .optional(),
   /** Partitions of the log, for publishers that open it. */
   partitions: z.int().min(1).optional(),

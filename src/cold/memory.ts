@@ -247,7 +247,8 @@ class ColdInMemory implements MemoryCold {
   async search(query: ColdQuery): Promise<ColdFound> {
     checkQuery(query);
     await this.#enter("search", query.signal);
-    const terms = this.#tenants.get(query.tenant)?.terms ?? new Map();
+    const terms = this.#tenants.get(query.tenant)?.terms;
+    if (terms === undefined) return { hits: [], isCut: false, isUnknown: true };
     return { hits: bothLists(this.findable(query.tenant), terms, query), isCut: false };
   }
 

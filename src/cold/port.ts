@@ -89,7 +89,7 @@ export interface ColdQuery {
 
 /**
  * Written by each merge for its `to`; compared with the manifest, it tells a cold shard that was
- * restored older.
+ * restored older. It lies with the chunks: what takes these away takes it, too.
  */
 export interface ColdMarker {
   readonly to: Position;
@@ -108,6 +108,8 @@ export interface ColdFound {
    * enough: others that match may be there.
    */
   readonly isCut: boolean;
+  /** The vendor has no such tenant: of one that was merged all is lost, or not heard of yet. */
+  readonly isUnknown?: true;
 }
 
 export interface ColdShard {

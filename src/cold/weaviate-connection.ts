@@ -1,67 +1,52 @@
 /**
- * A connection to Weaviate that may be down. Nothing here throws before it is used.
+ * A connection to Weaviate that may be down. Nothing here throws before it is used. Of a cluster it
+ * is a connection to one node, which passes on what another one has to do.
  *
- * Owns the vendor's client and the channel for searches. Never retries an operation: it says
- * `cold_unavailable`, and its caller knows whether to ask again.
+ * Owns the vendor's client and the channel for searches. Never repeats an operation (but for WC4):
+ * it says `cold_unavailable`, and its caller knows whether to ask again.
  *
  *   WC1  while Weaviate is down a caller is refused at once, except the one that probes it after a
  *        pause;
  *   WC2  a client whose connection broke is replaced: the channel's own reconnect would wait for
  *        minutes;
- *   WC3  no operation outlives its deadline, its caller, or the server by much.
+ *   WC3  no operation outlives its deadline, its caller, or the server by much;
+ *   WC4  of several nodes the first that answers is taken, and the one that was given up last only
+ *        when no other does. An operation whose connection broke is done once more through another:
+ *        everything here may come twice (port.ts);
+ *   WC5  a node that says nothing is given up also when all who asked it had less patience than a
+ *        probe: questions have.
  */
 
 import type { WeaviateClient } from "weaviate-client";
-import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
-import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Logger } from "../contract/observation.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { raceAbort } from "../runtime/race-abort.ts";
-import { SearchChannel } from "./weaviate-channel.ts";
+import type { SearchChannel } from "./weaviate-channel.ts";
+import { addressesOf, openChannel, openClient, type WeaviateAddress } from "./weaviate-client.ts";
+import { isConnectionError, LateError, NoAnswerError, translate } from "./weaviate-fault.ts";
 import { explainWeaviate, trustFor } from "./weaviate-tls.ts";
-
-export interface WeaviateAddress {
-  /** Base URL of the REST interface. */
-  readonly url: string;
-  /** `host:port` of the gRPC interface; `https:` in `url` means TLS here too. */
-  readonly grpc: string;
-  readonly apiKey?: string | Secret | undefined;
-  /** Instead of a key: the client logs in where the server's OIDC provider is. */
-  readonly oidc?: { readonly secret: Secret; readonly scopes: readonly string[] } | undefined;
-  readonly tls?: TlsFiles | undefined;
-}
 
 export interface ConnectionOptions extends WeaviateAddress {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What each new client goes through before it is used. */
   readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
-}
-
-/** The server answered, and the answer is that it has no such tenant (or no collection at all). */
-export class UnknownTenantError extends Error {
-  override readonly name = "UnknownTenantError";
-}
-
-/** The tenant is there but asleep. */
-export class InactiveTenantError extends Error {
-  override readonly name = "InactiveTenantError";
-}
-
-/**
- * The server, or the vendor's client, cannot take what the request says, however often it is sent.
- */
-export class RequestRefusedError extends Error {
-  override readonly name = "RequestRefusedError";
+  /** In place of that, after another node of a cluster broke off: without asking its leader. */
+  readonly takeOver?: ((client: WeaviateClient, from: WeaviateClient) => void) | undefined;
 }
 
 interface Connected {
+  readonly address: WeaviateAddress;
   readonly client: WeaviateClient;
   readonly channel: SearchChannel;
+  /** The look whether the node still answers, while there is one. */
+  readonly look: { running: Promise<void> | null };
+  /** Operations on it, and whether it ends with the last of them. */
+  readonly use: { running: number; isLeft: boolean };
 }
 
 type State =
@@ -78,15 +63,26 @@ const reconnects = {
   backoffMaxMs: limits.coldReconnectMaxMs,
 };
 
+interface Until {
+  readonly ms: number;
+  readonly caller?: AbortSignal | undefined;
+}
+
 type Work<T> = (client: WeaviateClient, signal: AbortSignal, channel: SearchChannel) => Promise<T>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
   #state: State = downAtOnce;
   #connecting: Promise<Connected> | null = null;
+  readonly #addresses: readonly WeaviateAddress[];
+  /** Where it was last tried in vain. */
+  #avoided: WeaviateAddress | null = null;
+  /** Of a cluster, the client that was used last. */
+  #last: WeaviateClient | null = null;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#addresses = addressesOf(options);
   }
 
   /**
@@ -94,26 +90,71 @@ export class Connection {
    * @throws FreshetError cold_unavailable | cancelled, UnknownTenantError, InactiveTenantError,
    *   RequestRefusedError
    */
-  async run<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
-    if (hasGone(signal)) throw new FreshetError("cancelled");
-    const ms = limits.coldRequestMs;
-    const connected = await this.#bounded({ ms, caller: signal }, () => this.#connected());
-    const { client, channel } = connected;
+  run<T>(work: Work<T>, caller?: AbortSignal): Promise<T> {
+    return this.#twice(work, { ms: limits.coldRequestMs, caller });
+  }
+
+  /** As `run`, for what a cluster's leader has to agree to. */
+  runOnSchema<T>(work: Work<T>): Promise<T> {
+    return this.#twice(work, { ms: this.#schemaMs, caller: undefined });
+  }
+
+  /** A node alone has no leader to wait for. */
+  get #schemaMs(): number {
+    return this.#addresses.length > 1 ? limits.coldClusterSchemaMs : limits.coldRequestMs;
+  }
+
+  /** WC4. */
+  async #twice<T>(work: Work<T>, until: Until): Promise<T> {
     try {
-      return await this.#bounded({ ms, caller: signal }, (ended) =>
-        Promise.race([work(client, ended, channel), this.#outage(ended)]),
+      return await this.#once(work, until);
+    } catch (error) {
+      const isWorthIt = error instanceof BrokenError && this.#addresses.length > 1;
+      if (!isWorthIt || hasGone(until.caller)) throw outcomeOf(error);
+    }
+    try {
+      return await this.#once(work, until);
+    } catch (error) {
+      throw outcomeOf(error);
+    }
+  }
+
+  async #once<T>(work: Work<T>, until: Until): Promise<T> {
+    const { caller } = until;
+    if (hasGone(caller)) throw new FreshetError("cancelled");
+    const connected = await this.#bounded({ ms: limits.coldRequestMs, caller }, () =>
+      this.#connected(),
+    );
+    const { client, channel, use } = connected;
+    use.running += 1;
+    try {
+      return await this.#bounded(until, (ended) =>
+        Promise.race([work(client, ended, channel), this.#outage(connected, ended)]),
       );
     } catch (error) {
-      if (hasGone(signal)) throw new FreshetError("cancelled");
-      if (isConnectionError(error)) this.#giveUp(client, error);
-      throw translate(error);
+      if (hasGone(caller)) throw new FreshetError("cancelled");
+      if (!isConnectionError(error)) throw translate(error);
+      this.#giveUp(client, error);
+      throw new BrokenError("the connection broke", { cause: error });
+    } finally {
+      use.running -= 1;
+      if (use.isLeft && use.running === 0) end(connected);
     }
   }
 
   /** Resolves when Weaviate says that it is ready. */
   probe(): Promise<void> {
-    const { url } = this.#options;
-    return this.#bounded({ ms: limits.coldConnectMs }, (signal) => checkReady(url, signal));
+    const { is } = this.#state;
+    return this.#look(is === "connected" ? this.#state.address : this.#firstAddress());
+  }
+
+  /**
+   * A node of a cluster calls itself unready while it wonders about another one, so of those that
+   * are in use less is asked.
+   */
+  #look({ url }: WeaviateAddress, what = this.#addresses.length > 1 ? "live" : "ready") {
+    const path = `${url.replace(/\/$/, "")}/v1/.well-known/${what}`;
+    return this.#bounded({ ms: limits.coldConnectMs }, (signal) => checkPath(path, signal));
   }
 
   close(): void {
@@ -142,16 +183,17 @@ export class Connection {
   }
 
   async #connect(failures: number): Promise<Connected> {
-    const { url, logger } = this.#options;
+    let address = this.#firstAddress();
     let client: WeaviateClient | null = null;
     try {
-      client = await openClient(this.#options);
-      await this.probe();
+      for (const each of this.#addresses) trustFor(each, () => {});
+      address = await this.#choose();
+      client = await openClient(address);
       await this.#learnVersion(client);
-      await this.#prepare(client);
+      await this.#prepare(client, failures === 0);
     } catch (cause) {
       client?.close().catch(() => {});
-      this.#isDown(failures, cause);
+      this.#isDown(address, failures, cause);
       throw cause instanceof FreshetError
         ? cause
         : new FreshetError("cold_unavailable", undefined, { cause });
@@ -160,10 +202,35 @@ export class Connection {
       client.close().catch(() => {});
       throw new FreshetError("cold_unavailable", "the cold shard is closed");
     }
-    const connected: Connected = { client, channel: openChannel(this.#options, client) };
+    const channel = openChannel(address, client);
+    const own = { look: { running: null }, use: { running: 0, isLeft: false } };
+    const connected: Connected = { address, client, channel, ...own };
     this.#state = { is: "connected", ...connected };
-    logger.info({ url }, "weaviate is connected");
+    this.#last = this.#addresses.length > 1 ? client : null;
+    this.#options.logger.info({ url: address.url }, "weaviate is connected");
     return connected;
+  }
+
+  /** WC4. @throws what the last look says when none answers */
+  async #choose(): Promise<WeaviateAddress> {
+    const first = this.#firstAddress();
+    if (this.#addresses.length === 1) {
+      await this.#look(first);
+      return first;
+    }
+    const others = this.#addresses.filter((address) => address !== this.#avoided);
+    const answering = (addresses: readonly WeaviateAddress[], what: "live" | "ready") =>
+      Promise.any(addresses.map((address) => this.#look(address, what).then(() => address)));
+    return await answering(others, "ready").catch(() =>
+      answering(this.#addresses, "live").catch((none: AggregateError) => {
+        throw none.errors.at(-1);
+      }),
+    );
+  }
+
+  #firstAddress(): WeaviateAddress {
+    const [first = this.#options] = this.#addresses;
+    return first;
   }
 
   /**
@@ -175,19 +242,26 @@ export class Connection {
     return this.#bounded({ ms: limits.coldConnectMs }, () => client.getWeaviateVersion());
   }
 
-  #prepare(client: WeaviateClient): Promise<void> {
-    const { prepare = async () => {} } = this.#options;
-    return this.#bounded({ ms: limits.coldRequestMs }, () => prepare(client));
+  /** What may be another server after a while is asked everything again. */
+  async #prepare(client: WeaviateClient, isNextToLast: boolean): Promise<void> {
+    const { takeOver, prepare = async () => {} } = this.#options;
+    if (takeOver !== undefined && isNextToLast && this.#last !== null) {
+      takeOver(client, this.#last);
+      return;
+    }
+    await this.#bounded({ ms: this.#schemaMs }, () => prepare(client));
   }
 
-  #isDown(failures: number, error: unknown): void {
+  #isDown(address: WeaviateAddress, failures: number, error: unknown): void {
     if (this.#state.is === "closed") return;
-    const { url, clock, logger } = this.#options;
+    const { clock, logger } = this.#options;
+    const { url } = address;
+    this.#avoided = address;
     // Once per outage, not once per attempt.
     if (failures === 0) {
       const says = error instanceof FreshetError ? error.message : "weaviate does not answer";
       logger.warn({ error, url }, says);
-      void explainWeaviate(this.#options, error).then((why) => {
+      void explainWeaviate(address, error).then((why) => {
         if (why !== undefined) logger.error({ url }, why);
       });
     }
@@ -198,31 +272,46 @@ export class Connection {
   /** Only the client that failed is given up: a slow failure must not close its successor. */
   #giveUp(client: WeaviateClient, error: unknown): void {
     if (this.#state.is !== "connected" || this.#state.client !== client) return;
-    const { url, logger } = this.#options;
-    logger.warn({ error, url }, "the connection to weaviate broke");
-    end(this.#state);
+    const { address } = this.#state;
+    const { logger } = this.#options;
+    logger.warn({ error, url: address.url }, "the connection to weaviate broke");
+    this.#avoided = address;
+    const left = this.#state;
     this.#state = downAtOnce;
+    // The node answers: what waits for an answer of another tenant's may have it.
+    if (error instanceof LateError) left.use.isLeft = true;
+    else end(left);
   }
 
   /**
    * Rejects when Weaviate stops answering while an operation runs; the vendor would keep retrying.
    */
-  async #outage(ended: AbortSignal): Promise<never> {
+  async #outage(connected: Connected, ended: AbortSignal): Promise<never> {
     for (;;) {
       await this.#options.clock.sleep(limits.coldProbeEveryMs, ended);
       if (ended.aborted) throw new NoAnswerError(hasEnded);
-      await this.probe();
+      await this.#lookAt(connected);
     }
+  }
+
+  /** One look for all operations that wait; it goes on when they have ended (WC5). */
+  async #lookAt({ address, client, look }: Connected): Promise<void> {
+    look.running ??= this.#look(address)
+      .catch((error: unknown) => {
+        this.#giveUp(client, error);
+        throw error;
+      })
+      .finally(() => {
+        look.running = null;
+      });
+    await look.running;
   }
 
   /**
    * The work's result, unless its deadline or its caller's end comes first. The work's signal
    * aborts as soon as its result is of no use.
    */
-  async #bounded<T>(
-    until: { readonly ms: number; readonly caller?: AbortSignal | undefined },
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async #bounded<T>(until: Until, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { ms, caller } = until;
     const deadline = new Deadline(this.#options.clock, ms, caller);
     const ended = new AbortController();
@@ -230,61 +319,13 @@ export class Connection {
     try {
       return await raceAbort(work(signal), deadline.signal);
     } catch (error) {
-      throw deadline.isOver ? new NoAnswerError(`no answer within ${ms} ms`) : error;
+      throw deadline.isOver ? new LateError(`no answer within ${ms} ms`) : error;
     } finally {
       deadline.clear();
       // A reason of our own: the default is made with a stack for each operation.
       ended.abort(hasEnded);
     }
   }
-}
-
-/** The vendor's client as it is: nothing is asked of the server yet. */
-export function openClient(address: WeaviateAddress): Promise<WeaviateClient> {
-  const { url, grpc } = address;
-  const rest = new URL(url);
-  const secure = rest.protocol === "https:";
-  const channel = new URL(`${rest.protocol}//${grpc}`);
-  const port = (from: URL): number => Number(from.port) || (secure ? 443 : 80);
-  const open = () =>
-    weaviate.connectToCustom({
-      httpHost: rest.hostname,
-      httpPort: port(rest),
-      httpSecure: secure,
-      ...(rest.pathname === "/" ? {} : { httpPath: rest.pathname.replace(/\/$/, "") }),
-      grpcHost: channel.hostname,
-      grpcPort: port(channel),
-      grpcSecure: secure,
-      ...credentials(address),
-      // The vendor's checks print to the console when they fail; `ready` asks the same without.
-      skipInitChecks: true,
-    });
-  return trustFor(address, open);
-}
-
-function credentials({ apiKey, oidc }: WeaviateAddress) {
-  if (oidc !== undefined) {
-    const { secret, scopes } = oidc;
-    const clientSecret = secret();
-    return {
-      authCredentials: new weaviate.AuthClientCredentials({ clientSecret, scopes: [...scopes] }),
-    };
-  }
-  if (apiKey === undefined) return {};
-  const key = typeof apiKey === "string" ? apiKey : apiKey();
-  return { authCredentials: new weaviate.ApiKey(key) };
-}
-
-function openChannel(address: WeaviateAddress, client: WeaviateClient): SearchChannel {
-  const { url, grpc, apiKey, oidc, tls } = address;
-  const isOpen = apiKey === undefined && oidc === undefined;
-  // The vendor's client has the token, and gets a new one when it ends.
-  const bearer = async () => (await client.getConnectionDetails()).bearerToken;
-  return new SearchChannel({
-    url: `${new URL(url).protocol}//${grpc}`,
-    tls,
-    ...(isOpen ? {} : { bearer }),
-  });
 }
 
 function end({ client, channel }: Connected): void {
@@ -296,10 +337,19 @@ function end({ client, channel }: Connected): void {
  * Asked directly: the vendor's `isReady` starts a second request without waiting for it, whose
  * failure ends the process as an unhandled rejection.
  */
-async function checkReady(url: string, signal: AbortSignal): Promise<void> {
-  const reply = await fetch(`${url.replace(/\/$/, "")}/v1/.well-known/ready`, { signal });
+async function checkPath(url: string, signal: AbortSignal): Promise<void> {
+  const reply = await fetch(url, { signal });
   await reply.body?.cancel();
   if (!reply.ok) throw new NoAnswerError("weaviate is not ready");
+}
+
+/** Its cause is what broke the connection, on our side of the node. */
+class BrokenError extends Error {
+  override readonly name = "BrokenError";
+}
+
+function outcomeOf(error: unknown): unknown {
+  return error instanceof BrokenError ? translate(error.cause) : error;
 }
 
 function hasGone(caller: AbortSignal | undefined): boolean {
@@ -307,49 +357,3 @@ function hasGone(caller: AbortSignal | undefined): boolean {
 }
 
 const hasEnded = "the operation has ended";
-
-/** Weaviate did not answer, or not in time. */
-export class NoAnswerError extends Error {
-  override readonly name = "NoAnswerError";
-}
-
-function translate(error: unknown): Error {
-  if (error instanceof FreshetError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  if (isUnknownTenant(message)) return new UnknownTenantError(message, { cause: error });
-  if (isInactiveTenant(message)) return new InactiveTenantError(message, { cause: error });
-  if (isRefusedRequest(error)) return new RequestRefusedError(message, { cause: error });
-  return new FreshetError("cold_unavailable", undefined, { cause: error });
-}
-
-/** Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes. */
-export function isUnknownTenant(message: string): boolean {
-  return /tenant not found|could not find class|class .* not found/i.test(message);
-}
-
-export function isInactiveTenant(message: string): boolean {
-  return /tenant not active/i.test(message);
-}
-
-const clientRefusals = new Set(["WeaviateSerializationError", "WeaviateInvalidInputError"]);
-
-/**
- * By the gRPC status that the vendor leaves in its message, and by what its client throws before it
- * sends. Half a character, for one, comes back as INTERNAL: the server cannot decode the request.
- */
-export function isRefusedRequest(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (clientRefusals.has(error.name)) return true;
-  return /INVALID_ARGUMENT|OUT_OF_RANGE|error unmarshalling request|message (with a size )?larger than/i.test(
-    error.message,
-  );
-}
-
-function isConnectionError(error: unknown): boolean {
-  if (error instanceof FreshetError) return false;
-  if (error instanceof NoAnswerError) return true;
-  const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
-  return /UNAVAILABLE|ECONNREFUSED|ECONNRESET|fetch failed|socket hang up|timed out|aborted|CANCELLED/i.test(
-    text,
-  );
-}

@@ -36,6 +36,8 @@ export type ChunkProperties = {
   sparse?: string;
   /** Of objects that an earlier Freshet stored, in place of `record`. */
   info?: string;
+  /** Of the marker alone (weaviate-marker.ts). */
+  markedTo?: number;
 };
 
 /** What a search has to bring back: what is shown, and what it is found by. */

@@ -1,5 +1,5 @@
 /**
- * The two collections. Everything explicit: with auto-schema a typo would become a property.
+ * The collection. Everything explicit: with auto-schema a typo would become a property.
  *
  *   WS1  collections that carry a deployment are used by no other one: its scrub would delete our
  *        objects as orphans, its markers would speak for our merges. The second deployment on one
@@ -19,6 +19,7 @@ import { vectorName } from "./weaviate-object.ts";
 /** What a client works with; remembered for as long as its connection. */
 export interface Collections {
   readonly chunks: string;
+  /** An earlier Freshet made it: it is read and emptied where it is (weaviate-marker.ts). */
   readonly markers: string;
   /** Of the deployment that uses them; undefined where deployments are not compared. */
   readonly deployment?: string | undefined;
@@ -29,6 +30,11 @@ const claimed = new WeakMap<WeaviateClient, Collections>();
 
 export function collectionsOf(client: WeaviateClient): Collections {
   return claimed.get(client) ?? common;
+}
+
+/** What the one node of a cluster said holds for the other. */
+export function takeOverCollections(client: WeaviateClient, from: WeaviateClient): void {
+  claimed.set(client, collectionsOf(from));
 }
 
 /**
@@ -62,9 +68,13 @@ async function ownerOf(client: WeaviateClient, name: string): Promise<string | u
 
 /** WS2. */
 async function adopt(client: WeaviateClient, deployment: string): Promise<void> {
-  for (const { name, description = "" } of configs({ ...common, deployment })) {
+  for (const [name, description] of [
+    [common.chunks, chunks.description],
+    [common.markers, markersDescription],
+  ] as const) {
     if (await client.collections.exists(name)) {
-      await client.collections.use(name).config.update({ description });
+      const owned = ownedBy(description, deployment);
+      await client.collections.use(name).config.update({ description: owned });
     }
   }
 }
@@ -100,6 +110,8 @@ const addedProperties = [
   { name: "range", dataType: "int[]", indexFilterable: false },
   { name: "record", dataType: "text", ...shown },
   { name: "sparse", dataType: "text", ...shown },
+  // Up to 2^53, as `version`: of the marker alone (weaviate-marker.ts).
+  { name: "markedTo", dataType: "number", indexFilterable: false },
 ] as const;
 
 /**
@@ -156,34 +168,19 @@ const chunks: Omit<CollectionConfigCreate, "name"> = {
   ],
 };
 
-const markers: Omit<CollectionConfigCreate, "name"> = {
-  description: "One object per tenant: up to where Freshet has merged",
-  multiTenancy,
-  replication,
-  properties: [
-    { name: "to", dataType: "number", indexFilterable: false },
-    { name: "version", dataType: "number", indexFilterable: false },
-  ],
-};
+const markersDescription = "One object per tenant: up to where Freshet has merged";
 
-function configs(names: Collections): readonly CollectionConfigCreate[] {
-  const { deployment } = names;
-  const owner = deployment === undefined ? "" : `; deployment ${deployment}`;
-  const of = (name: string, config: Omit<CollectionConfigCreate, "name">) => ({
-    ...config,
-    name,
-    description: `${config.description}${owner}`,
-  });
-  return [of(names.chunks, chunks), of(names.markers, markers)];
+function ownedBy(description: string | undefined, deployment: string | undefined): string {
+  return `${description}${deployment === undefined ? "" : `; deployment ${deployment}`}`;
 }
 
 /** Creates what is missing; two processes may do so at once, also of two deployments. */
 export async function ensureCollections(client: WeaviateClient): Promise<void> {
-  await createCollections(client);
+  await createChunks(client);
   const { deployment, chunks: name } = collectionsOf(client);
   if (deployment !== undefined && (await ownerOf(client, name)) !== deployment) {
     claimed.set(client, ownCollections(deployment));
-    await createCollections(client);
+    await createChunks(client);
   }
   await refuseCopies(client);
   await upgradeChunks(client);
@@ -238,13 +235,13 @@ export async function upgradeChunks(client: WeaviateClient): Promise<void> {
     await config.update({ vectorizers: [searchWidth] });
 }
 
-async function createCollections(client: WeaviateClient): Promise<void> {
-  for (const config of configs(collectionsOf(client))) {
-    if (await client.collections.exists(config.name)) continue;
-    try {
-      await client.collections.create(config);
-    } catch (error) {
-      if (!(await client.collections.exists(config.name))) throw error;
-    }
+async function createChunks(client: WeaviateClient): Promise<void> {
+  const { chunks: name, deployment } = collectionsOf(client);
+  if (await client.collections.exists(name)) return;
+  const description = ownedBy(chunks.description, deployment);
+  try {
+    await client.collections.create({ ...chunks, name, description });
+  } catch (error) {
+    if (!(await client.collections.exists(name))) throw error;
   }
 }

@@ -6,7 +6,8 @@
 import type { WeaviateClient } from "weaviate-client";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type Connection, InactiveTenantError, UnknownTenantError } from "./weaviate-connection.ts";
+import type { Connection } from "./weaviate-connection.ts";
+import { InactiveTenantError, UnknownTenantError } from "./weaviate-fault.ts";
 import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
@@ -30,10 +31,12 @@ export function createTenants(connection: Connection): Tenants {
   const pending = new Map<TenantId, Promise<void>>();
 
   async function create(tenant: TenantId): Promise<void> {
-    await connection.run(async (client) => {
+    await connection.runOnSchema(async (client) => {
       await ensureCollections(client);
       const { chunks, markers } = collectionsOf(client);
-      for (const name of [chunks, markers]) await awake(client, name, tenant);
+      await client.collections.use(chunks).tenants.create({ name: tenant });
+      await awake(client, chunks, tenant);
+      if (await client.collections.exists(markers)) await awake(client, markers, tenant);
     });
     if (known.size >= limits.coldTenantsCachedMax) known.clear();
     known.add(tenant);
@@ -84,9 +87,8 @@ export function createTenants(connection: Connection): Tenants {
 /** Creating an existing tenant does nothing, also when it is asleep: so look, and wake it. */
 async function awake(client: WeaviateClient, collection: string, tenant: TenantId): Promise<void> {
   const { tenants } = client.collections.use(collection);
-  await tenants.create({ name: tenant });
   const found = await tenants.getByName(tenant);
-  if (found?.activityStatus !== "ACTIVE") await tenants.activate(tenant);
+  if (found !== null && found.activityStatus !== "ACTIVE") await tenants.activate(tenant);
 }
 
 /** @param forget what is known of the tenant does not hold any more */
@@ -98,16 +100,23 @@ function restOf(
     tenant: TenantId,
     work: (client: WeaviateClient, collection: string) => Promise<unknown>,
   ): Promise<void> => {
-    await connection.run(async (client) => {
+    await connection.runOnSchema(async (client) => {
       for (const name of await holdingIt(client, tenant)) await work(client, name);
     });
     forget(tenant);
   };
   return {
     erase: (tenant) =>
-      inEach(tenant, (client, name) => client.collections.use(name).tenants.remove(tenant)),
+      inEach(tenant, async (client, name) => {
+        const collection = client.collections.use(name);
+        await awake(client, name, tenant);
+        // A cluster removes the name also while the node with the objects is away, and then nobody
+        // could say that they are gone: they are there until that node hears of it.
+        await collection.withTenant(tenant).length();
+        await collection.tenants.remove(tenant);
+      }),
     exists: (tenant) =>
-      connection.run(async (client) => (await holdingIt(client, tenant)).length > 0),
+      connection.runOnSchema(async (client) => (await holdingIt(client, tenant)).length > 0),
     sleep: (tenant) =>
       inEach(tenant, (client, name) => client.collections.use(name).tenants.deactivate(tenant)),
   };

@@ -9,14 +9,14 @@ import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ColdObject } from "./port.ts";
 import { type FailedObject, type PageReply, type Verdict, writeNarrowed } from "./refusal.ts";
+import type { Connection } from "./weaviate-connection.ts";
 import {
-  type Connection,
   InactiveTenantError,
   isInactiveTenant,
   isUnknownTenant,
   RequestRefusedError,
   UnknownTenantError,
-} from "./weaviate-connection.ts";
+} from "./weaviate-fault.ts";
 import { storedObject } from "./weaviate-object.ts";
 import { chunksOf } from "./weaviate-search.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection for chunks and
- * one for markers. Weaviate may be down at any time, also at the start: see weaviate-connection.ts.
+ * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection. Weaviate may be
+ * down at any time, also at the start: see weaviate-connection.ts.
  *
  * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms
  * for any page, so that callers run several at once (what it refuses: weaviate-write.ts); a `field`
@@ -11,25 +11,24 @@
  * see `flush`, `versionsOf` and `changed`.
  */
 
-import type { WeaviateClient } from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
-import { position, type TenantId, type Version, version } from "../contract/ids.ts";
+import { type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Around, mapCalls } from "../runtime/map-calls.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdEntry, ColdMarker, ColdObject, ColdShard, ExpiredEntry } from "./port.ts";
-import {
-  Connection,
-  type ConnectionOptions,
-  InactiveTenantError,
-  isInactiveTenant,
-  isUnknownTenant,
-  UnknownTenantError,
-} from "./weaviate-connection.ts";
+import type { ColdEntry, ColdObject, ColdShard, ExpiredEntry } from "./port.ts";
+import { Connection, type ConnectionOptions } from "./weaviate-connection.ts";
+import { markerAmong, markerMethods } from "./weaviate-marker.ts";
 import { entryOf } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
-import { claimCollections, collectionsOf, refuseCopies, upgradeChunks } from "./weaviate-schema.ts";
+import {
+  claimCollections,
+  collectionsOf,
+  refuseCopies,
+  takeOverCollections,
+  upgradeChunks,
+} from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf, nothingFound, searchBothWays } from "./weaviate-search.ts";
 import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
@@ -61,6 +60,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
       const { chunks } = collectionsOf(client);
       logger.warn({ deployment, chunks }, "another deployment has this weaviate's collections");
     },
+    takeOver: takeOverCollections,
   });
   const tenants = createTenants(connection);
   const parts: Parts = { connection, tenants, dimensions, clock };
@@ -74,7 +74,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
     async search(query) {
       checkQuery(query, dimensions);
       return await tenants.reading(query.tenant, {
-        whenUnknown: nothingFound,
+        whenUnknown: { ...nothingFound, isUnknown: true },
         work: () =>
           connection.run((client, signal, channel) => {
             const chunks = chunksOf(client, query.tenant);
@@ -167,19 +167,22 @@ function objectMethods(parts: Parts): ObjectMethods {
       }
     },
     count: (tenant) => countObjects(parts, tenant),
-    walk: (tenant, page) =>
-      tenants.reading<readonly ColdEntry[]>(tenant, {
-        whenUnknown: [],
-        work: () =>
-          connection.run((client, signal) => walkPage(chunksOf(client, tenant), page, signal)),
-      }),
+    walk: (tenant, page) => walkChunks(parts, tenant, page),
   };
 }
 
 function countObjects({ connection, tenants }: Parts, tenant: TenantId): Promise<number> {
   return tenants.reading<number>(tenant, {
     whenUnknown: 0,
-    work: () => connection.run((client) => chunksOf(client, tenant).length()),
+    work: () =>
+      connection.run(async (client, signal) => {
+        const chunks = chunksOf(client, tenant);
+        const [all, marker] = await Promise.all([
+          chunks.length(),
+          markerAmong(chunks, tenant, signal),
+        ]);
+        return marker === null ? all : all - 1;
+      }),
   });
 }
 
@@ -314,6 +317,26 @@ function deletePage(
   });
 }
 
+/** Without the marker, which is no chunk; a page that lacks it is filled up: none is the end. */
+async function walkChunks(
+  { connection, tenants }: Parts,
+  tenant: TenantId,
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<readonly ColdEntry[]> {
+  const read = (part: typeof page) =>
+    tenants.reading<readonly ColdEntry[]>(tenant, {
+      whenUnknown: [],
+      work: () =>
+        connection.run((client, signal) => walkPage(chunksOf(client, tenant), part, signal)),
+    });
+  const found = await read(page);
+  const marker = markerId(tenant);
+  const own = found.filter(({ id }) => id !== marker);
+  const last = found.at(-1);
+  if (last === undefined || own.length === found.length || found.length < page.limit) return own;
+  return [...own, ...(await read({ after: last.id, limit: 1 }))];
+}
+
 /** Weaviate's cursor: objects in order of their ids; it takes no filter beside it. */
 async function walkPage(
   chunks: ChunkCollection,
@@ -329,51 +352,6 @@ async function walkPage(
     { abortSignal: signal },
   );
   return reply.objects.map(entryOf);
-}
-
-type MarkerMethods = Pick<ColdShard, "writeMarker" | "readMarker">;
-
-function markerMethods({ connection, tenants }: Parts): MarkerMethods {
-  return {
-    writeMarker: (tenant, marker) =>
-      tenants.writing(tenant, () =>
-        connection.run(async (client) => {
-          const markers = markersOf(client, tenant);
-          const properties = { to: marker.to, version: marker.version };
-          // `insertMany` overwrites where `insert` would refuse; for a single object it does not
-          // wait.
-          const reply = await markers.data.insertMany([{ id: markerId(tenant), properties }]);
-          const message = reply.errors[0]?.message;
-          if (message === undefined) return;
-          if (isUnknownTenant(message)) throw new UnknownTenantError(message);
-          if (isInactiveTenant(message)) throw new InactiveTenantError(message);
-          throw new Error(message);
-        }),
-      ),
-    readMarker: (tenant) =>
-      tenants.reading<ColdMarker | null>(tenant, {
-        whenUnknown: null,
-        work: () =>
-          connection.run(async (client, signal) => {
-            const markers = markersOf(client, tenant);
-            const found = await markers.query.fetchObjectById(
-              markerId(tenant),
-              {},
-              { abortSignal: signal },
-            );
-            return found === null ? null : markerOf(found.properties);
-          }),
-      }),
-  };
-}
-
-function markersOf(client: WeaviateClient, tenant: TenantId) {
-  return client.collections.use(collectionsOf(client).markers).withTenant(tenant);
-}
-
-function markerOf(properties: Readonly<Record<string, unknown>>): ColdMarker {
-  const { to, version: merged } = properties;
-  return { to: position(Number(to)), version: version(Number(merged)) };
 }
 
 function pagesOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {

@@ -6,6 +6,7 @@ import {
   bearerToken,
   buildId,
   hostPort,
+  hostPorts,
   natsUrls,
   oneOf,
   price,
@@ -137,10 +138,14 @@ export const temporalSettings = {
 export const weaviateSettings = {
   FRESHET_WEAVIATE_URL: setting(
     "http://127.0.0.1:8080",
-    url("http", "https"),
-    "Weaviate, the cold shard; `https://` means TLS for gRPC too",
+    urls("http", "https"),
+    "Weaviate, the cold shard; `https://` means TLS for gRPC too; nodes of one cluster with commas between, the first that answers is used",
   ),
-  FRESHET_WEAVIATE_GRPC: setting("127.0.0.1:50051", hostPort, "Weaviate's gRPC endpoint"),
+  FRESHET_WEAVIATE_GRPC: setting(
+    "127.0.0.1:50051",
+    hostPorts,
+    "Weaviate's gRPC endpoint; of several nodes one for each URL, in their order",
+  ),
   FRESHET_WEAVIATE_API_KEY: setting(undefined, text, "Weaviate's API key, where it asks for one"),
   FRESHET_WEAVIATE_API_KEY_FILE: secretFile("FRESHET_WEAVIATE_API_KEY"),
   FRESHET_WEAVIATE_OIDC_SECRET: setting(

@@ -76,6 +76,7 @@ export interface TemporalLink {
 }
 
 export interface WeaviateLink {
+  /** Of several nodes with commas between, and `grpc` in the same order. */
   readonly url: string;
   readonly grpc: string;
   readonly apiKey: Secret | undefined;
@@ -282,7 +283,16 @@ function complaintsOfSchemes(values: Values): readonly string[] {
   if (values.FRESHET_EMBED_SUBJECT !== undefined && values.FRESHET_EMBED_URL !== undefined) {
     lines.push("FRESHET_EMBED_SUBJECT: FRESHET_EMBED_URL is set as well, set one of them");
   }
-  const { apiKey, oidc } = assembleWeaviate(values);
+  const { apiKey, oidc, url, grpc } = assembleWeaviate(values);
+  const [nodes, channels] = [url.split(","), grpc.split(",")];
+  if (nodes.length !== channels.length) {
+    lines.push(
+      `FRESHET_WEAVIATE_GRPC: ${channels.length} of them, and ${nodes.length} in FRESHET_WEAVIATE_URL: each needs its own`,
+    );
+  }
+  if (new Set(nodes.map((node) => node.split(":", 1)[0])).size > 1) {
+    lines.push("FRESHET_WEAVIATE_URL: all start with https://, or none does");
+  }
   if (apiKey !== undefined && oidc !== undefined) {
     lines.push("FRESHET_WEAVIATE_OIDC_SECRET: FRESHET_WEAVIATE_API_KEY is set as well, set one");
   }

@@ -81,6 +81,14 @@ export const hostPort = z
   .regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/)
   .meta({ expected: "host:port" });
 
+/** One or several, as `urls` takes them; an address may stand there twice, behind one balancer. */
+export const hostPorts = z
+  .string()
+  .transform((value) => value.split(",").map((part) => part.trim()))
+  .refine((parts) => parts.every((part) => hostPort.safeParse(part).success))
+  .transform((parts) => parts.join(","))
+  .meta({ expected: "host:port, several with commas between" });
+
 export const text = z
   .string()
   .min(1)

@@ -10,7 +10,7 @@ import { lineProgress } from "../../ops/setup/progress.ts";
 import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
-import { openClient } from "../../src/cold/weaviate-connection.ts";
+import { openClient } from "../../src/cold/weaviate-client.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { FilterInput } from "../../src/contract/filter-schema.ts";
 import { type DocumentId, type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";

@@ -4,7 +4,7 @@
  */
 
 import { questionTerms } from "../../src/cold/terms.ts";
-import { openClient } from "../../src/cold/weaviate-connection.ts";
+import { openClient } from "../../src/cold/weaviate-client.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";

@@ -1,7 +1,7 @@
 /** A forced merge through Temporal and the real worker, against the same objects written bare. */
 
 import { objectsOfRecord } from "../../activities/merge/write.ts";
-import { openClient } from "../../src/cold/weaviate-connection.ts";
+import { openClient } from "../../src/cold/weaviate-client.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { UpsertRecord } from "../../src/contract/record.ts";
 import { readRecords } from "../support/records.ts";

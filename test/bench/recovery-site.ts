@@ -8,7 +8,7 @@ import { startServers } from "../../ops/servers/start-servers.ts";
 import { logPath, type RunningServer, startServer } from "../../ops/servers/supervise.ts";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
-import type { WeaviateAddress } from "../../src/cold/weaviate-connection.ts";
+import type { WeaviateAddress } from "../../src/cold/weaviate-client.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import type { EngineStatus } from "../../src/contract/service.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";

@@ -15,8 +15,10 @@ const kinds: readonly PlannedKind[] = [
   "clock-step",
 ];
 
-function plan(seed: number, some = kinds, natsServers: 1 | 3 = 1) {
-  const options = { stormMs: 600_000, nodes: 2, natsServers, everyMs: 1_000, kinds: some };
+function plan(seed: number, some = kinds, servers: { nats?: 1 | 3; weaviate?: 1 | 3 } = {}) {
+  const { nats: natsServers = 1, weaviate: weaviates = 1 } = servers;
+  const size = { stormMs: 600_000, nodes: 2, natsServers, weaviates };
+  const options = { ...size, everyMs: 1_000, kinds: some };
   return planFaults(seededRandom(seed), options);
 }
 
@@ -46,10 +48,25 @@ it("every process is killed and frozen, every link is cut, and some engines slee
 });
 
 it("on a cluster each nats-server is killed and frozen, sometimes all at once, and leaders step down", () => {
-  const described = plan(3, [...kinds, "step-down"], 3).map(({ fault }) => describeFault(fault));
+  const described = plan(3, [...kinds, "step-down"], { nats: 3 }).map(({ fault }) =>
+    describeFault(fault),
+  );
   for (const target of ["nats-1", "nats-2", "nats-3", "nats"]) {
     expect(described.join("\n")).toMatch(new RegExp(`kill ${target} `));
     expect(described.join("\n")).toMatch(new RegExp(`freeze ${target} `));
   }
   expect(described.join("\n")).toContain("step down the leader of stream");
+});
+
+it("of a cluster of Weaviates each node is killed, frozen and loses its disk, sometimes for long", () => {
+  const described = plan(3, [...kinds, "lose-disk"], { weaviate: 3 })
+    .map(({ fault }) => describeFault(fault))
+    .join("\n");
+  for (const target of ["weaviate-1", "weaviate-2", "weaviate-3"]) {
+    expect(described).toMatch(new RegExp(`kill ${target} `));
+    expect(described).toMatch(new RegExp(`freeze ${target} `));
+    expect(described).toMatch(new RegExp(`lose-disk ${target} `));
+  }
+  expect(described).toMatch(/kill weaviate for/);
+  expect(described).toMatch(/freeze weaviate-\d for (9|1\d)/);
 });

@@ -17,12 +17,16 @@ export type Target =
   | NatsServer
   | "nats"
   | "temporal"
+  | WeaviateNode
   | "weaviate"
   | MergeWorker
   | `engine-${number}`;
 
 /** One server of a cluster; `nats` means all. */
 export type NatsServer = `nats-${number}`;
+
+/** One node of a cluster; `weaviate` means all. */
+export type WeaviateNode = `weaviate-${number}`;
 
 /** A connection that goes through a proxy of ours: from a Freshet process to a server. */
 export interface Link {
@@ -70,6 +74,8 @@ export type Fault =
       readonly nth: number;
       readonly lastsMs: 0;
     }
+  /** kill -9 of a node of a cluster, and all that it stored is gone when it starts again. */
+  | { readonly kind: "lose-disk"; readonly target: WeaviateNode; readonly lastsMs: number }
   /** A paused machine: SIGSTOP, and its monotonic clock stands still until it is woken. */
   | { readonly kind: "sleep"; readonly target: `engine-${number}`; readonly lastsMs: number }
   /**
@@ -100,6 +106,7 @@ export interface FaultPlanOptions {
   readonly stormMs: number;
   readonly nodes: number;
   readonly natsServers: 1 | 3;
+  readonly weaviates: 1 | 3;
   /** Mean time between two faults. */
   readonly everyMs: number;
   /** Kinds that this machine permits. */
@@ -116,6 +123,7 @@ const weights: Readonly<Record<PlannedKind, number>> = {
   partition: 3,
   "disk-full": 0.5,
   "step-down": 2,
+  "lose-disk": 1,
   sleep: 1.5,
   "clock-step": 1.5,
 };
@@ -124,6 +132,9 @@ const weights: Readonly<Record<PlannedKind, number>> = {
 const pastLeaseMs = 21_000;
 /** A merge worker's heartbeat time-out and some: long enough for the other one to do its work again. */
 const pastHeartbeatMs = limits.mergeHeartbeatMs + 4_000;
+
+/** Weaviates call a silent one dead after 2 to 5 s. */
+const pastGossipMs = 8_000;
 
 /** Faults in order of time. Several may overlap; who applies them skips those whose target is already in trouble. */
 export function planFaults(random: Random, options: FaultPlanOptions): readonly PlannedFault[] {
@@ -136,19 +147,20 @@ export function planFaults(random: Random, options: FaultPlanOptions): readonly 
   let atMs = everyMs / 2;
   while (atMs < stormMs) {
     const kind = random.weighted(allowed);
-    const fault = makeFault(random, kind, options.nodes);
+    const fault = makeFault(random, kind, options);
     planned.push({ atMs: Math.round(atMs), fault: atOneServer(random, fault, options) });
     atMs += everyMs * (0.5 + random.next());
   }
   return planned;
 }
 
-function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
+function makeFault(random: Random, kind: PlannedKind, options: FaultPlanOptions): Fault {
+  const { nodes } = options;
   switch (kind) {
     case "kill":
-      return { kind, target: anyTarget(random, nodes), lastsMs: random.int(200, 4_000) };
+      return { kind, target: anyTarget(random, options), lastsMs: random.int(200, 4_000) };
     case "freeze": {
-      const target = anyTarget(random, nodes);
+      const target = anyTarget(random, options);
       // A frozen engine is a zombie only when it outlives its lease; a frozen log just makes everybody wait.
       const zombie = zombieMs(random, target, { engine: 0.5, worker: 0.3 });
       return { kind, target, lastsMs: zombie ?? random.int(500, 8_000) };
@@ -188,30 +200,43 @@ function makeFault(random: Random, kind: PlannedKind, nodes: number): Fault {
       return { kind, target: "nats", lastsMs: random.int(2_000, 5_000) };
     case "step-down":
       return { kind, target: "nats", nth: random.int(0, 99), lastsMs: 0 };
+    case "lose-disk": {
+      const target = `weaviate-${random.int(1, 3)}` as const;
+      return { kind, target, lastsMs: random.int(200, 4_000) };
+    }
   }
 }
 
-/** On a cluster most troubles of NATS are those of one server; sometimes all end at once. */
+/** On a cluster most troubles are those of one server; sometimes all end at once. */
 function atOneServer(
   random: Random,
   fault: Fault,
-  { natsServers }: Pick<FaultPlanOptions, "natsServers">,
+  { natsServers, weaviates }: Pick<FaultPlanOptions, "natsServers" | "weaviates">,
 ): Fault {
-  const isOfServer = (fault.kind === "kill" || fault.kind === "freeze") && fault.target === "nats";
-  if (natsServers === 1 || !isOfServer || random.chance(0.15)) return fault;
-  return { ...fault, target: `nats-${random.int(1, natsServers)}` };
+  if (fault.kind !== "kill" && fault.kind !== "freeze") return fault;
+  if (fault.target === "nats") {
+    if (natsServers === 1 || random.chance(0.15)) return fault;
+    return { ...fault, target: `nats-${random.int(1, natsServers)}` };
+  }
+  if (fault.target !== "weaviate" || weaviates === 1 || random.chance(0.15)) return fault;
+  // Now and then so long that the others have given it up.
+  const lastsMs = fault.lastsMs + (random.chance(0.5) ? pastGossipMs : 0);
+  return { ...fault, target: `weaviate-${random.int(1, weaviates)}`, lastsMs };
 }
 
 function engine(random: Random, nodes: number): `engine-${number}` {
   return `engine-${random.int(1, nodes)}`;
 }
 
-function anyTarget(random: Random, nodes: number): Target {
+function anyTarget(
+  random: Random,
+  { nodes, weaviates }: Pick<FaultPlanOptions, "nodes" | "weaviates">,
+): Target {
   const target = random.weighted({
     engine: 4,
     nats: 2,
     temporal: 1,
-    weaviate: 1.5,
+    weaviate: weaviates === 1 ? 1.5 : 4,
     worker: 3,
   });
   if (target === "worker") return random.pick(mergeWorkers);
@@ -242,6 +267,7 @@ export function describeFault(fault: Fault): string {
     case "freeze":
     case "disk-full":
     case "lose-records":
+    case "lose-disk":
     case "sleep":
       return `${fault.kind} ${fault.target}${lasts}`;
     case "clock-step":

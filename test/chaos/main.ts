@@ -26,6 +26,7 @@ interface Options {
   readonly minutes: number;
   readonly nodes: number;
   readonly nats: 1 | 3;
+  readonly weaviate: 1 | 3;
   readonly tenants: number;
   readonly seed: number;
   readonly every: number;
@@ -67,6 +68,7 @@ function program(): Command {
     .option("--minutes <m>", "how long, storms and rests together", positive, 2)
     .option("--nodes <n>", "engines", positive, 2)
     .option("--nats <n>", "nats-servers: 1, or 3 as a cluster with three copies", oneOrThree, 1)
+    .option("--weaviate <n>", "Weaviates: 1, or 3 as a cluster with one copy", oneOrThree, 1)
     .option("--tenants <n>", "tenants", positive, 4)
     .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
     .option("--every <s>", "mean seconds between two faults", positive, 1.7)
@@ -90,6 +92,7 @@ function program(): Command {
 
 async function run(options: Options): Promise<void> {
   const { minutes, nodes, nats: natsServers, tenants, seed, every, json } = options;
+  const { weaviate: weaviates } = options;
   const { publishers, readers } = options;
   const say = (line: string): void => void process.stderr.write(`[chaos] ${line}\n`);
   const progress = lineProgress(
@@ -108,6 +111,7 @@ async function run(options: Options): Promise<void> {
       seed,
       nodes,
       natsServers,
+      weaviates,
       tenants,
       directory,
       tools,
@@ -131,6 +135,7 @@ async function run(options: Options): Promise<void> {
     seed,
     nodes,
     natsServers,
+    weaviates,
     tenants,
     durationMs,
     tools,
@@ -138,7 +143,10 @@ async function run(options: Options): Promise<void> {
     stormMs: 45_000,
   };
   const planned = (kinds: readonly PlannedKind[], random: Random): readonly PlannedFault[] =>
-    planFaults(random, { stormMs: durationMs, nodes, natsServers, everyMs: every * 1000, kinds });
+    planFaults(random, {
+      ...{ stormMs: durationMs, everyMs: every * 1000, kinds },
+      ...{ nodes, natsServers, weaviates },
+    });
   const numbered = (picked: readonly number[] | undefined): ChaosOptions["plan"] =>
     picked === undefined
       ? planned
@@ -161,10 +169,11 @@ async function run(options: Options): Promise<void> {
 }
 
 function again(options: Options, only: readonly number[] | undefined): string {
-  const { minutes, nodes, nats, tenants, seed, every, publishers, readers } = options;
+  const { minutes, nodes, nats, weaviate, tenants, seed, every, publishers, readers } = options;
+  const servers = `--nats ${nats} --weaviate ${weaviate}`;
   const load = `--publishers ${publishers} --readers ${readers}`;
   const picked = only === undefined ? "" : ` --only ${only.join(",")}`;
-  return `--minutes ${minutes} --nodes ${nodes} --nats ${nats} --tenants ${tenants} --seed ${seed} --every ${every} ${load}${picked}`;
+  return `--minutes ${minutes} --nodes ${nodes} ${servers} --tenants ${tenants} --seed ${seed} --every ${every} ${load}${picked}`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { WeaviateClient } from "weaviate-client";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
-import { openClient } from "../../src/cold/weaviate-connection.ts";
+import { openClient } from "../../src/cold/weaviate-client.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";

@@ -122,6 +122,12 @@ export class Nemesis {
       case "clock-step":
         this.#count(fault);
         return this.#stepClock(fault);
+      case "lose-disk":
+        this.#count(fault);
+        await site.process(fault.target).kill();
+        site.loseDisk(fault.target);
+        await sleep(fault.lastsMs);
+        return site.process(fault.target).start();
       case "lose-records":
         this.#count(fault);
         return this.#options.loseRecords();
@@ -177,8 +183,10 @@ export class Nemesis {
 /** All servers of a cluster are in trouble as one place, and each for itself. */
 function clashes(one: string, other: string): boolean {
   if (one === other) return true;
-  const isMember = (place: string): boolean => place.startsWith("nats-");
-  return (one === "nats" && isMember(other)) || (other === "nats" && isMember(one));
+  return ["nats", "weaviate"].some((all) => {
+    const isMember = (place: string): boolean => place.startsWith(`${all}-`);
+    return (one === all && isMember(other)) || (other === all && isMember(one));
+  });
 }
 
 function placeOf(fault: Fault): string {

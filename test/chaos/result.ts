@@ -6,6 +6,7 @@ export interface ChaosResult {
   readonly seed: number;
   readonly nodes: number;
   readonly natsServers: number;
+  readonly weaviates: number;
   readonly tenants: number;
   readonly seconds: number;
   readonly operations: {
@@ -29,10 +30,11 @@ export interface ChaosResult {
 
 export function resultText(result: ChaosResult): string {
   const { operations, questions, faults, violations, seed, seconds } = result;
+  const servers = `${result.natsServers} nats-servers, ${result.weaviates} Weaviates`;
   const { total, ...kinds } = faults;
   const byKind = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
   return [
-    `seed ${seed}, ${seconds} s, ${result.nodes} nodes, ${result.natsServers} nats-servers, ${result.tenants} tenants`,
+    `seed ${seed}, ${seconds} s, ${result.nodes} nodes, ${servers}, ${result.tenants} tenants`,
     `operations  ${operations.total}: ${operations.acked} acked, ${operations.refused} refused, ${operations.unknown} unknown`,
     `questions   ${questions.total}, ${questions.checked} replies checked`,
     `faults      ${total ?? 0}: ${byKind.join(", ")}`,

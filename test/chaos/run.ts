@@ -33,6 +33,7 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly nodes: number;
   readonly natsServers: 1 | 3;
+  readonly weaviates: 1 | 3;
   readonly tenants: number;
   /** Time of the storms together with their rests. */
   readonly durationMs: number;
@@ -181,6 +182,7 @@ class ChaosRun {
       seed: options.seed,
       nodes: options.nodes,
       natsServers: options.natsServers,
+      weaviates: options.weaviates,
       tenants: options.tenants,
       seconds: Math.round((performance.now() - begun) / 1000),
       operations: { total: acked + refused + unknown, acked, refused, unknown },
@@ -232,6 +234,7 @@ class ChaosRun {
     kinds.push("sleep", "clock-step", "cancel-merge");
     if (this.#site.canFillDisk) kinds.push("disk-full");
     if (this.#options.natsServers > 1) kinds.push("step-down");
+    if (this.#options.weaviates > 1) kinds.push("lose-disk");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
     const endsAt = performance.now() + durationMs;
     let stormed = 0;

@@ -16,14 +16,21 @@ import { plainEnvironment } from "../../ops/servers/context.ts";
 import { choosePorts } from "../../ops/servers/ports.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import { startTemporal } from "../../ops/servers/temporal.ts";
-import { startWeaviate } from "../../ops/servers/weaviate.ts";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
-import { isMergeWorker, type Link, mergeWorkers, type NatsServer, type Target } from "./faults.ts";
+import {
+  isMergeWorker,
+  type Link,
+  mergeWorkers,
+  type NatsServer,
+  type Target,
+  type WeaviateNode,
+} from "./faults.ts";
 import { NatsSite } from "./nats-site.ts";
 import { NodeProcess, type NodeSpec } from "./node-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { type Process, Server, type ServerGroup } from "./server.ts";
+import { WeaviateSite } from "./weaviate-site.ts";
 
 export interface SiteOptions {
   readonly directory: string;
@@ -31,6 +38,8 @@ export interface SiteOptions {
   readonly nodes: number;
   /** Three make a cluster, with three copies of each stream. */
   readonly natsServers: 1 | 3;
+  /** Three make a cluster, with one copy of each tenant; one by default. */
+  readonly weaviates?: 1 | 3 | undefined;
   /** Two by default. */
   readonly workers?: 1 | 2 | undefined;
   readonly repository?: string | undefined;
@@ -57,6 +66,7 @@ const respawnsMax = 20;
 export class ChaosSite {
   readonly #options: SiteOptions;
   readonly #nats: NatsSite;
+  readonly #weaviates: WeaviateSite;
   readonly #servers: Readonly<Record<ServerName, Server | ServerGroup>>;
   readonly #nodes = new Map<Target, NodeProcess>();
   readonly #links = new Map<string, readonly Proxy[]>();
@@ -81,10 +91,15 @@ export class ChaosSite {
     const { directory, natsServers: servers, tools } = options;
     const program = present(tools.natsServer, "nats-server");
     this.#nats = new NatsSite({ servers, program, directory, storeDir: this.#storeDir });
+    this.#weaviates = new WeaviateSite({
+      ...{ directory, servers: options.weaviates ?? 1, apiKey: this.#apiKey },
+      program: present(tools.weaviate, "weaviate"),
+      onStart: () => this.#follow("weaviate"),
+    });
     this.#servers = {
       nats: this.#nats.all,
       temporal: new Server(() => this.#startTemporal()),
-      weaviate: new Server(() => this.#startWeaviate()),
+      weaviate: this.#weaviates.all,
     };
   }
 
@@ -93,9 +108,10 @@ export class ChaosSite {
   }
 
   get weaviate(): { readonly url: string; readonly grpc: string; readonly apiKey: string } {
+    const { ports } = this.#weaviates;
     return {
-      url: `http://127.0.0.1:${this.#serverPorts["weaviate"]}`,
-      grpc: `127.0.0.1:${this.#serverPorts["weaviateGrpc"]}`,
+      url: ports.map(({ port }) => `http://127.0.0.1:${port}`).join(","),
+      grpc: ports.map(({ grpcPort }) => `127.0.0.1:${grpcPort}`).join(","),
       apiKey: this.#apiKey,
     };
   }
@@ -113,8 +129,8 @@ export class ChaosSite {
   }
 
   async start(): Promise<void> {
-    const { temporal, weaviate } = this.#servers;
-    await Promise.all([this.#nats.start(), temporal.start(), weaviate.start()]);
+    const { temporal } = this.#servers;
+    await Promise.all([this.#nats.start(), temporal.start(), this.#weaviates.start()]);
     const engines = Array.from(
       { length: this.#options.nodes },
       (_, at) => `engine-${at + 1}` as const,
@@ -143,7 +159,8 @@ export class ChaosSite {
   }
 
   process(target: Target): Process {
-    const member = this.#nats.server(target as NatsServer);
+    const member =
+      this.#nats.server(target as NatsServer) ?? this.#weaviates.server(target as WeaviateNode);
     return this.#nodes.get(target) ?? member ?? this.#servers[target as ServerName];
   }
 
@@ -155,7 +172,11 @@ export class ChaosSite {
     return [...(Object.keys(this.#servers) as ServerName[]), ...this.#nodes.keys()];
   }
 
-  /** Weaviate has two: HTTP and gRPC. A cluster of NATS has one for each server. */
+  loseDisk(target: WeaviateNode): void {
+    this.#weaviates.loseDisk(target);
+  }
+
+  /** A Weaviate has two: HTTP and gRPC. A cluster has those of each server. */
   proxies({ from, to }: Link): readonly Proxy[] {
     return this.#links.get(`${from}>${to}`) ?? [];
   }
@@ -209,21 +230,11 @@ export class ChaosSite {
 
   async #startTemporal(): Promise<RunningServer> {
     const program = present(this.#options.tools.temporal, "temporal");
-    const { server } = await startTemporal(this.#serverContext(), program);
+    const env = plainEnvironment(process.env);
+    const context = { dataDir: this.#options.directory, env, ports: this.#serverPorts };
+    const { server } = await startTemporal(context, program);
     this.#follow("temporal");
     return server;
-  }
-
-  async #startWeaviate(): Promise<RunningServer> {
-    const program = present(this.#options.tools.weaviate, "weaviate");
-    const { server } = await startWeaviate(this.#serverContext(), program);
-    this.#follow("weaviate");
-    return server;
-  }
-
-  #serverContext() {
-    const env = { ...plainEnvironment(process.env), FRESHET_WEAVIATE_API_KEY: this.#apiKey };
-    return { dataDir: this.#options.directory, env, ports: this.#serverPorts };
   }
 
   /** XS2. */
@@ -236,11 +247,15 @@ export class ChaosSite {
   async #openDoors(target: Target): Promise<void> {
     const nats: Proxy[] = [];
     for (const port of this.#nats.clientPorts) nats.push(await this.#door("nats", () => port));
-    const http = await this.#door("weaviate", () => this.#serverPorts["weaviate"] ?? 0);
-    const grpc = await this.#door("weaviate", () => this.#serverPorts["weaviateGrpc"] ?? 0);
+    const weaviate: Proxy[] = [];
+    for (const [at] of this.#weaviates.ports.entries()) {
+      const own = () => this.#weaviates.ports[at];
+      weaviate.push(await this.#door("weaviate", () => own()?.port ?? 0));
+      weaviate.push(await this.#door("weaviate", () => own()?.grpcPort ?? 0));
+    }
     const temporal = await this.#door("temporal", () => this.#serverPorts["temporal"] ?? 0);
     this.#links.set(`${target}>nats`, nats);
-    this.#links.set(`${target}>weaviate`, [http, grpc]);
+    this.#links.set(`${target}>weaviate`, weaviate);
     this.#links.set(`${target}>temporal`, [temporal]);
   }
 
@@ -248,7 +263,8 @@ export class ChaosSite {
     const { directory, repository, env: settings } = this.#options;
     const portTo = (to: ServerName): readonly number[] =>
       this.proxies({ from: target, to }).map(({ port }) => port);
-    const [weaviate, grpc] = portTo("weaviate");
+    const weaviate = portTo("weaviate").filter((_, at) => at % 2 === 0);
+    const grpc = portTo("weaviate").filter((_, at) => at % 2 === 1);
     const [temporal] = portTo("temporal");
     this.#ports.http.set(target, httpPort);
     const env = {
@@ -258,8 +274,8 @@ export class ChaosSite {
         .map((port) => `nats://127.0.0.1:${port}`)
         .join(","),
       FRESHET_STREAM_REPLICAS: String(this.#options.natsServers),
-      FRESHET_WEAVIATE_URL: `http://127.0.0.1:${weaviate}`,
-      FRESHET_WEAVIATE_GRPC: `127.0.0.1:${grpc}`,
+      FRESHET_WEAVIATE_URL: weaviate.map((port) => `http://127.0.0.1:${port}`).join(","),
+      FRESHET_WEAVIATE_GRPC: grpc.map((port) => `127.0.0.1:${port}`).join(","),
       FRESHET_WEAVIATE_API_KEY: this.#apiKey,
       FRESHET_TEMPORAL_ADDRESS: `127.0.0.1:${temporal}`,
       FRESHET_HTTP_PORT: String(httpPort),

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { markerId } from "../../src/cold/object-id.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { accessOf } from "../../src/contract/access.ts";
@@ -259,6 +260,44 @@ test("a collection of an earlier Freshet is read, and its objects are found by w
   expect(await ids()).toContain("a");
   const walked = await cold.walk(tenant, { after: null, limit: 10 });
   expect(walked.some(({ hasOldTerms }) => hasOldTerms === true)).toBe(false);
+});
+
+test("the marker that an earlier Freshet wrote is read where that kept it, and is gone from there once there is a new one (WM3)", async () => {
+  const { url, apiKey = "" } = weaviateAddress();
+  const headers = { "content-type": "application/json", authorization: `Bearer ${apiKey}` };
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const reply = await fetch(`${url}/v1/${path}`, {
+      ...{ method, headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return reply.status;
+  };
+  const deployment = freshDeployment();
+  const [chunks, markers] = [`FreshetChunk_${deployment}`, `FreshetMarker_${deployment}`];
+  const tenant = freshTenant("moved");
+  const description = `deployment ${deployment}`;
+  const multiTenancyConfig = { enabled: true };
+  const numbers = ["to", "version"].map((name) => ({ name, dataType: ["number"] }));
+  const old = { class: markers, description, multiTenancyConfig, properties: numbers };
+  expect(await ask("POST", "schema", { class: chunks, description, ...oldChunks })).toBe(200);
+  expect(await ask("POST", "schema", old)).toBe(200);
+  for (const name of [chunks, markers]) {
+    expect(await ask("POST", `schema/${name}/tenants`, [{ name: tenant }])).toBe(200);
+  }
+  const id = markerId(tenant);
+  const properties = { to: 7, version: 6 };
+  expect(await ask("POST", "objects", { class: markers, id, tenant, properties })).toBe(200);
+  const cold = connectWeaviate({
+    ...{ ...weaviateAddress(), deployment, dimensions },
+    ...{ clock: systemClock, logger: silentLogger },
+  });
+  closing.push(() => cold.close());
+  expect(await cold.readMarker(tenant)).toEqual({ to: 7, version: 6 });
+  await cold.writeMarker(tenant, { to: 9 as never, version: 8 as never });
+  expect(await cold.readMarker(tenant)).toEqual({ to: 9, version: 8 });
+  expect(await ask("GET", `objects/${markers}/${id}?tenant=${tenant}`)).toBe(404);
+  await cold.eraseTenant(tenant);
+  expect(await ask("GET", `schema/${markers}/tenants/${tenant}`)).toBe(404);
 });
 
 test("labelled objects that do not say so, of an earlier Freshet, are hidden all the same, before and after their renewal (C6)", async () => {

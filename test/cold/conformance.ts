@@ -5,9 +5,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ColdEntry, ColdObject, ColdQuery, ColdShard } from "../../src/cold/port.ts";
-import { type Position, position, type TenantId } from "../../src/contract/ids.ts";
+import { position, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
+import { describeColdMarker } from "./conformance-marker.ts";
 import { describeColdSearch } from "./conformance-search.ts";
 import {
   coldObject,
@@ -365,20 +366,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
     });
 
     describeColdSearch({ cold: () => cold, filled, search, found });
-
-    test("the marker is what was written last, per tenant", async () => {
-      const tenant = freshTenant("marker");
-      await cold.ensureTenant(tenant);
-      expect(await cold.readMarker(tenant)).toBeNull();
-      const first = { to: position(incarnation + 3), version: version(incarnation + 9) };
-      await cold.writeMarker(tenant, first);
-      expect(await cold.readMarker(tenant)).toEqual(first);
-      const second = { to: (first.to + 1) as Position, version: version(incarnation + 12) };
-      await cold.writeMarker(tenant, second);
-      expect(await cold.readMarker(tenant)).toEqual(second);
-      expect(await search(tenant)).toEqual([]);
-      expect(await cold.readMarker(freshTenant("marker"))).toBeNull();
-    });
+    describeColdMarker({ cold: () => cold, filled, found });
 
     test("a tenant is erased with all that it holds, sleeps, and wakes by being used", async () => {
       const tenant = freshTenant("erased");

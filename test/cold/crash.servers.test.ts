@@ -9,7 +9,7 @@ import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
-import { openClient } from "../../src/cold/weaviate-connection.ts";
+import { openClient } from "../../src/cold/weaviate-client.ts";
 import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import { normalFilter } from "../../src/contract/filter.ts";

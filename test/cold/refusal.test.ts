@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type FailedObject, type PageReply, writeNarrowed } from "../../src/cold/refusal.ts";
-import { isRefusedRequest } from "../../src/cold/weaviate-connection.ts";
+import { isRefusedRequest } from "../../src/cold/weaviate-fault.ts";
 import { verdictOf } from "../../src/cold/weaviate-write.ts";
 
 /**

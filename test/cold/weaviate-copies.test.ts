@@ -47,6 +47,5 @@ it("makes collections of one copy, whatever the server's own choice is (WS3)", a
   await ensureCollections(client);
   expect(created.map(({ name, replication }) => [name, replication?.factor])).toEqual([
     ["FreshetChunk", 1],
-    ["FreshetMarker", 1],
   ]);
 });

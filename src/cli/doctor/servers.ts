@@ -58,13 +58,23 @@ export async function checkTemporal(
 
 const metaSchema = z.looseObject({ version: z.string() });
 
-export async function checkWeaviate({
-  config,
-  addresses,
-  timeoutMs,
-}: Asked): Promise<readonly Finding[]> {
-  const { url, apiKey, tls } = addresses.weaviate ?? config.weaviate;
-  const what = "Weaviate";
+/** Each node of a cluster. */
+export async function checkWeaviate(asked: Asked): Promise<readonly Finding[]> {
+  const link = asked.addresses.weaviate ?? asked.config.weaviate;
+  const urls = link.url.split(",");
+  const checks = urls.map((url) =>
+    checkWeaviateAt(asked, {
+      ...{ ...link, url },
+      what: urls.length === 1 ? "Weaviate" : `Weaviate ${hostOf(url)}`,
+    }),
+  );
+  return (await Promise.all(checks)).flat();
+}
+
+async function checkWeaviateAt(
+  { timeoutMs }: Asked,
+  { url, apiKey, tls, what }: Config["weaviate"] & { readonly what: string },
+): Promise<readonly Finding[]> {
   const mend = `${startCommand} starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)`;
   const ready = await ask(`${url}/v1/.well-known/ready`, { tls, timeoutMs });
   if ("failed" in ready)

@@ -7,6 +7,11 @@ export const coldLimits = {
   coldIdsPerRequestMax: 1_000,
   coldRequestMs: 30 * secondMs,
   /**
+   * What needs the leader of several nodes. Where that died, what waits for it hangs for good, and
+   * asked again is answered by the next one, which is elected in 2 to 8 s.
+   */
+  coldClusterSchemaMs: 8 * secondMs,
+  /**
    * An object whose failure Weaviate words in a way that we do not know counts as refused after so
    * many writes that its neighbours passed, with so long a pause between them: what is short of
    * something for a moment has it again by then.
@@ -20,8 +25,14 @@ export const coldLimits = {
   /** While Weaviate is down it is asked after these pauses; in between callers are refused. */
   coldReconnectMinMs: 100,
   coldReconnectMaxMs: 2 * secondMs,
-  /** While questions come, a tenant's marker is looked for so often: a lost shard is declared. */
-  coldMarkerEveryMs: 10 * secondMs,
+  /**
+   * While questions go to cold, a tenant's marker is looked for so often: a lost shard is declared.
+   * Less than a node takes to end, to lose its disk and to serve again (3 s where it was tried), so
+   * that no question is answered from a shard that was emptied after the look.
+   */
+  coldMarkerEveryMs: 1 * secondMs,
+  /** While none goes there, because all of the tenant is in memory. */
+  coldMarkerAtRestEveryMs: 10 * secondMs,
   /** Hits fetched at most when a filter cannot be told to Weaviate whole and is checked here. */
   coldOverFetchMax: 4_096,
   /** One reply of a search: what Weaviate's own client takes. Most have a few hundred KiB. */

@@ -1,0 +1,130 @@
+/** Three Weaviates on loopback that make one cluster of a test's own: to kill, freeze and start again. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { plainEnvironment } from "../../ops/servers/context.ts";
+import type { RunningServer } from "../../ops/servers/supervise.ts";
+import { addressOf, type WeaviateAddress } from "../../ops/servers/weaviate.ts";
+import {
+  addressOfCluster,
+  freeWeaviatePorts,
+  startWeaviateMember,
+  type WeaviatePlan,
+} from "../../ops/servers/weaviate-cluster.ts";
+import { ensureTools } from "../../ops/setup/ensure-tools.ts";
+import { silentProgress } from "../../ops/setup/progress.ts";
+
+export interface ClusterNode {
+  readonly name: string;
+  /** Of itself alone; stays the same over restarts. */
+  readonly address: WeaviateAddress;
+  readonly dataPath: string;
+  /** Resolves when it takes part, which needs two of three. */
+  start(): Promise<void>;
+  /** kill -9: nothing is flushed or closed. */
+  kill(): Promise<void>;
+  /** SIGSTOP: it keeps its connections and says nothing. */
+  freeze(): void;
+  thaw(): void;
+  /** What it stored is gone; of a node that does not run. */
+  loseDisk(): void;
+}
+
+export interface WeaviateCluster {
+  readonly nodes: readonly ClusterNode[];
+  /** Of all of them. */
+  readonly address: WeaviateAddress;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function startWeaviateCluster(): Promise<WeaviateCluster> {
+  const directory = mkdtempSync(join(tmpdir(), "freshet-weaviate-cluster-"));
+  const want = { nats: false, temporal: false, weaviate: true, embedding: false, llm: false };
+  const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
+  const plan: WeaviatePlan = {
+    ...{ directory, program: tools.weaviate ?? "", apiKey: "test", clusterPassword: "test" },
+    logFile: (name) => join(directory, `${name}.log`),
+    env: plainEnvironment(process.env),
+    ports: await freeWeaviatePorts(),
+  };
+  const nodes = plan.ports.map((_, index) => new Node(plan, index));
+  await Promise.all(nodes.map((node) => node.start()));
+  return {
+    nodes,
+    address: addressOfCluster(plan),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(nodes.map((node) => node.kill()));
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const nodesSchema = z.object({
+  nodes: z.array(
+    z.looseObject({
+      name: z.string(),
+      shards: z.array(z.looseObject({ name: z.string() })).nullish(),
+    }),
+  ),
+});
+
+/** The node with the tenant's objects; all nodes run. */
+export async function homeOfTenant(
+  { nodes }: Pick<WeaviateCluster, "nodes">,
+  tenant: string,
+): Promise<ClusterNode> {
+  const [first] = nodes;
+  const headers = { authorization: `Bearer ${first?.address.apiKey}` };
+  const reply = await fetch(`${first?.address.url}/v1/nodes?output=verbose`, { headers });
+  const told = nodesSchema.parse(await reply.json()).nodes;
+  const home = told.find(({ shards }) => shards?.some(({ name }) => name === tenant));
+  const found = nodes.find(({ name }) => name === home?.name);
+  if (found === undefined) throw new Error(`no node has ${tenant}`);
+  return found;
+}
+
+class Node implements ClusterNode {
+  readonly name: string;
+  readonly address: WeaviateAddress;
+  readonly dataPath: string;
+  readonly #start: () => Promise<RunningServer>;
+  #running: RunningServer | undefined;
+
+  constructor(plan: WeaviatePlan, index: number) {
+    const ports = plan.ports[index];
+    if (ports === undefined) throw new RangeError(`no node ${index} in this cluster`);
+    this.name = `weaviate-${index + 1}`;
+    this.address = addressOf({ ...plan, ports });
+    this.dataPath = join(plan.directory, this.name);
+    this.#start = () => startWeaviateMember(plan, index);
+  }
+
+  async start(): Promise<void> {
+    this.#running ??= await this.#start();
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.kill();
+  }
+
+  freeze(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#signal("SIGCONT");
+  }
+
+  loseDisk(): void {
+    if (this.#running !== undefined) throw new Error(`${this.name} runs`);
+    rmSync(this.dataPath, { recursive: true, force: true });
+  }
+
+  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
+  }
+}
