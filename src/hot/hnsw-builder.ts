@@ -80,8 +80,8 @@ async function build(
 }
 
 /**
- * Resolves when the thread has ended, so that no file is removed that it still writes. It is told to
- * end, never terminated: in the middle of hnswlib's code that aborts the whole process.
+ * Resolves when the thread has ended, so that no file is removed that it still writes. It is told
+ * to end, never terminated: in the middle of hnswlib's code that aborts the whole process.
  */
 function runWorker(
   request: Omit<BuildRequest, "unwanted">,

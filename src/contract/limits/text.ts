@@ -63,7 +63,10 @@ export const textLimits = {
   questionNamesWaitingMax: 64,
   /** A thread loads the tokenizer first. */
   prepareReadyMs: minuteMs,
-  /** One run of the model of names takes 20 ms, loading it half a second; a busy machine ten times that. */
+  /**
+   * A run of the model of names takes 20 ms, loading it half a second; ten times that on a busy
+   * machine.
+   */
   nativeThreadEndMs: 10 * secondMs,
   /**
    * Heap of such a thread, MiB: the tokenizer takes 60, the largest payload with its chunks 150.
