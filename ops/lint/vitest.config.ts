@@ -6,6 +6,10 @@
  * Files of these run side by side, mixed: those of `integration` mostly wait, the others compute.
  * Those of `integration-heavy` come last, one at a time.
  */
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -109,6 +113,14 @@ function rankOf({ moduleId }: TestSpecification): number {
   return at === -1 ? names.length : at;
 }
 
+/**
+ * Compiled modules, kept beside those of the programs: a clean clone has them, too. They name files
+ * of packages, so other packages have another folder.
+ */
+const cache = process.env["FRESHET_CACHE_DIR"] ?? join(homedir(), ".cache", "freshet");
+const lock = hash("sha256", readFileSync(join(repository, "package-lock.json")), "hex");
+const compiled = join(cache, "compiled", "tests", lock.slice(0, 16));
+
 const side = { pool: "forks", maxWorkers: filesAtOnce, setupFiles } as const;
 const computing = { testTimeout, hookTimeout: 120_000 } as const;
 
@@ -116,6 +128,7 @@ export default defineConfig({
   root: repository,
   test: {
     ...side,
+    fsModuleCachePath: compiled,
     passWithNoTests: false,
     allowOnly: false,
     sequence: { sequencer: LongestMixed },

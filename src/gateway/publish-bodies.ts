@@ -102,7 +102,8 @@ export async function* boundedBody(
       isReading = true;
     }
   } finally {
-    // It lets go of the body: what is left can be read out. A read that never ends would be waited for.
+    // It lets go of the body: what is left can be read out. A read that never ends is not waited
+    // for.
     if (!isReading) await chunks.return?.();
   }
 }

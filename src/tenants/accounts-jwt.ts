@@ -26,6 +26,7 @@ import {
 } from "../contract/service-subjects.ts";
 import { eventsSubject, publishSubject } from "../log/wire/subjects.ts";
 import type { AccountsFile, AccountUser, TenantAccount } from "./accounts-file.ts";
+import { signing } from "./accounts-jwt-signing.ts";
 import {
   accountPermissions,
   enginePermissions,
@@ -34,7 +35,6 @@ import {
   pushPermissions,
   replyPermissions,
 } from "./permissions.ts";
-import { signing } from "./signing-pair.ts";
 
 export interface MadeKey {
   readonly key: string;

@@ -204,7 +204,7 @@ describe("builds", () => {
     const wide = 2_048;
     const rows = clustered(1_200, { dimensions: wide, clusters: 10, seed: 3 });
     const open = createHotShardFactory({ directory, logger, flatMax, scanBelow });
-    for (const moment of [400, 700, 1_000]) {
+    for (const moment of [300, 600]) {
       const given = open({ dimensions: wide });
       add(given, rows);
       // Whichever moment of the build it is.

@@ -1,10 +1,10 @@
 /**
  * `src/main.ts`, with an embedder that some texts do harm to: `poison: abort` ends the process, as a fault in native
  * code does, and `poison: slow` takes until a file is there. So in the engine, and in the processes that it isolates.
- * A program, not a test.
+ * Each process that has a slow text in hand adds a line to another file. A program, not a test.
  */
 
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startEngine } from "../../src/compose/engine.ts";
 import { runIsolated } from "../../src/compose/isolation.ts";
@@ -14,8 +14,16 @@ import type { Embedder } from "../../src/embedding/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 
 const lookEveryMs = 50;
-/** In the folder of the engine's data. */
-const goesOn = join(process.env["FRESHET_DATA_DIR"] ?? ".", "slow-goes-on");
+const dataDir = process.env["FRESHET_DATA_DIR"] ?? ".";
+const goesOn = join(dataDir, "slow-goes-on");
+let told = false;
+
+function tellInHand(): void {
+  if (told) return;
+  told = true;
+  mkdirSync(dataDir, { recursive: true });
+  appendFileSync(join(dataDir, "slow-in-hand"), `${process.pid}\n`);
+}
 
 function poisoned(embedder: Embedder): Embedder {
   return {
@@ -23,6 +31,7 @@ function poisoned(embedder: Embedder): Embedder {
     async embed(batch, options) {
       const holds = (word: string): boolean => batch.some(({ text }) => text.includes(word));
       if (holds("poison: abort")) process.abort();
+      if (holds("poison: slow")) tellInHand();
       while (holds("poison: slow") && !existsSync(goesOn) && !options.signal?.aborted)
         await systemClock.sleep(lookEveryMs, options.signal);
       return embedder.embed(batch, options);

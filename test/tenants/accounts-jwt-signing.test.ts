@@ -1,6 +1,6 @@
 import { createAccount, createOperator, createUser, fromPublic } from "@nats-io/nkeys";
 import { describe, expect, it } from "vitest";
-import { signing } from "../../src/tenants/signing-pair.ts";
+import { signing } from "../../src/tenants/accounts-jwt-signing.ts";
 
 describe("a key pair that signs by Node's Ed25519", () => {
   it.each([
