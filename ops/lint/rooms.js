@@ -55,7 +55,7 @@ export const vendors = [
     packages: "nats",
     from: "^src/((log|gateway|cluster|ingest|tenants)/nats|embedding/remote-nats)",
   },
-  { name: "nats-jwt", packages: "@nats-io/(jwt|nkeys)", from: "^src/tenants/(accounts-jwt|signing-pair)" },
+  { name: "nats-jwt", packages: "@nats-io/(jwt|nkeys)", from: "^src/tenants/accounts-jwt" },
   { name: "weaviate", packages: "weaviate-client", from: "^src/cold/weaviate" },
   { name: "hnswlib", packages: "hnswlib-node", from: "^src/hot/hnsw" },
   { name: "onnx", packages: "onnxruntime-node", from: "^src/embedding/onnx" },
