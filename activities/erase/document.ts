@@ -44,7 +44,11 @@ import { type ErasePorts, notCovered } from "./tenant.ts";
 
 const pauses = { backoffMinMs: limits.erasePauseMinMs, backoffMaxMs: limits.erasePauseMaxMs };
 
-/** ED1. @throws FreshetError not_found (the delete is not in the log), tenant_erased, … */
+/**
+ * ED1.
+ * @throws FreshetError not_found (the delete is not in the log), not_ready (it is to be asked
+ * again), tenant_erased, …
+ */
 export async function awaitConfirmed(
   ports: ErasePorts,
   request: EraseDocumentInput,
@@ -69,6 +73,8 @@ export async function awaitConfirmed(
       return { atMs, found, below, documentSha256 };
     }
     if (end !== undefined && manifest.to < end) await ports.requestMerge(tenant);
+    if (look + 1 >= (ports.looksMax ?? Number.POSITIVE_INFINITY))
+      throw new FreshetError("not_ready");
     ports.heartbeat({ done: look, total: look });
     await clock.sleep(backoffMs(pauses, look), ports.signal());
     ports.signal()?.throwIfAborted();

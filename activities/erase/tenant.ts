@@ -28,6 +28,8 @@ import { isTombstone, tombstoneOf } from "../../src/log/tombstone.ts";
 import type { MergePorts } from "../context.ts";
 
 export interface ErasePorts extends MergePorts {
+  /** A step that waits fails after so many looks, to be repeated; undefined: it goes on looking. */
+  readonly looksMax?: number | undefined;
   /** Absent where there are no sources, as in memory. */
   readonly sources?: TenantSources | undefined;
   /** Webhooks; absent where there are none. */

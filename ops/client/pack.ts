@@ -7,13 +7,9 @@
  * lies in the repository.
  */
 
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { compileClient, packFolder, repository } from "../packaging/npm-pack.ts";
 
 function manifestOf(engine: { readonly version: string; readonly license: string }) {
   return {
@@ -32,32 +28,14 @@ function manifestOf(engine: { readonly version: string; readonly license: string
   };
 }
 
-function pack(target: string): string {
-  const place = mkdtempSync(join(tmpdir(), "freshet-client-"));
-  try {
-    const text = readFileSync(join(root, "package.json"), "utf8");
-    const manifest = manifestOf(JSON.parse(text) as { version: string; license: string });
-    writeFileSync(join(place, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-    copyFileSync(join(root, "ops/guides/client.md"), join(place, "README.md"));
-    copyFileSync(join(root, "LICENSE"), join(place, "LICENSE"));
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
-    const project = join(root, "ops/client/tsconfig.json");
-    run(process.execPath, [tsc, "-p", project, "--outDir", join(place, "dist")], root);
-    // The npm of this Node, whichever one is first on PATH.
-    const npm = join(dirname(process.execPath), "npm");
-    const packed = run(npm, ["pack", "--json", "--pack-destination", target], place);
-    const [made] = JSON.parse(packed) as { filename: string }[];
-    return join(target, made?.filename ?? "");
-  } finally {
-    rmSync(place, { recursive: true, force: true });
-  }
-}
-
-function run(program: string, parameters: readonly string[], cwd: string): string {
-  return execFileSync(program, [...parameters], {
-    ...{ cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
-  });
+function layOut(place: string): void {
+  const text = readFileSync(join(repository, "package.json"), "utf8");
+  const manifest = manifestOf(JSON.parse(text) as { version: string; license: string });
+  writeFileSync(join(place, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  copyFileSync(join(repository, "ops/guides/client.md"), join(place, "README.md"));
+  copyFileSync(join(repository, "LICENSE"), join(place, "LICENSE"));
+  compileClient(join(place, "dist"));
 }
 
 const [folder = "."] = process.argv.slice(2);
-process.stdout.write(`${pack(resolve(folder))}\n`);
+process.stdout.write(`${packFolder(resolve(folder), layOut)}\n`);

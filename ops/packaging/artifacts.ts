@@ -11,12 +11,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { makeBom } from "../sbom/main.ts";
 import { sha256OfFile } from "../setup/checksum.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
 import { lineProgress } from "../setup/progress.ts";
-import { layOut, repository } from "./package-files.ts";
+import { packFolder, repository, run } from "./npm-pack.ts";
+import { layOut } from "./package-files.ts";
 
 export interface Artifact {
   readonly file: string;
@@ -26,18 +27,7 @@ export interface Artifact {
 
 /** @returns the tarball's path. Nothing that is built lies in the repository. */
 export function packNpm(out: string, name: string): string {
-  return inTemporaryFolder((place) => {
-    layOut(place, name);
-    // The npm of this Node, whichever one is first on PATH.
-    const npm = join(dirname(process.execPath), "npm");
-    const packed = run(
-      npm,
-      ["pack", "--json", "--ignore-scripts", "--pack-destination", out],
-      place,
-    );
-    const [made] = JSON.parse(packed) as { filename: string }[];
-    return join(out, made?.filename ?? "");
-  });
+  return packFolder(out, (folder) => void layOut(folder, name));
 }
 
 export function packClient(out: string): string {
@@ -121,20 +111,4 @@ export async function writeSums(
   writeFileSync(draft, artifacts.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join(""));
   renameSync(draft, join(out, "SHA256SUMS"));
   return artifacts;
-}
-
-export function run(program: string, parameters: readonly string[], cwd: string): string {
-  return execFileSync(program, [...parameters], {
-    ...{ cwd, encoding: "utf8" as const, maxBuffer: 64 * 1024 * 1024 },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-}
-
-function inTemporaryFolder<T>(work: (folder: string) => T): T {
-  const place = mkdtempSync(join(tmpdir(), "freshet-package-"));
-  try {
-    return work(place);
-  } finally {
-    rmSync(place, { recursive: true, force: true });
-  }
 }

@@ -10,14 +10,14 @@ import {
   buildImage,
   packClient,
   packNpm,
-  run,
   writeBom,
   writeSums,
 } from "./artifacts.ts";
 import { notesOf, releaseProblems } from "./checks.ts";
 import { ownManifest } from "./manifest.ts";
 import { type ReleaseOptions, readReleaseOptions } from "./options.ts";
-import { readJson, repository } from "./package-files.ts";
+import { repository, run } from "./npm-pack.ts";
+import { readJson } from "./package-files.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 

@@ -1,6 +1,5 @@
 /** Lays the npm package out in a folder: compiled files, what they read, manifest and pins. */
 
-import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -12,7 +11,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
 import { compileFile, wantedBy } from "./compile.ts";
 import {
   lockFile,
@@ -21,8 +19,7 @@ import {
   type PackageManifest,
   shrinkwrapOf,
 } from "./manifest.ts";
-
-export const repository = fileURLToPath(new URL("../..", import.meta.url));
+import { compileClient, repository } from "./npm-pack.ts";
 
 /** What runs, and what sets it up and starts it. Never tests, lint, benches or releases. */
 const codeFolders = [
@@ -58,21 +55,14 @@ export function layOut(folder: string, name: string): PackageManifest {
   copy(folder, "ops/packaging/healthcheck.js", "bin/healthcheck.js");
   const readMe = readFileSync(join(repository, "ops/guides/npm.md"), "utf8");
   write(folder, "README.md", readMe.replaceAll(/\]\(([a-z-]+\.md)/g, "](ops/guides/$1"));
-  addClient(folder);
+  // `freshet/client`; the same files as `@freshet/client` has.
+  compileClient(join(folder, "client"));
   const imported = requireComplete(folder, texts);
   const manifest = manifestOf(name, ownManifest.parse(readJson("package.json")), imported);
   write(folder, "package.json", `${JSON.stringify(manifest, null, 2)}\n`);
   const pins = shrinkwrapOf(lockFile.parse(readJson("package-lock.json")), manifest);
   write(folder, "npm-shrinkwrap.json", `${JSON.stringify(pins, null, 2)}\n`);
   return manifest;
-}
-
-/** `freshet/client`, with its types; the same files as `@freshet/client` has. */
-function addClient(folder: string): void {
-  const tsc = join(repository, "node_modules/typescript/bin/tsc");
-  const project = join(repository, "ops/client/tsconfig.json");
-  const parameters = [tsc, "-p", project, "--outDir", join(folder, "client")];
-  execFileSync(process.execPath, parameters, { cwd: repository, stdio: "inherit" });
 }
 
 /** @throws Error naming what a file would not find. @returns the packages that are imported. */

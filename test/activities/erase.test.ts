@@ -289,6 +289,22 @@ describe("an erase of a document", () => {
     expect([...live].sort()).toEqual(["epsilon", "unmerged"]);
   });
 
+  it("leaves the waiting to whoever repeats a step, where that holds a place (I9)", async () => {
+    const world = await filledWorld();
+    const request = await deleteAlpha(world);
+    let looks = 0;
+    const requestMerge = async (): Promise<void> => {
+      looks += 1;
+      if (looks === 3) await runMerge(world.ports);
+    };
+    const steps = createEraseActivities({ ...erasePorts(world), requestMerge, looksMax: 1 });
+    for (let at = 1; at <= 3; at += 1) {
+      await expect(steps.awaitConfirmed(request)).rejects.toMatchObject({ code: "not_ready" });
+      expect(looks).toBe(at);
+    }
+    expect((await steps.awaitConfirmed(request)).found.operations).toBeGreaterThan(0);
+  });
+
   it("waits while more of its tenant are under way than its record names", async () => {
     const world = await filledWorld();
     const request = await deleteAlpha(world);

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
@@ -142,3 +143,18 @@ it("a document: every version of it is gone, and its tenant is served as before 
   await publish(tenant, { id, text: "A third keeps the lighthouse." });
   expect(JSON.stringify(await ask(tenant))).toContain("A third");
 }, 120_000);
+
+it("documents: more erases at once than a worker has slots end, and hold up no neighbour (I9)", async () => {
+  const tenant = freshTenant("erases");
+  const ids = Array.from({ length: limits.mergesInFlightMax + 2 }, (_, n) => `d${n}` as DocumentId);
+  for (const id of ids) await publish(tenant, { id, text: `The lighthouse of ${id} is kept.` });
+  const erased = ids.map(async (id) => {
+    const versions = await publishDelete(site.log, tenant, id);
+    return site.merges.eraseDocument(tenant, versions);
+  });
+  await publish(neighbour, { id: "meanwhile", text: "The lighthouse is kept meanwhile." });
+  expect(await site.merges.force(neighbour)).toMatchObject({ kind: "merged" });
+  const receipts = await Promise.all(erased);
+  expect(receipts.every(({ receipt }) => isNothing(receipt.left))).toBe(true);
+  expect((await site.log.privacy.get(tenant)).privacy).toEqual({});
+}, 240_000);

@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import { Garden, plantedDocument, plantedFiles, refusedBodies } from "./documents.ts";
 import { Plants } from "./kinds.ts";
 import { askEverything } from "./questions.ts";
@@ -105,7 +106,7 @@ async function publishAll(site: LeakSite, garden: Garden, count: number): Promis
       const body = { id, text: garden.in(`event of a ${name} source`) };
       waiting.push(async () => void (await post(site, `/v1/sources/${name}/events`, body)));
     }
-  await inTurn(waiting);
+  await forEachAtMost(waiting, atOnce, (send) => send());
 }
 
 async function natsPublish({ nats, tenant }: LeakSite, body: object): Promise<void> {
@@ -116,14 +117,6 @@ async function accepted(sent: Promise<Response>): Promise<void> {
   const response = await sent;
   const text = await response.text();
   if (response.status !== 202) throw new Error(`refused: ${response.status} ${text}`);
-}
-
-async function inTurn(waiting: readonly (() => Promise<void>)[]): Promise<void> {
-  const queue = waiting.values();
-  const work = async (): Promise<void> => {
-    for (const next of queue) await next();
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
 }
 
 async function ingestFiles(site: LeakSite, garden: Garden, sets: number): Promise<void> {

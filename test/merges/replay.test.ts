@@ -1,7 +1,7 @@
 /**
  * Histories of real runs, replayed against the workflows as they are now: a change that would break
- * runs that are under way fails here. Saved by merge.temporal.test.ts with
- * FRESHET_SAVE_HISTORIES=1; after an intended break (no run of the old code is alive anywhere) save
+ * runs that are under way fails here. Saved by merge.temporal.test.ts and webhooks.temporal.test.ts
+ * with FRESHET_SAVE_HISTORIES=1; after an intended break (no run of the old code is alive anywhere) save
  * them anew.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ interface JsonEvent {
   activityTaskScheduledEventAttributes?: { activityType: { name: string } };
 }
 
-describe("the merge workflow replays", () => {
+describe("the workflows replay", () => {
   let bundle: { readonly code: string };
 
   beforeAll(async () => {
@@ -28,10 +28,10 @@ describe("the merge workflow replays", () => {
     bundle = await workflowBundle({ logger, directory: compiledDirectory() });
   });
 
-  it("at least a full merge, an outage, a stopped worker and a scrub", () => {
+  it("at least a full merge, an outage, a stopped worker, a scrub and a webhook", () => {
     expect(files).toEqual(
       expect.arrayContaining([
-        ...["cold-down.json", "scrub.json", "story.json", "worker-stopped.json"],
+        ...["cold-down.json", "scrub.json", "story.json", "worker-stopped.json", "webhook.json"],
       ]),
     );
   });

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { fromFailure, toApplicationFailure } from "../../src/merges/temporal/failures.ts";
@@ -66,6 +67,10 @@ describe("without Temporal", () => {
 describe("failures", () => {
   it("carry the code there and back", () => {
     const failure = toApplicationFailure(new FreshetError("cold_unavailable"));
+    expect(failure.nextRetryDelay).toBeUndefined();
+    // What only waits for others looks as often at first as later.
+    const waiting = toApplicationFailure(new FreshetError("not_ready"));
+    expect(waiting).toMatchObject({ nextRetryDelay: limits.eraseLookEveryMs });
     expect(failure).toMatchObject({ type: "cold_unavailable", nonRetryable: false });
     const outer = new Error("activity failed", { cause: failure });
     expect(fromFailure(outer)?.code).toBe("cold_unavailable");

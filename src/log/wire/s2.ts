@@ -38,10 +38,6 @@ export class S2Decoder {
     this.#rest = Buffer.from(all.subarray(at));
     return out;
   }
-
-  get isAtEnd(): boolean {
-    return this.#rest.length === 0;
-  }
 }
 
 function decodeFrame(type: number, body: Buffer): Buffer | undefined {

@@ -80,6 +80,15 @@ function tlsOf(files: TlsFiles | undefined): Tls {
   };
 }
 
+/** For a connection of the client; a worker's wants the key itself. */
+export function connectionOf({ address, tls, apiKey }: ResolvedAccess) {
+  return {
+    address,
+    ...(tls === undefined ? {} : { tls }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  };
+}
+
 /** Changes when a connection that is made now would be made otherwise. Never throws. */
 export function accessVersion(access: TemporalAccess): string {
   const { tls, profile } = access;

@@ -65,6 +65,8 @@ export function createTemporalActivities({
       endpoints,
       requestMerge: (tenant) => client.due(tenant, "operator"),
       cancelMerge: (tenant) => client.cancel(tenant),
+      // Temporal waits, not a slot of this worker: what is waited for are merges, which need slots.
+      looksMax: 1,
     }),
     ...createMergeActivities(ports),
     ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
@@ -87,7 +89,8 @@ export function createTemporalActivities({
         if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
         const failure = toApplicationFailure(thrown);
         const { activityType: activity, attempt } = context.info;
-        outer.logger.warn({ activity, code: failure.type, attempt }, "a merge step failed");
+        const level = failure.type === "not_ready" ? "debug" : "warn";
+        outer.logger[level]({ activity, code: failure.type, attempt }, "a merge step failed");
         throw failure;
       } finally {
         ended.abort();

@@ -37,7 +37,13 @@ import type { Tracer } from "../../contract/tracing.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { DeliveryClient, EraseClient, MergeClient } from "../port.ts";
-import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
+import {
+  accessVersion,
+  connectionOf,
+  explainTemporal,
+  resolveAccess,
+  type TemporalAccess,
+} from "./access.ts";
 import { transportError, wasRaced } from "./client-failures.ts";
 import { deliveryStart } from "./delivery-start.ts";
 import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
@@ -96,13 +102,12 @@ class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
 
   /** Connects when it is first used. */
   #open() {
-    const { address, namespace, tls, apiKey } = resolveAccess(this.#options);
+    const access = resolveAccess(this.#options);
+    const { namespace } = access;
     const connection = Connection.lazy({
-      address,
+      ...connectionOf(access),
       connectTimeout: limits.temporalRequestMs,
       interceptors: [makeGrpcRetryInterceptor(retriesUntil(this.#closing.signal))],
-      ...(tls === undefined ? {} : { tls }),
-      ...(apiKey === undefined ? {} : { apiKey }),
     });
     const workflow = tracedRequests(this.#options.tracer);
     const client = new Client({ connection, namespace, interceptors: { workflow } });

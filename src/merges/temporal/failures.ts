@@ -5,6 +5,7 @@
 
 import { ApplicationFailure } from "@temporalio/common";
 import { type ErrorCode, errorTable, FreshetError } from "../../contract/errors.ts";
+import { limits } from "../../contract/limits.ts";
 
 /**
  * What an activity throws, as Temporal sees it: the type is the code. Not retryable inside Temporal
@@ -21,6 +22,8 @@ export function toApplicationFailure(thrown: unknown): ApplicationFailure {
     message,
     type: code,
     nonRetryable: !retryable || code === "broken_chain",
+    // It is no failure of a store, which would need ever longer pauses.
+    ...(code === "not_ready" ? { nextRetryDelay: limits.eraseLookEveryMs } : {}),
   });
 }
 

@@ -4,7 +4,7 @@ import { Connection, isGrpcServiceError } from "@temporalio/client";
 import type { TemporalFacts } from "../../contract/inspection.ts";
 import { limits } from "../../contract/limits.ts";
 import { mergeNames } from "../../contract/merge.ts";
-import { resolveAccess, type TemporalAccess } from "./access.ts";
+import { connectionOf, resolveAccess, type TemporalAccess } from "./access.ts";
 
 const notFound = 5;
 const queueTypes = { workflows: 1, activities: 2 } as const;
@@ -14,11 +14,11 @@ export async function inspectTemporal(
   access: TemporalAccess,
   timeoutMs: number = limits.temporalRequestMs,
 ): Promise<TemporalFacts> {
-  const { address, namespace, tls, apiKey } = resolveAccess(access);
+  const resolved = resolveAccess(access);
+  const { namespace } = resolved;
   const connection = await Connection.connect({
-    ...{ address, connectTimeout: timeoutMs },
-    ...(tls === undefined ? {} : { tls }),
-    ...(apiKey === undefined ? {} : { apiKey }),
+    ...connectionOf(resolved),
+    connectTimeout: timeoutMs,
   });
   try {
     return await connection.withDeadline(Date.now() + timeoutMs, async () => {

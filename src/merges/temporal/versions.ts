@@ -17,7 +17,7 @@ import { limits } from "../../contract/limits.ts";
 import { mergeNames } from "../../contract/merge.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { WorkerVersion, WorkerVersions } from "../port.ts";
-import { resolveAccess, type TemporalAccess } from "./access.ts";
+import { connectionOf, resolveAccess, type TemporalAccess } from "./access.ts";
 
 type Service = Pick<
   WorkflowService,
@@ -143,12 +143,12 @@ export interface VersionsOptions extends TemporalAccess {
 
 /** For the command line. @throws FreshetError temporal_unavailable */
 export async function connectVersions(options: VersionsOptions): Promise<WorkerVersions> {
-  const { address, namespace, tls, apiKey } = resolveAccess(options);
+  const access = resolveAccess(options);
+  const { namespace } = access;
   const { taskQueue = mergeNames.taskQueue, clock } = options;
   const connection = await Connection.connect({
-    ...{ address, connectTimeout: limits.temporalRequestMs },
-    ...(tls === undefined ? {} : { tls }),
-    ...(apiKey === undefined ? {} : { apiKey }),
+    ...connectionOf(access),
+    connectTimeout: limits.temporalRequestMs,
   }).catch((cause: unknown) => {
     throw new FreshetError("temporal_unavailable", undefined, { cause });
   });

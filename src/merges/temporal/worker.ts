@@ -26,7 +26,7 @@ import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { SignReceipt } from "../../contract/receipt.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { DeliveryClient, MergeClient } from "../port.ts";
-import { accessVersion, explainTemporal, resolveAccess } from "./access.ts";
+import { accessVersion, connectionOf, explainTemporal, resolveAccess } from "./access.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { workflowBundle } from "./bundle.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
@@ -144,10 +144,11 @@ class RunningMergeWorker implements MergeWorker {
 
   /** One connection's life. */
   async #serve(): Promise<void> {
-    const { address, namespace, tls, apiKey } = resolveAccess(this.#options);
+    const access = resolveAccess(this.#options);
+    const { namespace, apiKey } = access;
+    const { apiKey: _, ...connecting } = connectionOf(access);
     const connection = await NativeConnection.connect({
-      address,
-      ...(tls === undefined ? {} : { tls }),
+      ...connecting,
       ...(apiKey === undefined ? {} : { apiKey: apiKey() }),
     });
     const endWatch = this.#watchAccess(connection, apiKey);
