@@ -25,10 +25,11 @@ async function command(): Promise<number> {
     interrupt.abort(new Error("interrupted"));
   });
   process.on("SIGTERM", () => interrupt.abort(new Error("terminated")));
-  // `freshet search … | head` closes the pipe early; that is no failure.
+  // `freshet search … | head` closes the pipe early; that is no failure. A full disk is one.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    process.stderr.write(`freshet: the output can not be written: ${error.message}\n`);
+    process.exit(1);
   });
   return runCli(
     process.argv.slice(2),

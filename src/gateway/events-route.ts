@@ -14,7 +14,7 @@ import { SseResponse } from "./sse-response.ts";
 
 interface EventsRoute {
   readonly handler: Handler;
-  readonly request: FastifyRequest<{ Querystring: { from_seq?: unknown } }>;
+  readonly request: FastifyRequest<{ Querystring: { after?: unknown; from_seq?: unknown } }>;
   readonly reply: FastifyReply;
   readonly reader: Reader;
   readonly audit: RequestAudit;
@@ -31,11 +31,12 @@ export async function eventsRoute(route: EventsRoute): Promise<unknown> {
     onCut: () => caller.abort(),
   });
   const from = request.query.from_seq;
-  const given = request.headers["last-event-id"];
+  // A browser that opens its stream again has the first address, and the header.
+  const given = request.headers["last-event-id"] ?? request.query.after;
   try {
     // The position comes first, with no event: a reader that is cut before one misses nothing.
     const now = given === undefined && from === undefined;
-    const after = now ? `${await handler.lastVersion(reader.tenant)}` : given;
+    const after: unknown = now ? `${await handler.lastVersion(reader.tenant)}` : given;
     // Not `stream.begun`: a heartbeat begins the stream, too.
     let begun = false;
     const asked = { after, from: after === undefined ? from : undefined, signal: caller.signal };

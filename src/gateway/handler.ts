@@ -199,7 +199,7 @@ function eventsOf(service: Service): Handler["events"] {
  * @throws FreshetError invalid_request
  */
 function startOf({ after, from }: EventsRequest): Version | undefined {
-  if (after !== undefined) return version(sequenceOf(after, "Last-Event-ID"));
+  if (after !== undefined) return version(sequenceOf(after, "after (Last-Event-ID)"));
   if (from === undefined) return undefined;
   return lastBefore(version(sequenceOf(from, "from_seq")));
 }

@@ -16,7 +16,7 @@
  * N3  a subject that the server does not let this user answer costs only what is asked there.
  */
 
-import type { Endpoint, NatsConnection, ServiceMsg } from "nats";
+import { type Endpoint, Match, type NatsConnection, type ServiceMsg } from "nats";
 import { type AuditEvent, type AuditTrail, noAudit } from "../contract/audit.ts";
 import { type ErrorCode, FreshetError } from "../contract/errors.ts";
 import { isTenantId, tenantId } from "../contract/ids.ts";
@@ -189,7 +189,8 @@ function begin(message: ServiceMsg, work: NatsWork) {
 
 /** A header that is not there is an empty text for the library. */
 function headerOf({ headers }: ServiceMsg, name: string): string | undefined {
-  const value = headers?.get(name) ?? "";
+  // Clients spell names as their languages do: a few send all of them in small letters.
+  const value = headers?.get(name, Match.IgnoreCase) ?? "";
   return value === "" ? undefined : value;
 }
 

@@ -255,12 +255,16 @@ const eventsPath = {
     parameters: [
       tenantHeader,
       {
+        ...{ name: "after", in: "query", schema: { type: "integer", minimum: 0 } },
+        description: "the seq of the newest event that the caller has; counts before from_seq",
+      },
+      {
         ...{ name: "from_seq", in: "query", schema: { type: "integer", minimum: 0 } },
         description: "the first operation that is wanted; without it and `Last-Event-ID`: from now",
       },
       {
         ...{ name: "last-event-id", in: "header", schema: { type: "integer", minimum: 0 } },
-        description: "the seq of the newest event that the caller has; counts before from_seq",
+        description: "the same as after, as browsers send it; counts before after",
       },
     ],
     responses: {

@@ -160,7 +160,7 @@ function addReadRoutes(app: FastifyInstance, options: GatedOptions): void {
     { onRequest: gate.admits() },
     async (request) => handler.documents(gate.readerOf(request), request.query),
   );
-  app.get<{ Querystring: { from_seq?: unknown } }>(
+  app.get<{ Querystring: { after?: unknown; from_seq?: unknown } }>(
     "/v1/events",
     // The head of a stream without end would never come to an end.
     { onRequest: gate.admits("query"), exposeHeadRoute: false },

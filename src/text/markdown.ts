@@ -56,9 +56,20 @@ export function parseBlocks(text: string): Block[] {
 /** The title of the first heading that has one: what a text without a title is called. */
 export function firstHeading(text: string): string | undefined {
   for (const block of parseBlocks(text)) {
-    if (block.kind === "heading" && block.title !== "") return block.title;
+    const title = block.kind === "heading" ? block.title : htmlTitleIn(text, block);
+    if (title !== "") return title;
   }
   return undefined;
+}
+
+/** `<h1 align="center">Name</h1>`, as the first lines of a README often are. */
+const htmlHeading = /<h([1-6])\b[^<>]*>(.{1,1000}?)<\/h\1>/is;
+
+function htmlTitleIn(text: string, { kind, start, end }: Block): string {
+  if (kind !== "prose" || text[start] !== "<") return "";
+  const [, , inner = ""] = htmlHeading.exec(text.slice(start, Math.min(end, start + 4_000))) ?? [];
+  const [, description = ""] = /\balt="([^"]*)"/i.exec(inner) ?? [];
+  return inner === "" ? "" : plainTitle(inner) || plainTitle(description);
 }
 
 /** Deeper nesting is no structure that a reader could follow. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -96,6 +96,17 @@ describe("usage", () => {
       expect.stringMatching(/^freshet: FRESHET_HTTP_PORT: expected/),
     ]);
   });
+});
+
+it("output that can not be written is a failure of one line", async () => {
+  const stdio = ["ignore", openSync("/dev/full", "w"), "pipe"] as const;
+  const child = spawn(process.execPath, [main, "--version"], { stdio: [...stdio] });
+  let err = "";
+  child.stderr?.on("data", (data: Buffer) => {
+    err += data.toString();
+  });
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  expect([code, err]).toEqual([1, expect.stringMatching(/^freshet: the output [^\n]*ENOSPC.*\n$/)]);
 });
 
 describe("a server that is not there", () => {

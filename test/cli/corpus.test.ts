@@ -142,6 +142,26 @@ describe("a file as a corpus", () => {
     expect(skipped).toEqual({ format: 1 });
   });
 
+  it("names the file and the line of what is left out, and why", async () => {
+    write({
+      "a.ndjson": '{"id":7,"text":"t"}\n{"text":"t"}\n[]\n{"id":"a"},\n{"id":"big","text":"t"}',
+      "b.json": '[{"id":"long","text":"t"}]',
+    });
+    const corpus = await readCorpus(folder);
+    for (const document of await all(corpus.documents)) {
+      corpus.refused(document, { reason: "size", detail: "too long" });
+    }
+    const [lines, list] = ["a.ndjson", "b.json"].map((name) => join(folder, name));
+    expect(corpus.problems.shown).toEqual([
+      { file: lines, line: 1, reason: "format", detail: "its id is no text" },
+      { file: lines, line: 2, reason: "format", detail: "it has no id" },
+      { file: lines, line: 3, reason: "format", detail: "a document is an object" },
+      { file: lines, line: 4, reason: "format", detail: "it is no JSON" },
+      { file: lines, line: 5, reason: "size", detail: "big: too long" },
+      { file: list, line: undefined, reason: "size", detail: "long: too long" },
+    ]);
+  });
+
   it("that is not there is an error of usage", async () => {
     await expect(readCorpus(join(folder, "nowhere"))).rejects.toMatchObject({ exitCode: 2 });
   });

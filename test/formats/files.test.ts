@@ -279,6 +279,13 @@ describe("mail", () => {
 });
 
 describe("text", () => {
+  test.each([
+    ["a.rst", "The ``code`` of *stars*\n=======================\n\nx\n", "The code of stars"],
+    ["a.adoc", "= The `code` of *stars*\n\nx\n", "The code of stars"],
+  ])("in %s is called without markup", async (name, content, title) => {
+    expect((await read(name, content)).documents).toMatchObject([{ title }]);
+  });
+
   test("in AsciiDoc has its headings, code and header", async () => {
     const content =
       "= Ferry handbook\nAnn Aune\n:revdate: 2024-05-01\n:author: Ann Aune\n\n== Prices\n\nFrom *May*.\n\n[source,sh]\n----\n== no heading\n----\n\n* dogs\n** big dogs\n\n////\nno\n////\n";

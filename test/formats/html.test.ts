@@ -37,6 +37,11 @@ describe("the structure of a page", () => {
       "| Line | Stop |\n| --- | --- |\n| 4 | Askby |\n| 4 | Ekby |",
     ],
     [
+      "the description of a picture, not that of an icon",
+      "<p>See<img src=a.png alt='The harbour of Vik at dawn'>and<img src=i.svg alt=Logo><img alt='an old icon' role=presentation>.</p>",
+      "See The harbour of Vik at dawn and .",
+    ],
+    [
       "a heading over several columns is said above each",
       "<table><tr><th colspan=2>Summer</th></tr><tr><td>a</td><td>b</td></tr></table>",
       "| Summer | Summer |\n| --- | --- |\n| a | b |",

@@ -45,6 +45,8 @@ describe("a Markdown file", () => {
       "---\ntitle: Winter\ndescription: Tyres of the pool.\n---\n",
       { title: "Winter", text: "Winter\n\nTyres of the pool." },
     ],
+    ["blank lines above it", "\n \n---\ntitle: Winter\n---\nx", { title: "Winter", text: "x" }],
+    ["a rule, far below", "# Real\n\nx\n\n---\ntitle: no\n---\n", { title: "Real" }],
     ["nothing in it", "---\n---\n# T\nx", { title: "T", text: "# T\nx" }],
     [
       "a rule that is none",
@@ -118,6 +120,12 @@ describe("a Markdown file", () => {
     ],
     ["# 5 &times; 3 &ndash; &bogus; R&D;\n", "5 × 3 – &bogus; R&D;"],
     ["#hashtag\n\n# Real", "Real"],
+    ['<h1 align="center">The <b>name</b><br></h1>\n\n## Install\n', "The name"],
+    [
+      '<p align="center">\n<h1><a href="x"><img src="y" alt="Logo name"></a></h1>\n</p>\n',
+      "Logo name",
+    ],
+    ["```html\n<h1>no</h1>\n```\n\n# Yes", "Yes"],
     ["```\n# never closed", "a.md"],
   ])("in Markdown %j is called %j", async (content, title) => {
     expect((await read("a.md", content)).documents).toMatchObject([{ title }]);

@@ -39,6 +39,8 @@ describe("GET /v1/events", () => {
     expect(idsIn((await get("/v1/events?from_seq=6")).payload)).toEqual([6, 8]);
     const back = await get("/v1/events?from_seq=0", { "last-event-id": "6" });
     expect(idsIn(back.payload)).toEqual([8]);
+    expect(idsIn((await get("/v1/events?after=6&from_seq=0")).payload)).toEqual([8]);
+    expect(idsIn((await get("/v1/events?after=0", { "last-event-id": "6" })).payload)).toEqual([8]);
   });
 
   it.each([
@@ -47,6 +49,7 @@ describe("GET /v1/events", () => {
     ["/v1/events?from_seq=99999999999999999", {}, "from_seq"],
     ["/v1/events?from_seq=1&from_seq=2", {}, "from_seq"],
     ["/v1/events", { "last-event-id": "x" }, "Last-Event-ID"],
+    ["/v1/events?after=x", {}, "after"],
   ])("refuses %s %j and names the field", async (url, headers, name) => {
     const reply = await get(url, headers);
     expect(reply.statusCode).toBe(400);

@@ -180,8 +180,7 @@ async function run(
     dryRun: flags.dryRun,
     mirror: flags.mirror === true ? mirrorOf(corpus, pass) : undefined,
     onProgress,
-    onSkipped: ({ document, reason, detail }) =>
-      corpus.problems.add({ file: nameOf(document), reason, detail }),
+    onSkipped: ({ document, ...why }) => corpus.refused(document, why),
     onWaiting,
   });
   return reportOf(summary, corpus, flags.dryRun === true);
@@ -194,10 +193,6 @@ async function* listed({ addresses, flags, terminal }: Pass): AsyncGenerator<Doc
   } catch (error) {
     terminal.note(`the engine lists no documents: ${describeFailure(error, false)}\n`);
   }
-}
-
-function nameOf({ source, id }: Readonly<Record<string, unknown>>): string {
-  return typeof source === "string" ? source : String(id);
 }
 
 function mirrorOf(corpus: Corpus, pass: Pass): IngestMirror {

@@ -52,6 +52,8 @@ export interface Corpus {
   /** Grows while `documents` is read; files of other types are counted from the start. */
   readonly skipped: ReadonlyMap<SkipReason, number>;
   readonly problems: Problems;
+  /** A document that the engine would refuse joins the problems, with its place. */
+  readonly refused: (document: CorpusDocument, why: Refusal) => void;
   /** Left out by globs and ignore files; a folder counts once. */
   readonly excluded: number;
   /** What the source holds, once `documents` was read. */
@@ -61,6 +63,11 @@ export interface Corpus {
   readonly roots: readonly Root[];
   /** When the search for files began, by the clock of this machine. */
   readonly begunMs: number;
+}
+
+export interface Refusal {
+  readonly reason: SkipReason;
+  readonly detail: string;
 }
 
 /** Which documents the files hold, as far as they could be read. */
@@ -115,6 +122,8 @@ class CorpusReading {
   readonly #folders: Buffer[] = [];
   /** Which file a document comes from, so that no second one replaces it. */
   readonly #owners = new Map<string, string>();
+  /** Where a document that somebody still holds was read. */
+  readonly #places = new WeakMap<CorpusDocument, Pick<Problem, "file" | "line">>();
   readonly #unread: string[] = [];
   readonly #unknown: string[] = [];
   readonly #begunMs = systemClock.nowMs();
@@ -184,10 +193,19 @@ class CorpusReading {
       documents: { [Symbol.asyncIterator]: documents },
       skipped: this.#problems.counts,
       problems: this.#problems,
+      refused: (document, why) => this.#refused(document, why),
       excluded: this.#excluded,
       contents: { ids: this.#owners, unread: this.#unread, unknown: this.#unknown },
       folders: this.#folders,
     };
+  }
+
+  /** Files may hold thousands of documents: the id says which one it is. */
+  #refused(document: CorpusDocument, { reason, detail }: Refusal): void {
+    const { id } = document;
+    const { file = "-", line } = this.#places.get(document) ?? {};
+    const name = typeof id === "string" && !file.endsWith(id) ? `${shownPath(id)}: ` : "";
+    this.#problems.add({ file, line, reason, detail: `${name}${detail}` });
   }
 
   #found(
@@ -294,13 +312,14 @@ class CorpusReading {
       this.#problems.add({ file: source, reason, line, detail } satisfies Problem);
       return undefined;
     }
-    const { document } = part;
+    const { document, line } = part;
     const { id } = document;
+    this.#places.set(document, { file: source, line });
     if (typeof id !== "string") return document;
     const owner = this.#owners.get(id);
     if (owner !== undefined && owner !== source) {
       const detail = `${shownPath(owner)} has the id ${shownPath(id)}, too`;
-      this.#problems.add({ file: source, reason: "collision", line: part.line, detail });
+      this.#problems.add({ file: source, reason: "collision", line, detail });
       return undefined;
     }
     // Within one file of operations a later line may take a document away, or bring it back.

@@ -59,7 +59,12 @@ export function createMcpServer(options: McpServerOptions): McpServer {
       if (id === undefined) {
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, "no document of this tenant");
       }
-      const { text } = await fetchDocument({ handler, asker, id, signal });
+      const { text } = await fetchDocument({ handler, asker, id, signal }).catch((thrown) => {
+        // The library tells a client the words of any other error, also of one that is ours alone.
+        const { status, message } = handler.explain(thrown);
+        const { InvalidParams, InternalError } = ProtocolErrorCode;
+        throw new ProtocolError(status < 500 ? InvalidParams : InternalError, message);
+      });
       return { contents: [{ uri: uri.href, mimeType: "text/markdown", text }] };
     },
   );

@@ -1,5 +1,6 @@
 /** AsciiDoc as text: headings and code as Markdown has them, the header's fields as metadata. */
 
+import { plainTitle } from "../../text/markdown-title.ts";
 import type { Converted } from "./convert.ts";
 import { tableText } from "./table-text.ts";
 
@@ -35,7 +36,7 @@ export function asciidocDocument(source: string): Converted {
       language = "";
     } else if (heading !== null) {
       const [, marks = "=", text = ""] = heading;
-      title ??= text;
+      title ??= plainTitle(text);
       out.push(`${"#".repeat(marks.length)} ${text}`, "");
     } else if (attribute !== null) {
       attributes.set(attribute[1] ?? "", attribute[2] ?? "");

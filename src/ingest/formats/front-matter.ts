@@ -45,7 +45,8 @@ function yamlFields(text: string): unknown {
 /** Undefined for a text that begins with anything else, also with a rule between two thoughts. */
 export function frontMatterOf(text: string): FrontMatter | undefined {
   const head = text.slice(0, limits.frontMatterCharsMax);
-  const opened = /^(---|\+\+\+)[ \t]*\r?\n/.exec(head);
+  // Templates leave blank lines above it.
+  const opened = /^(?:[ \t]*\r?\n)*(---|\+\+\+)[ \t]*\r?\n/.exec(head);
   if (opened === null) return jsonMatterOf(text, head);
   const [{ length }, rule = ""] = opened;
   const escaped = rule === "---" ? "(?:---|\\.\\.\\.)" : "\\+\\+\\+";

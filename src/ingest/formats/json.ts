@@ -20,22 +20,28 @@ export function ndjsonParts(text: string): readonly Part[] {
     .map(lineDocument);
 }
 
+const noJson = Symbol("no JSON");
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    return noJson;
   }
 }
 
 /** Corpora of the retrieval benchmarks call the id `_id`, and send an empty title. */
 function documentPart(value: unknown): Part {
+  if (value === noJson) return { skipped: "format", detail: "it is no JSON" };
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { skipped: "format" };
+    return { skipped: "format", detail: "a document is an object" };
   }
   const { _id, ...rest } = value as Record<string, unknown>;
   const id = rest["id"] ?? _id;
-  if (typeof id !== "string") return { skipped: "format" };
+  if (typeof id !== "string") {
+    const detail = id === undefined ? "it has no id" : "its id is no text";
+    return { skipped: "format", detail };
+  }
   if (_id !== undefined && rest["title"] === "") delete rest["title"];
   return { document: { ...rest, id } };
 }

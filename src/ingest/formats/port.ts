@@ -46,7 +46,9 @@ export type SkipReason =
   | "scan"
   | "parser";
 
-export type Part = { readonly document: CorpusDocument } | { readonly skipped: SkipReason };
+export type Part =
+  | { readonly document: CorpusDocument }
+  | { readonly skipped: SkipReason; readonly detail?: string | undefined };
 
 export interface CorpusFile {
   /** Where the file is, as the reader of an answer should see it. */

@@ -1,5 +1,6 @@
 /** reStructuredText as text: headings and literal blocks as Markdown has them. */
 
+import { plainTitle } from "../../text/markdown-title.ts";
 import type { Converted } from "./convert.ts";
 
 /** A row of one sign, under or over a title. */
@@ -84,7 +85,7 @@ class RstReader {
     if (!this.#levels.includes(style)) this.#levels.push(style);
     const level = Math.min(6, this.#levels.indexOf(style) + 1);
     const text = title.trim();
-    this.#title ??= text;
+    this.#title ??= plainTitle(text);
     this.#out.push("", `${"#".repeat(level)} ${text}`, "");
     this.#at += isOver ? 3 : 2;
     return true;

@@ -94,8 +94,13 @@ describe.each(eras)("an agent of the era %s", (era) => {
     expect(resources.map(({ uri }) => uri)).toEqual(["freshet://acme/documents/a"]);
     const read = await client.readResource({ uri: "freshet://acme/documents/a" });
     expect(read.contents).toMatchObject([{ text: "document a is here" }]);
-    for (const uri of ["freshet://globex/documents/secret", "freshet://acme/documents/none"]) {
-      await expect(client.readResource({ uri })).rejects.toThrow();
+    for (const uri of [
+      "freshet://globex/documents/secret",
+      "freshet://acme/documents/none",
+      "freshet://acme/documents/",
+    ]) {
+      // Invalid params: it is the caller who asked for what is not there.
+      await expect(client.readResource({ uri })).rejects.toMatchObject({ code: -32_602 });
     }
   });
 

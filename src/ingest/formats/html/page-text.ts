@@ -147,8 +147,12 @@ class PageWriter {
       case "rt":
         this.#blocks.text("(");
         break;
-      case "button":
       case "img":
+        this.#blocks.space();
+        this.#blocks.text(descriptionOf(element));
+        this.#blocks.space();
+        break;
+      case "button":
       case "input":
         this.#blocks.space();
         break;
@@ -291,4 +295,13 @@ class PageWriter {
 function startOf(list: Element): number {
   const start = Number(attributeOf(list, "start") ?? 1);
   return Number.isInteger(start) && Math.abs(start) < 1e6 ? start : 1;
+}
+
+/** One word is a logo's or an icon's, and says nothing that the page does not say. */
+function descriptionOf(picture: Element): string {
+  const isSilent =
+    attributeOf(picture, "aria-hidden") === "true" ||
+    attributeOf(picture, "role") === "presentation";
+  const text = isSilent ? "" : (attributeOf(picture, "alt") ?? "").trim();
+  return /\S\s+\S/.test(text) ? text : "";
 }
