@@ -65,6 +65,8 @@ export interface QuestionSetUp {
   readonly search?: Search;
   /** Cold says that a filter hid too much. */
   readonly isCut?: true;
+  /** Cold has no such tenant. */
+  readonly isUnknown?: () => boolean;
   readonly marker?: () => Promise<ColdMarker | null>;
   readonly write?: (request: WriteRequest) => Promise<Written>;
   /** Answers embed requests; by default at once. */
@@ -145,7 +147,10 @@ export function startQuestions(options: QuestionSetUp = {}) {
     async search(query: ColdQuery) {
       searches.push(query);
       const hits = (await options.search?.(query, searches.length)) ?? [];
-      return { hits, isCut: options.isCut === true };
+      const isCut = options.isCut === true;
+      return options.isUnknown?.() === true
+        ? { hits: [], isCut, isUnknown: true as const }
+        : { hits, isCut };
     },
     stored: (_tenant, ids) => options.stored?.(ids) ?? Promise.resolve([]),
     readMarker: () => {

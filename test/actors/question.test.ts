@@ -8,7 +8,6 @@ import {
   coldHit,
   coldSearchMs,
   graceMs,
-  marked,
   namesOf,
   startQuestions,
 } from "./question-kit.ts";
@@ -166,24 +165,6 @@ it("Q5, I12: cold that is silent is given up after its budget, not after the que
   expect(answer.coverage.cold).toBe("timeout");
   expect(searches[0]?.signal?.aborted).toBe(true);
   expect(clock.monotonicMs()).toBe(coldSearchMs);
-});
-
-it("Q5, I12: a cold shard that is older than the manifest is used, and declared stale until it has caught up", async () => {
-  let marker = marked(4);
-  const { load, ask, markerReads, mergeTrigger } = startQuestions({
-    search: async () => [coldHit("a", 1)],
-    marker: async () => marker,
-  });
-  load(5, [["a", 1]]);
-  expect((await ask(search).promise).coverage.cold).toBe("stale");
-  expect(mergeTrigger.depth).toBe(1);
-  // A repair writes the marker without a new manifest.
-  marker = marked(5);
-  expect((await ask(search).promise).coverage.cold).toBe("complete");
-  expect(markerReads()).toBe(2);
-  // Once seen it is not looked for again.
-  expect((await ask(search).promise).coverage.cold).toBe("complete");
-  expect(markerReads()).toBe(2);
 });
 
 it("says that cold is empty before the first merge, without asking it", async () => {

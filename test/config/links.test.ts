@@ -110,6 +110,17 @@ describe("links that make no sense", () => {
       () => ({ FRESHET_WEAVIATE_TLS_CA_FILE: cert() }),
     ],
     [
+      "FRESHET_WEAVIATE_GRPC: 1 of them, and 2 in FRESHET_WEAVIATE_URL",
+      () => ({ FRESHET_WEAVIATE_URL: "http://a:8080,http://b:8080" }),
+    ],
+    [
+      "FRESHET_WEAVIATE_URL: all start with https://, or none does",
+      () => ({
+        FRESHET_WEAVIATE_URL: "http://a:8080,https://b:8080",
+        FRESHET_WEAVIATE_GRPC: "a:50051,b:50051",
+      }),
+    ],
+    [
       "FRESHET_TEMPORAL_TLS: set it to on",
       () => ({ FRESHET_TEMPORAL_API_KEY: "k", FRESHET_TEMPORAL_TLS: "off" }),
     ],
