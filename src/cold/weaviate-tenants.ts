@@ -4,7 +4,7 @@
  */
 
 import type { WeaviateClient } from "weaviate-client";
-import type { TenantId } from "../contract/ids.ts";
+import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Connection, InactiveTenantError, UnknownTenantError } from "./weaviate-connection.ts";
 import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
@@ -31,9 +31,9 @@ export function createTenants(connection: Connection): Tenants {
 
   async function create(tenant: TenantId): Promise<void> {
     await connection.run(async (client) => {
-      await ensureCollections(client);
-      const { chunks, markers } = collectionsOf(client);
-      for (const name of [chunks, markers]) await awake(client, name, tenant);
+      await ensureCollections(client, tenant);
+      const { chunks, markers } = collectionsOf(client, tenant);
+      for (const name of [chunks, markers]) await awake(client, name, tenantOf(tenant));
     });
     if (known.size >= limits.coldTenantsCachedMax) known.clear();
     known.add(tenant);
@@ -96,30 +96,33 @@ function restOf(
 ): Pick<Tenants, "erase" | "exists" | "sleep"> {
   const inEach = async (
     tenant: TenantId,
-    work: (client: WeaviateClient, collection: string) => Promise<unknown>,
+    work: (
+      tenants: ReturnType<WeaviateClient["collections"]["use"]>["tenants"],
+    ) => Promise<unknown>,
   ): Promise<void> => {
     await connection.run(async (client) => {
-      for (const name of await holdingIt(client, tenant)) await work(client, name);
+      for (const name of await holdingIt(client, tenant)) {
+        await work(client.collections.use(name).tenants);
+      }
     });
     forget(tenant);
   };
   return {
-    erase: (tenant) =>
-      inEach(tenant, (client, name) => client.collections.use(name).tenants.remove(tenant)),
+    erase: (tenant) => inEach(tenant, (tenants) => tenants.remove(tenantOf(tenant))),
     exists: (tenant) =>
       connection.run(async (client) => (await holdingIt(client, tenant)).length > 0),
-    sleep: (tenant) =>
-      inEach(tenant, (client, name) => client.collections.use(name).tenants.deactivate(tenant)),
+    sleep: (tenant) => inEach(tenant, (tenants) => tenants.deactivate(tenantOf(tenant))),
   };
 }
 
 /** The collections that have the tenant. */
 async function holdingIt(client: WeaviateClient, tenant: TenantId): Promise<readonly string[]> {
-  const collections = collectionsOf(client);
+  const collections = collectionsOf(client, tenant);
   const names: string[] = [];
   for (const name of [collections.chunks, collections.markers]) {
     if (!(await client.collections.exists(name))) continue;
-    if ((await client.collections.use(name).tenants.getByName(tenant)) !== null) names.push(name);
+    if ((await client.collections.use(name).tenants.getByName(tenantOf(tenant))) !== null)
+      names.push(name);
   }
   return names;
 }
