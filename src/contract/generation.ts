@@ -18,13 +18,17 @@ import {
   type Version,
 } from "./ids.ts";
 
+/** A folder's name: it must not lead anywhere else. */
+export const isModelName = (name: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name);
+
 export interface Generation {
   readonly number: number;
   /** Name of a model that `ops/setup` installed; null: the one that the engines are set up with. */
   readonly model: string | null;
   /**
    * Up to here it was built from another one: it has the documents that were live then, and not
-   * what became of each operation. 0 for the first.
+   * what became of each operation. 0 for the first, and while it is built.
    */
   readonly builtTo: Version;
   /** What its model makes of a sentence (`encodeProbe`); absent for the engines' own. */
@@ -61,12 +65,19 @@ interface Always {
   readonly released: readonly number[];
 }
 
+/** The active one's watermark when the build began: what it is made of. */
+interface BuiltFrom {
+  /** Documents up to it are read in cold, ... */
+  readonly upTo: Version;
+  /** ... and what became of later operations in the records after this one. */
+  readonly from: Position;
+}
+
 export type TenantGenerations =
   | ({ readonly state: "single" } & Always)
-  /** Documents up to `from` of the active one's records are read in cold, later ones in CHUNKS. */
-  | ({ readonly state: "building"; readonly other: Generation; readonly from: Position } & Always)
+  | ({ readonly state: "building"; readonly other: Generation } & BuiltFrom & Always)
   /** DOCS is kept for it: its last records are still written by the build. */
-  | ({ readonly state: "joining"; readonly other: Generation; readonly from: Position } & Always)
+  | ({ readonly state: "joining"; readonly other: Generation } & BuiltFrom & Always)
   /** Both are fed from DOCS by the tenant's owner (GN3). */
   | ({
       readonly state: "fed";
@@ -149,15 +160,15 @@ const otherOf = (record: TenantGenerations): number | undefined =>
 
 export function begin(
   record: TenantGenerations,
-  plan: Pick<Generation, "model" | "builtTo" | "probe"> & { readonly from: Position },
+  plan: Pick<Generation, "model" | "probe"> & BuiltFrom,
 ): TenantGenerations {
   if (record.state !== "single")
     throw never(record, "no other one can begin: finish or abandon it");
   if (record.next > generationMax) throw refuse("the tenant has had all its generations");
-  const { from, ...made } = plan;
+  const { from, upTo, ...made } = plan;
   const { active, released, next } = record;
-  const other = { number: next, ...made };
-  return { state: "building", active, other, from, released, next: next + 1 };
+  const other = { number: next, builtTo: 0 as Version, ...made };
+  return { state: "building", active, other, from, upTo, released, next: next + 1 };
 }
 
 /** The build has nearly caught up: from now on DOCS is kept for it. */
@@ -166,13 +177,19 @@ export function join(record: TenantGenerations, number: number): TenantGeneratio
   return record.state === "building" ? { ...record, state: "joining" } : record;
 }
 
-/** It has caught up with all that had a record when DOCS was kept for it. */
-export function feed(record: TenantGenerations, number: number): TenantGenerations {
+/**
+ * It has caught up with all that had a record when DOCS was kept for it.
+ * @param builtTo the version of its newest record
+ */
+export function feed(
+  record: TenantGenerations,
+  { number, builtTo }: Pick<Generation, "number" | "builtTo">,
+): TenantGenerations {
   if (record.state === "single" || record.other.number !== number) throw given(number);
   if (record.state === "building") throw new FreshetError("internal", "fed before it joined");
   if (record.state === "fed") return record;
   const { active, other, released, next } = record;
-  return { state: "fed", active, other, released, next };
+  return { state: "fed", active, other: { ...other, builtTo }, released, next };
 }
 
 function given(number: number): FreshetError {

@@ -102,6 +102,12 @@ export class KnownGenerations {
     return (known?.answering ?? 1) === generationOf(name);
   }
 
+  /** Those that generations want which somebody feeds, beside the engines' own. */
+  models(): ReadonlySet<string> {
+    const all = [...this.#known.values()].flatMap(({ record }) => fedGenerations(record));
+    return new Set(all.flatMap(({ model }) => (model === null ? [] : [model])));
+  }
+
   async #readAll(): Promise<void> {
     for await (const { tenant, generations, revision } of this.#store.all()) {
       this.heard(tenant, generations, revision);
