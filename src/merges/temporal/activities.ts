@@ -67,7 +67,10 @@ export function createTemporalActivities({
       cancelMerge: (tenant) => client.cancel(tenant),
     }),
     ...createMergeActivities(ports),
-    ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
+    ...createSweepActivities({
+      ...{ ports, ageMs, requestMerge, requestScrub },
+      cancelMerge: (name) => client.cancel(name),
+    }),
     purgeOld: (request: RetentionRequest) => purgeOld(ports, request, replayWindowMs),
   };
   const attempted: Around =
