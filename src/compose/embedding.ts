@@ -208,7 +208,7 @@ export interface GenerationEncoder {
 
 /**
  * @param expected what the generation was built with
- * @throws FreshetError embedding_unavailable (it is not installed), model_mismatch
+ * @throws FreshetError invalid_request (it is not installed), embedding_unavailable, model_mismatch
  */
 export async function openGenerationEncoder(
   context: EmbeddingContext,
@@ -219,7 +219,7 @@ export async function openGenerationEncoder(
   const dir = join(modelsDir(config), name);
   if (!isModelName(name) || !existsSync(dir)) {
     const way = "install it: ops/node node ops/setup/main.ts --model <name>";
-    throw new FreshetError("embedding_unavailable", `no model ${name} in ${dirname(dir)}; ${way}`);
+    throw new FreshetError("invalid_request", `no model ${name} in ${dirname(dir)}; ${way}`);
   }
   // What is set up of the engines' own model does not hold for this one.
   const none = { remote: undefined, graph: undefined, dimensions: undefined };

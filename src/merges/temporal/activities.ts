@@ -101,7 +101,7 @@ export function createTemporalActivities({
 }
 
 /** @param request of any step, with or without `Described` @throws FreshetError log_identity */
-function checkDeployment(request: unknown, own: string): void {
+export function checkDeployment(request: unknown, own: string): void {
   if (typeof request !== "object" || request === null || !("deployment" in request)) return;
   const wanted = request.deployment;
   if (wanted === undefined || wanted === own) return;

@@ -36,12 +36,13 @@ import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Tracer } from "../../contract/tracing.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
-import type { DeliveryClient, EraseClient, MergeClient } from "../port.ts";
+import type { DeliveryClient, EraseClient, MergeClient, ReembedClient } from "../port.ts";
 import { accessVersion, explainTemporal, resolveAccess, type TemporalAccess } from "./access.ts";
 import { transportError, wasRaced } from "./client-failures.ts";
 import { deliveryStart } from "./delivery-start.ts";
 import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
+import { createReembedClient } from "./reembed-client.ts";
 import { tracedRequests } from "./tracing.ts";
 
 export interface TemporalOptions extends TemporalAccess {
@@ -62,16 +63,18 @@ export interface TemporalOptions extends TemporalAccess {
   readonly taskQueue?: string | undefined;
 }
 
+export type TemporalClients = MergeClient &
+  EraseClient &
+  DeliveryClient & { readonly reembeds: ReembedClient };
+
 const racedAttemptsMax = 3;
 
 /** Never fails: the first use of the result connects. */
-export function connectTemporal(
-  options: TemporalOptions,
-): MergeClient & EraseClient & DeliveryClient {
+export function connectTemporal(options: TemporalOptions): TemporalClients {
   return new TemporalMergeClient(options);
 }
 
-class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
+class TemporalMergeClient implements TemporalClients {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
   #namespace: string;
@@ -207,6 +210,12 @@ class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
       }),
     );
     return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
+  }
+
+  get reembeds(): ReembedClient {
+    const call: Parameters<typeof createReembedClient>[0]["call"] = (run) =>
+      this.#call(limits.temporalRequestMs, () => run(this.#client));
+    return createReembedClient({ ...this.#options, call });
   }
 
   deliveryDue(tenant: TenantId, endpoint: string): Promise<void> {
