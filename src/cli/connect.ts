@@ -202,6 +202,14 @@ export function connectEraser(
   return openTemporal(addresses, { deployment });
 }
 
+/** @throws CliError when Temporal does not answer */
+export function connectReembeds(
+  addresses: Addresses,
+  deployment: string,
+): Promise<Pick<Awaited<ReturnType<typeof openTemporal>>, "reembeds" | "close">> {
+  return openTemporal(addresses, { deployment });
+}
+
 /** Running servers take accounts from whoever speaks for the system account. */
 export async function connectClaims(
   addresses: Addresses,
@@ -243,7 +251,7 @@ export async function connectMerges(
 async function openTemporal(
   addresses: Addresses,
   settings: { readonly confirmMs?: number | undefined; readonly deployment?: string | undefined },
-): Promise<MergeClient & EraseClient> {
+) {
   const { connectTemporal } = await import("../merges/temporal/client.ts");
   const client = connectTemporal({
     ...addresses.links?.temporal,

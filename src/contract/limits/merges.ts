@@ -22,6 +22,13 @@ export const mergeLimits = {
   /** Texts a second, unless it is told: a part of what one core embeds, beside questions. */
   reembedTextsPerS: 50,
   reembedTextsPerSMax: 100_000,
+  /** Questions that a comparison makes of documents, unless it is told; and at most. */
+  reembedQuestions: 50,
+  reembedQuestionsMax: 1_000,
+  /** Of such a question: about a sentence. */
+  reembedQuestionChars: 200,
+  /** A cut-over waits so long for the generation that takes over: both are fed at once. */
+  reembedCutWaitMs: 10 * secondMs,
   /** While the model or cold is away, or an owner still appends. */
   reembedRetryMaxMs: 30 * secondMs,
   /** Turns of one workflow run before it continues as new. */
