@@ -94,15 +94,16 @@ async function countsOf(
 ): Promise<ErasureCounts> {
   const { log, cold, sources, endpoints } = ports;
   const others = { records: 0, manifests: 0, heads: 0, cold: 0 };
+  const keys = ["records", "manifests", "heads", "cold"] as const;
   for (const name of await otherNames(log, tenant)) {
     const found = await countOther(ports, name);
-    for (const of of ["records", "manifests", "heads", "cold"] as const) others[of] += found[of];
+    for (const key of keys) others[key] += found[key];
   }
   const count = (of: Erasable, bound?: number): Promise<number> =>
     log.erasure.count({ tenant, of, below: bound });
-  const keys = await count("keys");
+  const destroyed = await count("keys");
   return {
-    ...(keys === 0 ? {} : { keys }),
+    ...(destroyed === 0 ? {} : { keys: destroyed }),
     operations: await count("operations", below?.docs),
     records: others.records + (await count("records", below?.chunks)),
     manifests: others.manifests + (await count("manifests")),
