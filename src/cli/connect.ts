@@ -115,8 +115,8 @@ export async function appendToAudit(
 
 const auditChain = "cli";
 
-function partsOf({ docs, chunks, manifests, deployment, documentTextBytesMax }: Log) {
-  return { docs, chunks, manifests, deployment, documentTextBytesMax };
+function partsOf({ docs, chunks, manifests, generations, deployment, documentTextBytesMax }: Log) {
+  return { docs, chunks, manifests, generations, deployment, documentTextBytesMax };
 }
 
 export interface SourcesConnection {

@@ -115,6 +115,15 @@ export class KnownGenerations {
   }
 }
 
+/** The name that the documents lie under which answer. @throws FreshetError log_unavailable */
+export async function activeName(
+  store: Pick<GenerationStore, "get"> | undefined,
+  tenant: TenantId,
+): Promise<TenantId> {
+  if (store === undefined) return tenant;
+  return generationName(tenant, (await store.get(tenant)).generations.active.number);
+}
+
 /**
  * Changes a tenant's generations: `next` makes the record from the one that is there.
  * @throws FreshetError log_unavailable, and what `next` throws

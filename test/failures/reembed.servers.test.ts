@@ -179,7 +179,7 @@ it("the old generation is removed from every store when it is given up, and the 
   await engine.kill9();
   await engine.restart();
   const seq = await publish(tenant, { id: "late-3", text: "The sluice is opened by Ida at dawn." });
-  const asking = { query: "who opens the sluice", mode: "search", min_seq: seq, wait_ms: 60_000 };
+  const asking = { query: "who opens the sluice", mode: "search", min_seq: seq, wait_ms: 30_000 };
   const reply = await client.question(tenant, asking);
   expect(reply.sources[0]?.id).toBe("late-3");
   expect(reply.origin?.generation).toBe(2);
