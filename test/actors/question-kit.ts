@@ -162,12 +162,14 @@ export function startQuestions(options: QuestionSetUp = {}) {
     capacity: 10,
     behaviour: questionActor({
       ...{ directory, proofs, log, cold, metrics: silentMetrics, logger },
-      vectors: new QuestionVectors({
-        ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
-        sparse: options.sparse && sparseEncoder(options.sparse),
-        tokenizer: createMemoryTokenizer(),
-        model: { fingerprint: "model", maxTokens: 64 },
-      }),
+      vectorsOf: always(
+        new QuestionVectors({
+          ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
+          sparse: options.sparse && sparseEncoder(options.sparse),
+          tokenizer: createMemoryTokenizer(),
+          model: { fingerprint: "model", maxTokens: 64 },
+        }),
+      ),
       asOf: new AsOfSearches({
         ...{ log, clock, replayWindowMs: 3_600_000 },
         createHot: () => createExactHotShardFactory()({ dimensions }),
@@ -180,7 +182,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       }),
       names: options.names,
       reranking: options.reranking,
-      declines: options.declines,
+      declines: () => options.declines === true,
       quotas: quotasForAll(() => options.quota ?? {}, { clock }),
       writer: {
         standAlone: ({ question }) => Promise.resolve(question),
@@ -298,3 +300,8 @@ export function coldHit(id: string, version: number, chunk = 0): Candidate {
 export function namesOf({ sources }: Answer): string[] {
   return sources.map(({ id, version, shard }) => `${id}@${version} ${shard}`).sort();
 }
+
+const always =
+  <Value>(value: Value) =>
+  (): Value =>
+    value;
