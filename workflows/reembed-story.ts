@@ -21,7 +21,7 @@ export type ReembedEnd = "built" | "over" | "long";
 
 /**
  * A generation joins when a turn has caught up, and is fed when a turn that began after it joined
- * has caught up once more (RE5).
+ * has caught up once more (GD3).
  */
 export async function reembedStory(
   steps: ReembedSteps,

@@ -1,12 +1,12 @@
 /**
  * The steps that build a generation. Each may be cut off anywhere and run again.
  *
- *   RE3  its chain of records is the only cursor: what has a record is done, and an attempt that
+ *   GD1  its chain of records is the only cursor: what has a record is done, and an attempt that
  *        wakes up late finds that another one has appended (I6's condition), and ends;
- *   RE4  until it is fed it has no owner: records of the build are of epoch 0, below every lease, so
- *        the owner's fence ends the last of them;
- *   RE5  it is fed only after it has a record of all that had one when DOCS began to be kept for it:
- *        what its owner reads on from there is all in DOCS.
+ *   GD2  until it is fed it has no owner: records of the build are of epoch 0, below every lease,
+ *        so the owner's fence ends the last of them;
+ *   GD3  it is fed only after it has a record of all that had one when DOCS began to be kept for
+ *        it: what its owner reads on from there is all in DOCS.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -93,7 +93,7 @@ async function turn(
 ): Promise<BuildTurn> {
   const { log, clock, turnMs = limits.reembedTurnMs } = ports;
   const [source, target] = namesOf(tenant, record.active, number);
-  // Before all else: what has a record now is what this turn has to reach (RE5).
+  // Before all else: what has a record now is what this turn has to reach (GD3).
   const end = await log.chunks.last(source);
   const last = await log.chunks.last(target);
   if (last !== null && last.epoch > noEpoch) return over("its owner feeds it");
@@ -137,7 +137,7 @@ async function askToMerge({ log, requestMerge }: ReembedPorts, name: TenantId, c
   if (manifest.version < cursor) await requestMerge(name);
 }
 
-/** RE5. */
+/** GD3. */
 export async function joinGeneration(
   { log }: ReembedPorts,
   { tenant, number }: BuildRequest,
@@ -145,7 +145,7 @@ export async function joinGeneration(
   await changeGenerations(log.generations, tenant, (record) => join(record, number));
 }
 
-/** RE5: after a turn that caught up, and began when it had joined. */
+/** GD3: after a turn that caught up, and began when it had joined. */
 export async function feedGeneration(
   { log }: ReembedPorts,
   { tenant, number }: BuildRequest,

@@ -1,6 +1,6 @@
 /**
- * Appends records to a generation that is built, with vectors of its model, in pages of texts and at
- * a rate.
+ * Appends records to a generation that is built, with vectors of its model, in pages of texts and
+ * at a rate.
  *
  * Owns: the end of the generation's records while one turn lasts.
  */
@@ -106,7 +106,7 @@ export class GenerationRecords {
     return vectors;
   }
 
-  /** RE3. @throws FreshetError not_ready when another attempt, or an owner, has appended */
+  /** GD1. @throws FreshetError not_ready when another attempt, or an owner, has appended */
   async #appendOne(given: ChunkRecord, vectors: readonly Float32Array[]): Promise<void> {
     const { target, encoder } = this.#target;
     const base = { ...given, tenant: target, epoch: noEpoch };

@@ -2,7 +2,7 @@
  * Removes generations that are given up, from every store. The record of their tenant says which;
  * whoever looks first removes them, and it may be done twice.
  *
- *   RE6  a tombstone is written first: what is late, of a build or of an owner that has not heard,
+ *   GR1  a tombstone is written first: what is late, of a build or of an owner that has not heard,
  *        appends nothing after it; a step of a merge does nothing for such a generation.
  */
 

@@ -3,10 +3,10 @@
  * texts. Those that were merged when the build began are read in cold, in the order of their
  * versions; what came later in CHUNKS. Nothing is uploaded again, and no raw text is needed.
  *
- *   RE1  a document that was changed or deleted meanwhile is not in cold as it was: its later record
- *        says so, and lies in the part that is read in CHUNKS;
- *   RE2  cold is read only while it is whole by its own word and the manifest's: what it lost is not
- *        taken for what was never there.
+ *   GS1  a document that was changed or deleted meanwhile is not in cold as it was: its later
+ *        record says so, and lies in the part that is read in CHUNKS;
+ *   GS2  cold is read only while it is whole by its own word and the manifest's: what it lost is
+ *        not taken for what was never there.
  */
 
 import { objectId } from "../../src/cold/object-id.ts";
@@ -39,7 +39,7 @@ interface Merged {
 
 type SourcePorts = Pick<MergePorts, "log" | "cold" | "signal" | "heartbeat">;
 
-/** Versions above `after` and up to `upTo`, oldest first. @throws FreshetError cold_unavailable, … */
+/** Versions above `after`, up to `upTo`, oldest first. @throws FreshetError cold_unavailable, … */
 export async function* mergedRecords(
   ports: SourcePorts,
   name: TenantId,
@@ -63,7 +63,7 @@ export async function* mergedRecords(
   }
 }
 
-/** RE2. */
+/** GS2. */
 async function wholeHeads({ log, cold }: SourcePorts, name: TenantId): Promise<Heads> {
   const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
   const marker = manifest.to === 0 ? null : await cold.readMarker(name);
@@ -102,7 +102,7 @@ async function liveIn(
   }
 }
 
-/** None for one that was superseded, and cleaned away, since the walk (RE1). */
+/** None for one that was superseded, and cleaned away, since the walk (GS1). */
 async function objectsOf(
   { cold, log }: SourcePorts,
   name: TenantId,

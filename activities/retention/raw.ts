@@ -58,7 +58,8 @@ export async function purgeRaw(ports: MergePorts): Promise<number> {
 }
 
 /**
- * Everything up to it has a record in each generation that reads DOCS; undefined while one has none.
+ * Everything up to it has a record in each generation that reads DOCS; undefined while one has
+ * none.
  */
 export async function cursorOf(
   { chunks, generations }: Pick<Log, "chunks" | "generations">,

@@ -4,9 +4,9 @@
  *
  * Owns: the models that are loaded beside the own one, and their embedders.
  *
- *   EN1  a generation's documents and its questions are embedded by the same model, so no vector of
+ *   GE1  a generation's documents and its questions are embedded by the same model, so no vector of
  *        another one can be asked for or stored under its name;
- *   EN2  so many models beside the own one; one that no tenant needs any more makes room.
+ *   GE2  so many models beside the own one; one that no tenant needs any more makes room.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -77,7 +77,7 @@ export class TenantEncoders {
     return this.of(name) === this.#own;
   }
 
-  /** @throws FreshetError embedding_unavailable, model_mismatch, overloaded (EN2) */
+  /** @throws FreshetError embedding_unavailable, model_mismatch, overloaded (GE2) */
   async open(name: TenantId): Promise<void> {
     const generation = this.#generations.generation(name);
     const { model } = generation ?? {};

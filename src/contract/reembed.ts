@@ -8,7 +8,7 @@ import type { Described } from "./merge.ts";
 
 export const reembedNames = {
   workflow: "reembedTenant",
-  /** Activities have a queue of their own: each lasts a minute, and merges must not wait for them. */
+  /** Activities have a queue of their own: each lasts a minute, and merges must not wait. */
   queueSuffix: "-reembed",
   pauseSignal: "pause",
   resumeSignal: "resume",

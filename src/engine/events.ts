@@ -83,7 +83,7 @@ export async function* eventsAfter(
   }
 }
 
-/** Of the generation that answers now; a reader stays with it. @throws FreshetError log_unavailable */
+/** The generation that answers now; a reader stays with it. @throws FreshetError log_unavailable */
 export function readFromOf({ generations }: Pick<Log, "generations">): EventsOptions["readFrom"] {
   return async (tenant) => {
     const { number, builtTo } = (await generations.get(tenant)).generations.active;

@@ -46,7 +46,7 @@ export class KnownGenerations {
     this.#store = store;
   }
 
-  /** GB1. Once; a failure is tried again by the next caller. @throws FreshetError log_unavailable */
+  /** GB1. Once; a failure is tried again at the next call. @throws FreshetError log_unavailable */
   load(): Promise<void> {
     this.#loading ??= this.#readAll().catch((thrown: unknown) => {
       this.#loading = undefined;

@@ -25,6 +25,7 @@ import {
 import { limits } from "../../src/contract/limits.ts";
 import type { BuildTurn } from "../../src/contract/reembed.ts";
 import { changeGenerations } from "../../src/log/generations.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { runs } from "../support/runs.ts";
 import { runMerge } from "./run-merge.ts";
@@ -39,7 +40,7 @@ interface Reembedded extends World {
 }
 
 /** Turns end after one page, so that there are many of them. */
-function setUp(clock = createManualClock()): Reembedded {
+function setUp(clock: Clock = systemClock): Reembedded {
   const world = createWorld({ clock });
   const merges: TenantId[] = [];
   const reembed: ReembedPorts = {
@@ -138,7 +139,7 @@ async function take(world: Reembedded, one: Step): Promise<void> {
 }
 
 describe("a generation that is built", () => {
-  it("has the documents of the other one, in any order of changes, merges and cut-off attempts (RE1, RE3, RE5)", async () => {
+  it("has the documents of the other one, in any order of changes, merges and cut-off attempts (GS1, GD1, GD3)", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 12 }),
@@ -188,7 +189,7 @@ describe("a generation that is built", () => {
     expect(world.merges).toContain(second);
   });
 
-  it("waits for a merge that is not confirmed: what cold lost is not taken for what was never there (RE2)", async () => {
+  it("waits for a merge that is not confirmed: what cold lost is not taken for what was never there (GS2)", async () => {
     const world = setUp();
     await world.writer.upsert("a");
     await runMerge(world.ports);
@@ -197,7 +198,7 @@ describe("a generation that is built", () => {
     expect(await turn(world)).toBe("cold_unavailable");
   });
 
-  it("is over when it was given up, and when its owner has fenced it (RE4)", async () => {
+  it("is over when it was given up, and when its owner has fenced it (GD2)", async () => {
     const world = setUp();
     await world.writer.upsert("a");
     await beginGeneration(world.reembed, { tenant: acme, model: "other" });
@@ -251,7 +252,7 @@ describe("a generation that is built", () => {
 });
 
 describe("a generation that is given up", () => {
-  it("is removed from every store, behind a tombstone, and its tenant keeps the other one (RE6)", async () => {
+  it("is removed from every store, behind a tombstone, and its tenant keeps the other one (GR1)", async () => {
     const world = setUp();
     await world.writer.upsert("a", 2);
     await runMerge(world.ports);

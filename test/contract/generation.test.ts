@@ -83,7 +83,7 @@ describe("a tenant's generations", () => {
     expect(storedNames(acme, removed(ended, 1))).toEqual(["acme~2"]);
   });
 
-  it("hold DOCS from the moment at which one joins, and are fed after it has caught up (RE5)", () => {
+  it("hold DOCS from the moment at which one joins, and are fed after it has caught up (GD3)", () => {
     expect([building, joining, fed].map((record) => holdingNames(acme, record).length)).toEqual([
       ...[1, 2, 2],
     ]);
