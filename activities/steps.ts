@@ -23,6 +23,7 @@ import { confirmMerge } from "./merge/confirm.ts";
 import { planMerge } from "./merge/plan.ts";
 import { verifyRange } from "./merge/verify.ts";
 import { writeRange } from "./merge/write.ts";
+import { isGivenUp } from "./reembed/remove.ts";
 import { scrubCold } from "./scrub/cold-pass.ts";
 import { finishScrub } from "./scrub/finish.ts";
 import { scrubLog } from "./scrub/log-pass.ts";
@@ -52,7 +53,9 @@ const implementations: Implementations = {
 export function createMergeActivities(given: MergePorts): MergeActivities {
   const ports = silentOnceEnded(given);
   return makeSteps(<Name extends MergeStepName>(name: Name) => async (request: RequestOf<Name>) => {
-    if (isErased((await ports.log.lives.get(request.tenant)).life)) {
+    const { log } = ports;
+    const { life } = await log.lives.get(request.tenant);
+    if (isErased(life) || (await isGivenUp(log, request.tenant))) {
       if (isPlan(name)) return { kind: "nothing" } as ResultOf<Name>;
       // It would write again what was removed; the next plan says that there is nothing.
       throw new FreshetError("tenant_erased");

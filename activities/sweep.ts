@@ -5,13 +5,14 @@
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
-import { type Partition, partitionOf, type TenantId } from "../src/contract/ids.ts";
+import { type Partition, partitionOf, type TenantId, tenantOf } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
 import { isErased, type TenantLife } from "../src/contract/tenant-life.ts";
 import type { MergePorts } from "./context.ts";
 import { passingOver, type SweepStep } from "./passing-over.ts";
+import { givenUpNames, removeReleased } from "./reembed/remove.ts";
 import { purgeRaw } from "./retention/raw.ts";
 
 export interface SweepResult {
@@ -39,6 +40,7 @@ export interface SweepOptions {
   readonly ageMs: number;
   readonly requestMerge: (tenant: TenantId, reason: MergeReason) => Promise<void>;
   readonly requestScrub: (tenant: TenantId) => Promise<void>;
+  readonly cancelMerge: (name: TenantId) => Promise<unknown>;
 }
 
 export function createSweepActivities(options: SweepOptions): SweepActivities {
@@ -68,13 +70,14 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
       });
       // Each minute, where retention of all else looks once an hour; merges wait for none of it.
       await purgeRaw(ports);
+      await removeReleased({ ...ports, cancelMerge: options.cancelMerge });
       return asked;
     },
     async requestScrubs({ slotAtMs } = {}) {
       const lives = await livesOf(ports.log);
       // A scrub would wake a tenant that sleeps; one that wakes is scrubbed in its next slot.
       const all = await ports.log.manifests.tenants();
-      const tenants = all.filter((tenant) => !isAtRest(lives.get(tenant)));
+      const tenants = all.filter((name) => !isAtRest(lives.get(tenantOf(name))));
       return eachTenant(ports, "scrub", {
         tenants: tenants.filter((tenant) => slotAtMs === undefined || isInSlot(tenant, slotAtMs)),
         async ask(tenant) {
@@ -89,9 +92,10 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
 /** Those that rest have nothing to merge: a tenant falls asleep only when all of it is. */
 async function* allTenants({ log }: MergePorts): AsyncGenerator<TenantId> {
   const lives = await livesOf(log);
+  const givenUp = await givenUpNames(log);
   for (let partition = 0; partition < log.partitions; partition += 1) {
-    for (const tenant of await log.chunks.tenants(partition as Partition)) {
-      if (!isAtRest(lives.get(tenant))) yield tenant;
+    for (const name of await log.chunks.tenants(partition as Partition)) {
+      if (!isAtRest(lives.get(tenantOf(name))) && !givenUp(name)) yield name;
     }
   }
 }

@@ -5,4 +5,5 @@
 export { deliverWebhook } from "./deliver.ts";
 export { eraseDocument, eraseTenant } from "./erase.ts";
 export { mergeTenant } from "./merge.ts";
+export { reembedTenant } from "./reembed.ts";
 export { mergeSweep, retain, scrubSweep } from "./sweep.ts";

@@ -40,6 +40,7 @@ import { holdsOf, type TenantPrivacy, withHolds } from "../../src/contract/tenan
 import { changeLife } from "../../src/log/lives.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
+import { isLive, otherNames, positionOf } from "./generations.ts";
 import { type ErasePorts, notCovered } from "./tenant.ts";
 
 const pauses = { backoffMinMs: limits.erasePauseMinMs, backoffMaxMs: limits.erasePauseMaxMs };
@@ -65,14 +66,18 @@ export async function awaitConfirmed(
     const last = await log.chunks.last(tenant);
     if (end === undefined && last !== null && last.version >= through) end = last.position;
     const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
+    const isGone = !(await isLive(log, tenant));
+    if (isGone) end ??= last?.position;
+    const isHere = end !== undefined && (isGone || confirmedTo(manifest) >= end);
     const isFirst = holds.every((held) => held >= version);
-    if (end !== undefined && confirmedTo(manifest) >= end && isFirst) {
+    // EG2.
+    if (isHere && isFirst && end !== undefined && (await areConfirmed(ports, request))) {
       const below = { docs: nextAfter(version), chunks: end };
       const found = await countsOf(ports, { request, documentId, below });
       const documentSha256 = createHash("sha256").update(documentId, "utf8").digest("hex");
       return { atMs, found, below, documentSha256 };
     }
-    if (end !== undefined && manifest.to < end) await ports.requestMerge(tenant);
+    if (!isHere && end !== undefined && manifest.to < end) await ports.requestMerge(tenant);
     if (look + 1 >= (ports.looksMax ?? Number.POSITIVE_INFINITY))
       throw new FreshetError("not_ready");
     ports.heartbeat({ done: look, total: look });
@@ -80,6 +85,31 @@ export async function awaitConfirmed(
     ports.signal()?.throwIfAborted();
     if (!isFirst) holds = holdsOf((await log.privacy.get(tenant)).privacy);
   }
+}
+
+/** Whether the other generations have the delete in cold for good, too. */
+async function areConfirmed(
+  ports: ErasePorts,
+  { tenant, through }: EraseDocumentInput,
+): Promise<boolean> {
+  const { log } = ports;
+  let areAll = true;
+  for (const name of await liveOthers(log, tenant)) {
+    const end = await positionOf(ports, name, through);
+    const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
+    if (end !== undefined && confirmedTo(manifest) >= end) continue;
+    areAll = false;
+    if (end !== undefined && manifest.to < end) await ports.requestMerge(name);
+  }
+  return areAll;
+}
+
+async function liveOthers(log: ErasePorts["log"], tenant: TenantId): Promise<readonly TenantId[]> {
+  const live: TenantId[] = [];
+  for (const name of await otherNames(log, tenant)) {
+    if (await isLive(log, name)) live.push(name);
+  }
+  return live;
 }
 
 /** ED2. */
@@ -134,6 +164,16 @@ export async function removeDocument(
     const left = (await objectsOf(ports, document)).length;
     if (left > 0) throw new FreshetError("cold_unavailable", "objects are still there");
     await log.erasure.remove({ tenant, of: "records", below: below.chunks, signal, onProgress });
+    for (const name of await liveOthers(log, tenant)) {
+      const other = { ...document, tenant: name };
+      await cold.deleteIds(name, await objectsOf(ports, other));
+      const end = await positionOf(ports, name, request.through);
+      const removed = { tenant: name, of: "records", below: end, signal, onProgress } as const;
+      if (end !== undefined) await log.erasure.remove(removed);
+      if ((await objectsOf(ports, other)).length > 0) {
+        throw new FreshetError("cold_unavailable", "objects are still there");
+      }
+    }
     // Nodes forget what they keep for equal questions.
     await changeLife(log.lives, tenant, (life) =>
       life.state === "active" ? { state: "active", forgetAtMs: clock.nowMs() } : undefined,
@@ -159,7 +199,7 @@ interface Document {
 async function countsOf(
   ports: ErasePorts,
   {
-    request: { tenant, version },
+    request: { tenant, version, through },
     documentId,
     below,
   }: {
@@ -170,12 +210,19 @@ async function countsOf(
 ): Promise<ErasureCounts> {
   const { erasure } = ports.log;
   const document = documentId === undefined ? undefined : { tenant, documentId, version };
+  const others = { records: 0, cold: 0 };
+  for (const name of await liveOthers(ports.log, tenant)) {
+    const end = await positionOf(ports, name, through);
+    others.records += await erasure.count({ tenant: name, of: "records", below: end ?? 0 });
+    if (document === undefined) continue;
+    others.cold += (await objectsOf(ports, { ...document, tenant: name })).length;
+  }
   return {
     ...nothingLeft,
     operations: await erasure.count({ tenant, of: "operations", below: below.docs }),
-    records: await erasure.count({ tenant, of: "records", below: below.chunks }),
+    records: others.records + (await erasure.count({ tenant, of: "records", below: below.chunks })),
     letters: document === undefined ? 0 : (await lettersOf(ports, document)).length,
-    cold: document === undefined ? 0 : (await objectsOf(ports, document)).length,
+    cold: others.cold + (document === undefined ? 0 : (await objectsOf(ports, document)).length),
   };
 }
 

@@ -8,7 +8,7 @@ import {
   finishErase,
   lookForTenant,
   removeTenant,
-  sealTenant,
+  sealGenerations,
   stopMerges,
 } from "./tenant.ts";
 
@@ -16,7 +16,7 @@ export function createEraseActivities(ports: ErasePorts): EraseActivities {
   return {
     beginErase: (request) => beginErase(ports, request),
     stopMerges: (request) => stopMerges(ports, request),
-    sealTenant: (request) => sealTenant(ports, request),
+    sealTenant: (request) => sealGenerations(ports, request),
     removeTenant: (request) => removeTenant(ports, request),
     lookForTenant: (request) => lookForTenant(ports, request),
     finishErase: (request) => finishErase(ports, request),

@@ -17,15 +17,15 @@ import type {
   TenantSources,
 } from "../../src/contract/erase.ts";
 import { isNothing } from "../../src/contract/erase.ts";
-import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import { nextAfter, noPosition, type TenantId } from "../../src/contract/ids.ts";
-import { limits } from "../../src/contract/limits.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import type { ErasureCounts, SignedReceipt, SignReceipt } from "../../src/contract/receipt.ts";
 import { isErased } from "../../src/contract/tenant-life.ts";
 import type { Erasable } from "../../src/log/erasure-port.ts";
 import { changeLife } from "../../src/log/lives.ts";
-import { isTombstone, tombstoneOf } from "../../src/log/tombstone.ts";
 import type { MergePorts } from "../context.ts";
+import { countOther, otherNames, removeOther } from "./generations.ts";
+import { sealTenant } from "./seal.ts";
 
 export interface ErasePorts extends MergePorts {
   /** A step that waits fails after so many looks, to be repeated; undefined: it goes on looking. */
@@ -51,37 +51,19 @@ export async function beginErase(ports: ErasePorts, { tenant }: EraseInput): Pro
 }
 
 /** What it has in hand ends before its next step, and no other begins (`createMergeActivities`). */
-export async function stopMerges({ cancelMerge }: ErasePorts, { tenant }: EraseInput) {
-  await cancelMerge(tenant);
+export async function stopMerges({ log, cancelMerge }: ErasePorts, { tenant }: EraseInput) {
+  for (const name of [tenant, ...(await otherNames(log, tenant))]) await cancelMerge(name);
 }
 
-/** EA1. */
-export async function sealTenant(ports: ErasePorts, { tenant }: EraseInput): Promise<EraseBounds> {
-  const { log, clock } = ports;
-  for (let attempt = 1; attempt <= limits.appendAttemptsMax; attempt += 1) {
-    const last = await newestRecord(ports, tenant);
-    const outcome = isTombstone(last)
-      ? ({ kind: "appended", position: last?.position ?? noPosition } as const)
-      : await log.chunks.append(tombstoneOf(tenant, last), last?.position ?? noPosition);
-    if (outcome.kind === "appended") {
-      const newest = await log.docs.lastVersion(tenant);
-      return { chunks: outcome.position, docs: nextAfter(newest) };
-    }
-    // Its owner has not heard yet, and appends.
-    await clock.sleep(limits.erasePauseMinMs, ports.signal());
+/** EA1, of each generation. */
+export async function sealGenerations(
+  ports: ErasePorts,
+  request: EraseInput,
+): Promise<EraseBounds> {
+  for (const name of await otherNames(ports.log, request.tenant)) {
+    await sealTenant(ports, { tenant: name });
   }
-  throw new FreshetError("log_unavailable", "the tenant's owner still appends");
-}
-
-/** A newest record that cannot be read would keep its tenant for ever: it goes with the others. */
-async function newestRecord({ log }: ErasePorts, tenant: TenantId) {
-  try {
-    return await log.chunks.last(tenant);
-  } catch (thrown) {
-    if (toFreshetError(thrown).code !== "broken_chain") throw thrown;
-    await log.erasure.remove({ tenant, of: "records" });
-    return null;
-  }
+  return sealTenant(ports, request);
 }
 
 const whole: readonly Erasable[] = ["letters", "feedback", "operations", "heads", "manifests"];
@@ -99,6 +81,7 @@ export async function removeTenant(ports: ErasePorts, request: EraseRequest): Pr
   for (const of of whole) await log.erasure.remove({ tenant, of, signal, onProgress });
   await log.erasure.remove({ tenant, of: "records", below: below.chunks, signal, onProgress });
   await cold.eraseTenant(tenant);
+  for (const name of await otherNames(log, tenant)) await removeOther(ports, name);
 }
 
 /** EA2. What was published to the tenant since it was sealed is its partition's to remove. */
@@ -107,24 +90,31 @@ export function lookForTenant(ports: ErasePorts, request: EraseRequest): Promise
 }
 
 async function countsOf(
-  { log, cold, sources, endpoints }: ErasePorts,
+  ports: ErasePorts,
   tenant: TenantId,
   below?: EraseBounds,
 ): Promise<ErasureCounts> {
+  const { log, cold, sources, endpoints } = ports;
+  const others = { records: 0, manifests: 0, heads: 0, cold: 0 };
+  const keys = ["records", "manifests", "heads", "cold"] as const;
+  for (const name of await otherNames(log, tenant)) {
+    const found = await countOther(ports, name);
+    for (const key of keys) others[key] += found[key];
+  }
   const count = (of: Erasable, bound?: number): Promise<number> =>
     log.erasure.count({ tenant, of, below: bound });
-  const keys = await count("keys");
+  const destroyed = await count("keys");
   return {
-    ...(keys === 0 ? {} : { keys }),
+    ...(destroyed === 0 ? {} : { keys: destroyed }),
     operations: await count("operations", below?.docs),
-    records: await count("records", below?.chunks),
-    manifests: await count("manifests"),
-    heads: await count("heads"),
+    records: others.records + (await count("records", below?.chunks)),
+    manifests: others.manifests + (await count("manifests")),
+    heads: others.heads + (await count("heads")),
     letters: await count("letters"),
     ...(sources === undefined ? {} : { sources: await sources.countOf(tenant) }),
     ...(endpoints === undefined ? {} : { webhooks: await endpoints.countOf(tenant) }),
     feedback: await count("feedback"),
-    cold: Number(await cold.hasTenant(tenant)),
+    cold: others.cold + Number(await cold.hasTenant(tenant)),
   };
 }
 
@@ -148,6 +138,7 @@ export async function finishErase(
   const { log, clock } = ports;
   const left = await lookForTenant(ports, request);
   if (!isNothing(left)) throw new FreshetError("log_unavailable", "something is still there");
+  await log.erasure.remove({ tenant, of: "generations" });
   const { life } = await changeLife(log.lives, tenant, (now) => {
     if (now.state === "erased") return undefined;
     const atMs = clock.nowMs();

@@ -3,7 +3,10 @@
 import type { Position, Version } from "../../src/contract/ids.ts";
 
 export interface RetentionStanding {
-  /** Version of the tenant's newest record: everything up to it is decided. */
+  /**
+   * Version of the tenant's newest record: everything up to it is decided. Of several generations
+   * the lowest.
+   */
   readonly cursor: Version;
   /** Cold equals the log up to here, as the manifest says after a second look (`confirmedTo`). */
   readonly confirmed: Position;

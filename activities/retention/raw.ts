@@ -10,6 +10,7 @@
  *   XR4  one call removes a bounded number of each tenant; the next one goes on.
  */
 
+import { holdingNames } from "../../src/contract/generation.ts";
 import { nextAfter, noVersion, type TenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { rawKeptMs, type TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
@@ -56,6 +57,23 @@ export async function purgeRaw(ports: MergePorts): Promise<number> {
   return removed;
 }
 
+/**
+ * Everything up to it has a record in each generation that reads DOCS; undefined while one has
+ * none.
+ */
+export async function cursorOf(
+  { chunks, generations }: Pick<Log, "chunks" | "generations">,
+  tenant: TenantId,
+): Promise<Version | undefined> {
+  let cursor = Number.POSITIVE_INFINITY;
+  for (const name of holdingNames(tenant, (await generations.get(tenant)).generations)) {
+    const last = await chunks.last(name);
+    if (last === null) return undefined;
+    cursor = Math.min(cursor, last.version);
+  }
+  return cursor as Version;
+}
+
 async function purgeTenant(
   ports: MergePorts,
   tenant: TenantId,
@@ -64,13 +82,13 @@ async function purgeTenant(
     heldFrom,
   }: { readonly youngFrom: () => Promise<Version>; readonly heldFrom: Version | undefined },
 ): Promise<number> {
-  const { docs, chunks, erasure } = ports.log;
+  const { docs, erasure } = ports.log;
   const oldest = await docs.nextVersion({ tenant, after: noVersion });
   if (oldest === noVersion) return 0;
-  const last = await chunks.last(tenant);
-  if (last === null) return 0;
+  const cursor = await cursorOf(ports.log, tenant);
+  if (cursor === undefined) return 0;
   const held = heldFrom ?? Number.POSITIVE_INFINITY;
-  const below = Math.min(nextAfter(last.version), await youngFrom(), held);
+  const below = Math.min(nextAfter(cursor), await youngFrom(), held);
   if (oldest >= below) return 0;
   return erasure.remove({
     ...{ tenant, of: "operations", below, max: limits.rawPerSweepMax, signal: ports.signal() },

@@ -16,16 +16,20 @@
  *        nothing is kept;
  *   RT7  a tenant may want its operations kept for another time, or for ever; what it wants gone
  *        earlier, each sweep takes (raw.ts). What an erase of a document reads stays (XR3);
+ *   RT8  operations go when every generation that reads them has their records; the records of each
+ *        generation go by its own manifest and marker;
  *   RT5  a tenant whose own state is broken keeps everything, and the others are still looked at.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import {
+  isStoredName,
   isTenantId,
   noVersion,
   type Partition,
   type Position,
   type TenantId,
+  tenantOf,
   type Version,
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -36,9 +40,10 @@ import { noPrivacy, rawKeptMs } from "../../src/contract/tenant-privacy.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { payDeadLetters } from "../merge/dead-letters.ts";
 import { passingOver } from "../passing-over.ts";
+import { isGivenUp } from "../reembed/remove.ts";
 import { livesOf } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
-import { privacyOf } from "./raw.ts";
+import { cursorOf, privacyOf } from "./raw.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
 export interface RetentionCursor {
@@ -102,7 +107,7 @@ export async function purgeOld(
   };
   for await (const cursor of cursorsAfter(ports, after)) {
     ports.signal()?.throwIfAborted();
-    const life = lives.get(cursor.name as TenantId);
+    const life = lives.get(tenantOf(cursor.name as TenantId));
     const purged = await passingOver(ports, { step: "retention", tenant: cursor.name }, async () =>
       purgeOne(ports, cursor.name, { young: await youngOf(cursor.name), life }),
     );
@@ -143,6 +148,7 @@ async function purgeOne(
   { young, life }: { readonly young: Young; readonly life: TenantLife | undefined },
 ): Promise<{ readonly operations: number; readonly records: number }> {
   const { docs, chunks, erasure } = ports.log;
+  if (!isTenantId(name) && isStoredName(name)) return purgeGeneration(ports, name, { young, life });
   if (!isTenantId(name)) {
     // The token stands for itself here, as in DOCS.
     const tenant = name as TenantId;
@@ -165,6 +171,24 @@ async function purgeOne(
   return { operations, records };
 }
 
+/** RT8. */
+async function purgeGeneration(
+  ports: MergePorts,
+  name: TenantId,
+  standing: { readonly young: Young; readonly life: TenantLife | undefined },
+): Promise<{ readonly operations: number; readonly records: number }> {
+  if (isErased(standing.life) || (await isGivenUp(ports.log, name))) {
+    return { operations: 0, records: 0 };
+  }
+  await payDeadLetters(ports, name);
+  const bounds = await boundsOf(ports, name, standing);
+  if (bounds === null) return { operations: 0, records: 0 };
+  return {
+    operations: 0,
+    records: await ports.log.chunks.purge({ tenant: name, below: bounds.chunks }),
+  };
+}
+
 /** Null for a tenant without a record. */
 async function boundsOf(
   { log, cold }: MergePorts,
@@ -183,7 +207,7 @@ async function boundsOf(
       throw thrown;
     }));
   return retentionBounds({
-    cursor: last.version,
+    cursor: (await cursorOf(log, tenantOf(tenant))) ?? noVersion,
     confirmed: confirmedTo(manifest),
     markedTo: marker?.to ?? (0 as Position),
     youngVersion: young.version,

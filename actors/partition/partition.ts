@@ -211,7 +211,7 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
     for await (const operation of log.docs.read({ partition, from, signal: ended })) {
       const admitted = tenants.admit(operation.tenant);
       if (admitted === "refused") refusals.refuse();
-      else if (admitted !== "waits") admitted.entry.route.offer(operation);
+      else if (admitted !== "waits") for (const { entry } of admitted) entry.route.offer(operation);
     }
   }
 

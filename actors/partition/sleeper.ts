@@ -8,16 +8,18 @@
  *        in cold for good and marked; otherwise a merge is asked for first;
  *   ZZ2  its actors end before it is looked whether something came meanwhile, and the record that
  *        it sleeps says up to where: what came later wakes it, here or at a later owner;
+ *   ZZ4  a tenant that is re-embedded stays awake;
  *   ZZ3  a look puts a bounded number to sleep.
  */
 
 import type { ColdShard } from "../../src/cold/port.ts";
 import { toFreshetError } from "../../src/contract/errors.ts";
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { type Position, type TenantId, tenantOf, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { activeLife } from "../../src/contract/tenant-life.ts";
+import type { KnownGenerations } from "../../src/log/generations.ts";
 import { changeLife, type TenantLives } from "../../src/log/lives.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -37,6 +39,7 @@ export interface SleeperOptions {
   readonly log: Pick<Log, "chunks" | "docs" | "manifests" | "lives">;
   readonly entry: PartitionEntry;
   readonly lives: TenantLives;
+  readonly generations: KnownGenerations;
   readonly sleep: SleepOptions;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -74,7 +77,11 @@ export class Sleeper {
   /** ZZ3. */
   async look(ended: AbortSignal): Promise<void> {
     const { entry, logger } = this.#options;
-    const idle = [...entry.tenants.values()].filter((tenant) => this.#isIdle(tenant));
+    const { generations } = this.#options;
+    const idle = [...entry.tenants.values()].filter(
+      // ZZ4.
+      (one) => this.#isIdle(one) && generations.of(one.tenant).state === "single",
+    );
     for (const tenant of this.#idle.keys()) {
       if (!entry.tenants.has(tenant)) this.#idle.delete(tenant);
     }
@@ -85,7 +92,7 @@ export class Sleeper {
       } catch (thrown) {
         const { code } = toFreshetError(thrown);
         logger.debug({ tenant, code }, "an idle tenant could not be put to sleep");
-        await this.#tenants.heed(tenant).catch(() => {});
+        await this.#tenants.heed(tenantOf(tenant)).catch(() => {});
       }
     }
   }
@@ -102,19 +109,20 @@ export class Sleeper {
     return nowMs - sinceMs >= this.#options.sleep.afterMs;
   }
 
-  async #putToSleep(tenant: TenantId): Promise<void> {
+  async #putToSleep(name: TenantId): Promise<void> {
     const { log, lives, sleep, metrics } = this.#options;
-    const end = await this.#mergedEnd(tenant);
+    const tenant = tenantOf(name);
+    const end = await this.#mergedEnd(name);
     if (end === undefined) return;
     await this.#tenants.retire(tenant);
     const newest = await log.docs.lastVersion(tenant);
     // ZZ2. A question or an operation may have started it again already.
     if (newest > end.version) return this.#tenants.heed(tenant);
-    if (this.#tenants.handleOf(tenant) !== undefined) return;
+    if (this.#tenants.has(tenant)) return;
     const { life, revision } = await changeLife(log.lives, tenant, (now) =>
       now.state === "active" ? { state: "asleep", atMs: this.#clock.nowMs(), ...end } : undefined,
     );
-    if (this.#tenants.handleOf(tenant) !== undefined) {
+    if (this.#tenants.has(tenant)) {
       await changeLife(log.lives, tenant, (now) =>
         now.state === "asleep" ? activeLife : undefined,
       );
@@ -122,7 +130,7 @@ export class Sleeper {
     }
     lives.heard(tenant, life, revision);
     metrics.count("tenants_slept_total");
-    if (end.to > 0) await sleep.cold.sleepTenant(tenant);
+    if (end.to > 0) await sleep.cold.sleepTenant(name);
   }
 
   /** ZZ1. Up to where all is in cold for good; undefined while it is not. */

@@ -7,15 +7,24 @@
  *   PT1  a tenant has one life at a time: one that ends is waited for before it starts again;
  *   PT2  a tenant that rests (asleep, suspended, erased) has no actors. What is published to one
  *        that sleeps or is suspended stays in DOCS, and it reads it there when it starts;
+ *   PT4  a generation has actors while its tenant's record says that it is fed, and its model is
+ *        loaded; each takes every operation, so any of them may answer;
  *   PT3  a tenant that sleeps is started only for an operation that it has not seen, or for a
  *        question: a takeover reads one list of newest operations for all of them.
  */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
-import { type Epoch, isTenantId, type Partition, type TenantId } from "../../src/contract/ids.ts";
+import {
+  type Epoch,
+  isTenantId,
+  type Partition,
+  type TenantId,
+  tenantOf,
+} from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { activeLife, isErased, type TenantLife } from "../../src/contract/tenant-life.ts";
 import type { TenantCatalogue } from "../../src/log/catalogue.ts";
+import type { KnownGenerations } from "../../src/log/generations.ts";
 import { changeLife, type TenantLives } from "../../src/log/lives.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
@@ -33,6 +42,9 @@ export interface TenantsOptions {
   readonly entry: PartitionEntry;
   readonly catalogue: TenantCatalogue;
   readonly lives: TenantLives;
+  readonly generations: KnownGenerations;
+  /** Undefined when the model of a generation is loaded; else resolves when it is. */
+  readonly modelOf: (name: TenantId) => Promise<void> | undefined;
   readonly spawnTenant: (tenant: TenantId, epoch: Epoch) => TenantHandle;
   /** Pause before a tenant that failed is started again. */
   readonly respawnMs: number;
@@ -40,8 +52,8 @@ export interface TenantsOptions {
   readonly logger: Logger;
 }
 
-/** `waits`: its operations are read from DOCS when it starts. */
-export type TenantAdmission = TenantHandle | "refused" | "waits";
+/** Of each generation that has actors. `waits`: operations are read from DOCS when it starts. */
+export type TenantAdmission = readonly TenantHandle[] | "refused" | "waits";
 
 export class TenureTenants {
   readonly #options: TenantsOptions;
@@ -49,6 +61,8 @@ export class TenureTenants {
   readonly #handles = new Map<TenantId, TenantHandle>();
   /** PT1. */
   readonly #ending = new Map<TenantId, Promise<void>>();
+  /** PT4: generations that wait for their model. */
+  readonly #loading = new Set<TenantId>();
   #isOver = false;
 
   constructor(options: TenantsOptions, epoch: Epoch) {
@@ -58,13 +72,14 @@ export class TenureTenants {
 
   /** Those that have records and do not rest; a stray message in CHUNKS makes no tenant. */
   async startAll(partition: Partition): Promise<void> {
-    const { log, lives } = this.#options;
-    await lives.load();
+    const { log, lives, generations } = this.#options;
+    await Promise.all([lives.load(), generations.load()]);
     let sleeps = false;
-    for (const tenant of await log.chunks.tenants(partition)) {
-      const life = lives.of(tenant);
+    for (const name of await log.chunks.tenants(partition)) {
+      if (!generations.isFed(name)) continue;
+      const life = lives.of(tenantOf(name));
       if (life?.state === "asleep") sleeps = true;
-      else if (!isResting(life) && (await this.#hasRecords(tenant))) this.#ensure(tenant);
+      else if (!isResting(life) && (await this.#hasRecords(name))) this.#start(name);
     }
     if (sleeps) await this.#wakeBehind(partition);
   }
@@ -82,17 +97,24 @@ export class TenureTenants {
   /** P5. The tenant's actors, started if it is admitted. */
   admit(name: string): TenantAdmission {
     if (!isTenantId(name)) return "refused";
-    const known = this.#handles.get(name);
-    if (known !== undefined) return known;
     const { lives, catalogue } = this.#options;
+    const known = this.#handlesOf(name);
+    if (known.length > 0) {
+      const fed = this.#options.generations.fed(name);
+      if (known.length < fed.length) for (const one of fed) this.#start(one);
+      return known;
+    }
     const life = lives.of(name);
     if (isErased(life)) return "refused";
     if (life?.state === "suspended") return "waits";
-    if (life?.state === "asleep" || this.#ending.has(name)) {
+    if (life?.state === "asleep" || this.#isEnding(name)) {
       void this.wake(name);
       return "waits";
     }
-    return catalogue.admit(name).kind === "admitted" ? this.#ensure(name) : "refused";
+    if (catalogue.admit(name).kind !== "admitted") return "refused";
+    for (const one of this.#options.generations.fed(name)) this.#start(one);
+    const started = this.#handlesOf(name);
+    return started.length > 0 ? started : "waits";
   }
 
   /** Whether its operations end as dead letters; wakes nobody. */
@@ -116,15 +138,15 @@ export class TenureTenants {
           logger.warn({ tenant, code }, "that a tenant is awake could not be noted");
         },
       );
-    } else if (!this.#ending.has(tenant)) return;
+    } else if (!this.#isEnding(tenant)) return;
     await this.#startAgain(tenant);
   }
 
-  /** What the tenant is at has changed. */
+  /** What the tenant is at has changed, or which generations it has. */
   async heed(tenant: TenantId): Promise<void> {
     const { log } = this.#options;
     if (isResting(this.#life(tenant))) {
-      if (!this.#handles.has(tenant) && !this.#ending.has(tenant)) return;
+      if (this.#handlesOf(tenant).length === 0 && !this.#isEnding(tenant)) return;
       await this.retire(tenant);
       const life = this.#life(tenant);
       // An operator put it to sleep while something came.
@@ -132,38 +154,35 @@ export class TenureTenants {
         life?.state === "asleep" && (await log.docs.lastVersion(tenant)) > life.version;
       return isBehind ? this.wake(tenant) : undefined;
     }
-    if (this.#handles.has(tenant)) return;
-    const isKnown = (await this.#hasRecords(tenant)) || (await log.docs.lastVersion(tenant)) > 0;
+    const fed = this.#options.generations.fed(tenant);
+    for (const name of this.#namesOf(tenant)) if (!fed.includes(name)) await this.#end(name);
+    if (fed.every((name) => this.#handles.has(name))) return;
+    const [answering = tenant] = fed;
+    const isKnown = (await this.#hasRecords(answering)) || (await log.docs.lastVersion(tenant)) > 0;
     if (isKnown) await this.#startAgain(tenant);
   }
 
-  handleOf(tenant: TenantId): TenantHandle | undefined {
-    return this.#handles.get(tenant);
+  /** Whether any generation of the tenant has actors. */
+  has(tenant: TenantId): boolean {
+    return this.#handlesOf(tenant).length > 0;
   }
 
   /** PT2. Resolves when it does nothing any more. */
   async retire(tenant: TenantId): Promise<void> {
-    const handle = this.#handles.get(tenant);
-    if (handle !== undefined) {
-      this.#handles.delete(tenant);
-      this.#options.entry.tenants.delete(tenant);
-      const ended = handle.stop().finally(() => this.#ending.delete(tenant));
-      this.#ending.set(tenant, ended);
-    }
-    await this.#ending.get(tenant);
+    await Promise.all(this.#namesOf(tenant).map((name) => this.#end(name)));
   }
 
-  /** Starts a tenant of which an actor failed for good again, after a pause. */
-  async respawn(tenant: TenantId, clock: Clock, ended: AbortSignal): Promise<void> {
-    const failed = this.#handles.get(tenant);
+  /** Starts a generation of which an actor failed for good again, after a pause. */
+  async respawn(name: TenantId, clock: Clock, ended: AbortSignal): Promise<void> {
+    const failed = this.#handles.get(name);
     await clock.sleep(this.#options.respawnMs, ended);
     if (ended.aborted) return;
     await failed?.stop();
     // Meanwhile the tenure may have ended (P3), or the tenant's other actor failed and was faster.
-    if (ended.aborted || this.#handles.get(tenant) !== failed) return;
-    this.#handles.delete(tenant);
-    this.#options.entry.tenants.delete(tenant);
-    await this.#startAgain(tenant);
+    if (ended.aborted || this.#handles.get(name) !== failed) return;
+    this.#handles.delete(name);
+    this.#options.entry.tenants.delete(name);
+    await this.#startAgain(tenantOf(name));
   }
 
   /** P3. */
@@ -175,9 +194,54 @@ export class TenureTenants {
   }
 
   async #startAgain(tenant: TenantId): Promise<void> {
-    await this.#ending.get(tenant);
-    if (this.#isOver || isResting(this.#life(tenant))) return;
-    this.#ensure(tenant);
+    for (const name of this.#namesOf(tenant)) await this.#ending.get(name);
+    for (const name of this.#options.generations.fed(tenant)) this.#start(name);
+  }
+
+  /** PT1, PT4. */
+  #start(name: TenantId): void {
+    const isFed = this.#options.generations.isFed(name) && !this.#ending.has(name);
+    if (this.#isOver || !isFed || isResting(this.#life(tenantOf(name)))) return;
+    const loading = this.#options.modelOf(name);
+    if (loading === undefined) this.#ensure(name);
+    else if (!this.#loading.has(name)) void this.#startLoaded(name, loading);
+  }
+
+  /** A model that cannot be loaded is tried again when the tenant is asked, or has an operation. */
+  async #startLoaded(name: TenantId, loading: Promise<void>): Promise<void> {
+    this.#loading.add(name);
+    const isLoaded = await loading.then(
+      () => true,
+      () => false,
+    );
+    this.#loading.delete(name);
+    if (isLoaded) this.#start(name);
+  }
+
+  async #end(name: TenantId): Promise<void> {
+    const handle = this.#handles.get(name);
+    if (handle !== undefined) {
+      this.#handles.delete(name);
+      this.#options.entry.tenants.delete(name);
+      const ended = handle.stop().finally(() => this.#ending.delete(name));
+      this.#ending.set(name, ended);
+    }
+    await this.#ending.get(name);
+  }
+
+  /** Of the tenant's generations, those that have actors or are about to have none. */
+  #namesOf(tenant: TenantId): readonly TenantId[] {
+    const names = new Set([...this.#handles.keys(), ...this.#ending.keys()]);
+    return [...names].filter((name) => tenantOf(name) === tenant);
+  }
+
+  #handlesOf(tenant: TenantId): readonly TenantHandle[] {
+    const handles = this.#options.generations.fed(tenant).map((name) => this.#handles.get(name));
+    return handles.filter((handle) => handle !== undefined);
+  }
+
+  #isEnding(tenant: TenantId): boolean {
+    return this.#options.generations.fed(tenant).some((name) => this.#ending.has(name));
   }
 
   #life(tenant: TenantId): TenantLife | undefined {
@@ -195,7 +259,7 @@ export class TenureTenants {
 
   async #hasRecords(tenant: TenantId): Promise<boolean> {
     const { catalogue, log } = this.#options;
-    if (catalogue.isNamed(tenant)) return true;
+    if (catalogue.isNamed(tenantOf(tenant))) return true;
     try {
       return (await log.chunks.last(tenant)) !== null;
     } catch (thrown) {

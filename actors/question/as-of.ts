@@ -15,7 +15,13 @@
 import type { Access } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { noPosition, type Position, type TenantId, type Version } from "../../src/contract/ids.ts";
+import {
+  noPosition,
+  noVersion,
+  type Position,
+  type TenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import type { HotShard } from "../../src/hot/port.ts";
@@ -27,7 +33,9 @@ import { type AsOfQuery, AsOfView } from "./as-of-view.ts";
 export interface AsOfSearchesOptions {
   readonly log: Pick<Log, "chunks" | "docs" | "nowMs">;
   /** Exact, so that the same question finds the same (QZ1). */
-  readonly createHot: () => HotShard;
+  readonly createHot: (name: TenantId) => HotShard;
+  /** Before it the records under this name tell no history: they were built from others. */
+  readonly beginsAt?: ((name: TenantId) => Version) | undefined;
   readonly clock: Clock;
   /** How far back a time may lie. */
   readonly replayWindowMs: number;
@@ -80,7 +88,9 @@ export class AsOfSearches {
     for (;;) {
       const [first, last] = [await chunks.first(tenant), await chunks.last(tenant)];
       if (first === null || last === null) return [];
-      if (first.previous !== noPosition) throw outsideWindow(first);
+      if (first.previous !== noPosition) throw outsideWindow(first.version);
+      const beginsAt = this.#options.beginsAt?.(tenant) ?? noVersion;
+      if (asOf < beginsAt) throw outsideWindow(beginsAt);
       const held = this.#heldFor(first, asOf);
       const to = { last: last.position, access: query.access, signal };
       const found = await this.#inTurn(held, signal, async () => {
@@ -151,7 +161,7 @@ export class AsOfSearches {
       this.#makeRoom((of) => of === tenant || (!isFull && this.#heldOf(of) > count));
     }
     const { createHot, clock, log } = this.#options;
-    const view = new AsOfView({ tenant, first, chunks: log.chunks, hot: createHot(), clock });
+    const view = new AsOfView({ tenant, first, chunks: log.chunks, hot: createHot(tenant), clock });
     const usedAtMs = clock.monotonicMs();
     const held: Held = { view, usedAtMs, turn: Promise.resolve(), waiting: 0, isGone: false };
     this.#held.add(held);
@@ -203,7 +213,7 @@ export class AsOfSearches {
   }
 }
 
-function outsideWindow({ version }: RecordHeader): FreshetError {
+function outsideWindow(version: Version): FreshetError {
   const details = { oldest_seq: version };
   return new FreshetError("outside_window", undefined, { details });
 }

@@ -20,7 +20,8 @@ export interface QuestionOptions {
   readonly proofs: Proofs;
   readonly log: Pick<Log, "docs" | "nowMs" | "deployment">;
   readonly cold: ColdShard;
-  readonly vectors: Pick<QuestionVectors, "of">;
+  /** Of the model that the documents under this name are embedded by; undefined while it loads. */
+  readonly vectorsOf: (name: TenantId) => Pick<QuestionVectors, "of"> | undefined;
   readonly results: Pick<SearchResults, "of">;
   readonly asOf: Pick<AsOfSearches, "at" | "search">;
   /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
@@ -31,7 +32,7 @@ export interface QuestionOptions {
   /** Undefined where none is set up. */
   readonly reranking?: Reranking | undefined;
   /** Answers to questions that nothing is relevant to are refused, unless the question says. */
-  readonly declines?: boolean | undefined;
+  readonly declines: (name: TenantId) => boolean;
   readonly quotas: Pick<Quotas, "admitModel" | "answersOf">;
   readonly limits: QuestionLimits;
   readonly metrics: Metrics;

@@ -29,7 +29,7 @@ import { citationsOf } from "../../src/answer/references.ts";
 import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
-import type { Version } from "../../src/contract/ids.ts";
+import { generationOf, tenantOf, type Version } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, spanned } from "../../src/contract/tracing.ts";
@@ -64,7 +64,8 @@ export function questionActor(
 ): (context: ActorContext<QuestionMessage>) => Behaviour<QuestionMessage> {
   return (context) => ({
     receive: async (message) => {
-      const { tenant, reply } = message;
+      const { reply } = message;
+      const tenant = tenantOf(message.tenant);
       const begun = context.clock.monotonicMs();
       let outcome = "answered";
       try {
@@ -150,7 +151,6 @@ class QuestionRun {
 
   async #answer(): Promise<Answer> {
     const { question, tenant, access, onEvent, signal } = this.#request;
-    const { vectors } = this.#options;
     const { span } = this.#stages;
     const redacted = await spanned(span.child("redact"), () => this.#redact());
     const { form } = redacted;
@@ -159,6 +159,8 @@ class QuestionRun {
     const mayKeep = mayShare(question);
     const embedding = span.child("embed");
     const asked = { tenant, text, access, signal, span: embedding };
+    const vectors = this.#options.vectorsOf(tenant);
+    if (vectors === undefined) throw new FreshetError("not_ready", "the tenant's model is loaded");
     const made = await this.#stages.time("embed", () =>
       spanned(embedding, () => vectors.of(asked, { mayKeep })),
     );
@@ -180,7 +182,7 @@ class QuestionRun {
       sources: [...sources],
       ...(isSearch ? {} : { citations: this.#citations(answer, sources) }),
       ...(text === redacted.text ? {} : { rewritten_query: text }),
-      origin: { tenant, deployment: this.#options.log.deployment },
+      origin: this.#origin(),
       coverage: { ...searched, llm, ...limited },
       visible_seq: visible,
       ...(question.as_of === undefined ? {} : { as_of: visible }),
@@ -194,10 +196,18 @@ class QuestionRun {
 
   /** @throws FreshetError no_results, or cold_unavailable where what cold holds is not covered */
   #checkRelevance({ relevance, coverage, visible }: Retrieved): void {
+    const { question, tenant } = this.#request;
     const isRelevant = relevance.score >= relevance.threshold;
-    if (isRelevant || !declinesOf(this.#request.question, this.#options.declines)) return;
+    if (isRelevant || !declinesOf(question, this.#options.declines(tenant))) return;
     this.#options.metrics.count("questions_declined_total");
     throw nothingRelevant(coverage, visible, relevance);
+  }
+
+  #origin(): Answer["origin"] {
+    const { tenant: name } = this.#request;
+    const generation = generationOf(name);
+    const origin = { tenant: tenantOf(name), deployment: this.#options.log.deployment };
+    return generation === 1 ? origin : { ...origin, generation };
   }
 
   async #redact(): Promise<Pick<Query, "text" | "filter"> & Conversation> {

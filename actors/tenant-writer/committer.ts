@@ -23,10 +23,12 @@ import type { InFlight } from "./intake.ts";
 import type { WriterLife } from "./life.ts";
 import type { Fault } from "./operation.ts";
 import { type RecordOptions, recordOf } from "./record.ts";
-import { hadLaterOperation, isReplayOf, voidOutcome } from "./replay.ts";
+import { hadLaterOperation, isReplayOf, replayStart, voidOutcome } from "./replay.ts";
 
 export interface CommitterOptions extends RecordOptions {
   readonly log: Log;
+  /** Before it these records do not say what became of each operation; 0 of a first generation. */
+  readonly beginsAt: () => Version;
   readonly view: Mailbox<TenantViewMessage>;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly hot: HotMemory;
@@ -123,12 +125,15 @@ export class Committer {
     if (documentId === null) return outcome;
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
-    const range = { tenant, after: replay.after, to: this.#lastPosition, signal: life.signal };
+    const to = this.#lastPosition;
     const isVoid = await life.stalling("replay", async () => {
       const deadLetter = await log.deadLetters.get(tenant, replay.of);
       if (!isReplayOf(deadLetter, replay)) return true;
       // A position after the end is none of this log.
-      if (replay.after > range.to) return true;
+      if (replay.after > to) return true;
+      const after = await replayStart(this.#options, replay);
+      if (after === undefined) return true;
+      const range = { tenant, after, to, signal: life.signal };
       return hadLaterOperation(log.chunks.headers(range), replay, documentId);
     });
     if (isVoid === undefined) return undefined;

@@ -9,6 +9,7 @@ import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import { failedOutcome, type Outcome } from "../../src/contract/outcome.ts";
+import { embeddedTexts, withVectors } from "../../src/contract/record.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, type Span, spanned } from "../../src/contract/tracing.ts";
 import { isLost } from "../../src/embedding/failures.ts";
@@ -27,6 +28,9 @@ import { type KeptOperation, tooLarge } from "../directory/bytes.ts";
 import type { EmbedderMessage } from "../messages.ts";
 import type { WriterQuotas } from "./turn.ts";
 
+/** As many as a chunk has at most: the embedder makes its own, and these weigh the text. */
+const someTokens = new Int32Array(limits.chunkTokensMax);
+
 export interface ProcessorOptions {
   readonly tenant: TenantId;
   readonly log: Pick<Log, "documentTextBytesMax"> & { readonly docs: Pick<DocsLog, "open"> };
@@ -35,6 +39,8 @@ export interface ProcessorOptions {
   /** Undefined where that signal is off. */
   readonly sparse?: Pick<Mailbox<EmbedderMessage<SparseVector>>, "put"> | undefined;
   readonly isolation: Pick<Isolation, "process">;
+  /** What comes back from there has vectors of another model than this tenant's. */
+  readonly reembedsIsolated: boolean;
   readonly quotas: WriterQuotas;
   readonly limits: {
     readonly attemptsMax: number;
@@ -137,11 +143,17 @@ export class OperationProcessor {
   }
 
   /** T7: in a process of its own. What comes back is the outcome, not a verdict. */
-  #isolated({ payload, version }: StoredOperation): Promise<Outcome> {
-    const { isolation, logger, metrics, tenant } = this.#options;
+  async #isolated({ payload, version }: StoredOperation): Promise<Outcome> {
+    const { isolation, logger, metrics, tenant, embedder, reembedsIsolated } = this.#options;
     logger.warn({ tenant, version }, "a document is processed in isolation");
     metrics.count("documents_isolated_total", { tenant });
-    return this.#retrying(() => isolation.process(payload, this.#context.signal, tenant));
+    const { signal } = this.#context;
+    const outcome = await this.#retrying(() => isolation.process(payload, signal, tenant));
+    if (!reembedsIsolated || outcome.kind !== "upsert") return outcome;
+    const inputs = embeddedTexts(outcome.body.chunks).map((text) => ({ text, tokens: someTokens }));
+    const asked = { inputs, span: noSpan };
+    const vectors = await this.#retrying(() => this.#askFrom(embedder, asked));
+    return { ...outcome, body: withVectors(outcome.body, vectors) };
   }
 
   /** Of a suspect that its isolated process survived, so it can be read here, too. */

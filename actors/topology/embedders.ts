@@ -1,5 +1,6 @@
 /** The wiring of an embedder: one actor per lane of the embedding port. */
 
+import { tenantOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
 import { type BatchSize, batchSizeOf } from "../../src/embedding/batch-size.ts";
@@ -7,7 +8,7 @@ import { probeText } from "../../src/embedding/model-probe.ts";
 import type { Encoder, Lane } from "../../src/embedding/port.ts";
 import { sparseBatch } from "../../src/embedding/sparse-batch.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import type { ActorSystem } from "../../src/runtime/system.ts";
+import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
 import { embedderActor } from "../embedder/embedder.ts";
 import type { EmbedderMessage } from "../messages.ts";
 import type { TopologyOptions } from "./options.ts";
@@ -21,10 +22,11 @@ export interface EmbedderParts
 export function spawnEmbedder(
   system: ActorSystem,
   options: EmbedderParts,
-  lane: Lane,
-): Mailbox<EmbedderMessage> {
+  /** With a name of its own where it is that of a model beside the own one. */
+  { lane, laneName = lane }: { readonly lane: Lane; readonly laneName?: string },
+): ActorRef<EmbedderMessage> {
   const size = options.settings.embedBatch ?? batchSizeOf("cpu");
-  return spawn(system, options, { encoder: options.embedder, size, lane, laneName: lane });
+  return spawn(system, options, { encoder: options.embedder, size, lane, laneName });
 }
 
 /** The same of the learned-sparse signal, with a queue of its own; undefined where that is off. */
@@ -36,7 +38,7 @@ export function spawnSparse(
   const { sparse: encoder } = options;
   if (encoder === undefined) return undefined;
   const size = { ...batchSizeOf("cpu"), ...sparseBatch };
-  return spawn(system, options, { encoder, size, lane, laneName: `sparse-${lane}` });
+  return spawn(system, options, { encoder, size, lane, laneName: `sparse-${lane}` }).mailbox;
 }
 
 interface Spawned<Vector> {
@@ -50,10 +52,10 @@ function spawn<Vector>(
   system: ActorSystem,
   { tokenizer, metrics, settings }: Omit<EmbedderParts, "embedder">,
   { encoder, size, lane, laneName }: Spawned<Vector>,
-): Mailbox<EmbedderMessage<Vector>> {
+): ActorRef<EmbedderMessage<Vector>> {
   const { paddedTokensMax, itemsMax, seeksOverhead, queryItemsMax, parallelMax, inFlightMax } =
     size;
-  const actor = system.spawn<EmbedderMessage<Vector>>({
+  return system.spawn<EmbedderMessage<Vector>>({
     name: `embedder/${laneName}`,
     capacity: limits.embedderMailboxMax,
     behaviour: embedderActor<Vector>({
@@ -76,10 +78,9 @@ function spawn<Vector>(
         tokens: tokenizer.encode(probeText, encoder.model.maxTokens),
       },
       controlsMax: limits.embedControlsMax,
-      weightOf: (tenant) => settings.tenantWeights?.get(tenant) ?? 1,
+      weightOf: (name) => settings.tenantWeights?.get(tenantOf(name)) ?? 1,
       backoff,
       metrics,
     }),
   });
-  return actor.mailbox;
 }

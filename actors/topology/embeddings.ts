@@ -56,9 +56,9 @@ export function startEmbeddings(options: PoolServerOptions): {
 } {
   const { embedder, tokenizer, clock, settings } = options;
   const system = createSystem(options);
-  const ingest = spawnEmbedder(system, options, "ingest");
+  const ingest = spawnEmbedder(system, options, { lane: "ingest" }).mailbox;
   const lanes = {
-    query: queryLane(settings, spawnEmbedder(system, options, "query")),
+    query: queryLane(settings, spawnEmbedder(system, options, { lane: "query" }).mailbox),
     document: inShares(ingest, new FairShares({ total: limits.embedQueueTextsMax })),
   };
   const embeddings = createEmbeddings({ model: embedder.model, tokenizer, clock, lanes });

@@ -2,6 +2,7 @@
 
 import type { AnswerWriter } from "../../src/answer/port.ts";
 import type { ColdShard } from "../../src/cold/port.ts";
+import type { Generation } from "../../src/contract/generation.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Logger, Metrics } from "../../src/contract/observation.ts";
 import type { Quotas } from "../../src/contract/quota.ts";
@@ -26,6 +27,7 @@ import type { QuestionNamesLane } from "../../src/text/names.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { Reranking } from "../question/ranking.ts";
+import type { OpenedEncoder } from "./encoders.ts";
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
@@ -35,6 +37,8 @@ export interface TopologyOptions {
   readonly log: Log;
   readonly cold: ColdShard;
   readonly embedder: Embedder;
+  /** Loads the model of a generation; undefined where there is none but the own. */
+  readonly openEncoder?: ((generation: Generation) => Promise<OpenedEncoder>) | undefined;
   /** Weighs words of chunks and questions, as a third signal; undefined where that is off. */
   readonly sparse?: Encoder<SparseVector> | undefined;
   readonly isolation: Pick<Isolation, "process">;

@@ -64,6 +64,9 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
       entry: directory.partition(partition),
       catalogue: wiring.catalogue,
       lives: wiring.lives,
+      generations: wiring.generations,
+      modelOf: (name) =>
+        wiring.encoders.of(name) === undefined ? wiring.encoders.open(name) : undefined,
       sleep: {
         afterMs: options.settings.tenantSleepMs ?? 0,
         cold: options.cold,

@@ -2,12 +2,11 @@
 
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
-import type { Directory } from "../directory/directory.ts";
 import { sourcesActor } from "../source/sources.ts";
 import type { TopologyOptions } from "./options.ts";
 
 interface Parts {
-  readonly directory: Directory;
+  readonly visible: (tenant: TenantId) => Version;
   readonly isOwner: (tenant: TenantId) => boolean;
   readonly isHotFull: (tenant: TenantId) => boolean;
 }
@@ -15,7 +14,7 @@ interface Parts {
 export function spawnSources(
   system: ActorSystem,
   options: TopologyOptions,
-  { directory, isOwner, isHotFull: isFull }: Parts,
+  { visible, isOwner, isHotFull: isFull }: Parts,
 ): void {
   const { sources, name, node, log, clock, metrics, logger } = options;
   if (sources === undefined) return;
@@ -24,8 +23,7 @@ export function spawnSources(
     capacity: 1,
     behaviour: sourcesActor({
       ...sources,
-      ...{ node: name ?? node, log, clock, metrics, logger, isOwner, isFull },
-      visible: (tenant) => directory.tenant(tenant)?.status.visible ?? (0 as Version),
+      ...{ node: name ?? node, log, clock, metrics, logger, isOwner, isFull, visible },
     }),
   });
 }

@@ -3,9 +3,12 @@
  * view. They send to each other and to their partition, so their mailboxes are made first.
  */
 
-import type { Epoch, TenantId } from "../../src/contract/ids.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import { type Epoch, noVersion, type TenantId, tenantOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
+import type { KnownGenerations } from "../../src/log/generations.ts";
+import type { EventSink } from "../../src/log/port.ts";
 import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
@@ -27,6 +30,7 @@ import type { Keeping } from "../tenant-view/residency.ts";
 import { tenantViewActor } from "../tenant-view/view.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { tenantWriterActor } from "../tenant-writer/writer.ts";
+import type { TenantEncoders } from "./encoders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { recordBytes, tenantLimits } from "./parts.ts";
 
@@ -43,7 +47,8 @@ function keepingOf({ options, hot, loads, recoveries }: TenantWiring): Keeping |
 export interface TenantWiring {
   readonly system: ActorSystem;
   readonly options: TopologyOptions;
-  readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
+  readonly encoders: TenantEncoders;
+  readonly generations: KnownGenerations;
   readonly sparse: Pick<Mailbox<EmbedderMessage<SparseVector>>, "put"> | undefined;
   readonly mergeTrigger: Mailbox<MergeTriggerMessage>;
   readonly hot: HotMemory & KeptMemory;
@@ -55,11 +60,27 @@ export interface TenantWiring {
   readonly refusalOfLogged: WriterQuotas["refusalOfLogged"];
 }
 
-function writerQuotas({ options: { quotas }, refusalOfLogged }: TenantWiring): WriterQuotas {
+/** An operation is charged once, to the generation that answers; both refuse what is too much. */
+function writerQuotas(wiring: TenantWiring): WriterQuotas {
+  const { options, generations, refusalOfLogged } = wiring;
+  const { quotas } = options;
   return {
-    takeIn: (tenant, operation) => quotas.takeIn(tenant, operation),
-    limitsPublishing: (user) => quotas.limitsPublishing(user),
-    refusalOfLogged,
+    takeIn: (name, operation) =>
+      generations.isAnswering(name) ? quotas.takeIn(tenantOf(name), operation) : 0,
+    limitsPublishing: (user) => quotas.limitsPublishing({ ...user, tenant: tenantOf(user.tenant) }),
+    refusalOfLogged: (name) => refusalOfLogged(tenantOf(name)),
+  };
+}
+
+/** What publishers hear of: what the generation shows that answers. */
+function eventsOf(
+  { options, generations }: TenantWiring,
+  name: TenantId,
+): Pick<EventSink, "publish"> {
+  return {
+    publish: (_, event) => {
+      if (generations.isAnswering(name)) options.log.events.publish(tenantOf(name), event);
+    },
   };
 }
 
@@ -69,44 +90,53 @@ interface TenantSpawn {
   readonly partition: Mailbox<FencedMessage | TenantFailedMessage>;
 }
 
+/** What belongs to one generation alone; its mailboxes are made before its actors. */
+function ownOf(wiring: TenantWiring, tenant: TenantId) {
+  const view = new BoundedMailbox<TenantViewMessage>(limits.shardMailboxMax, {
+    max: limits.shardMailboxBytesMax,
+    of: recordBytes,
+  });
+  const writer = new BoundedMailbox<TenantWriterMessage>(limits.tenantQueueMax);
+  const bytes = new TenantBytes(tenant, wiring.bytes, wiring.options.log.documentTextBytesMax);
+  const route = new TenantRoute(writer, bytes);
+  const shown = { view, route, progress: noProgress(), kept: new KeptRows() };
+  return { shown, writer, bytes };
+}
+
 export function spawnTenant(
   wiring: TenantWiring,
   { tenant, epoch, partition }: TenantSpawn,
 ): TenantHandle {
   const { system, options, mergeTrigger } = wiring;
-  const viewMailbox = new BoundedMailbox<TenantViewMessage>(limits.shardMailboxMax, {
-    max: limits.shardMailboxBytesMax,
-    of: recordBytes,
-  });
-  const writerMailbox = new BoundedMailbox<TenantWriterMessage>(limits.tenantQueueMax);
-  const bytes = new TenantBytes(tenant, wiring.bytes, options.log.documentTextBytesMax);
-  const route = new TenantRoute(writerMailbox, bytes);
-  const own = { view: viewMailbox, route, progress: noProgress(), kept: new KeptRows() };
-  const entry: TenantEntry = { tenant, epoch, ...own, status: recoveringStatus };
-  const { log, metrics, logger, embedder, settings, preparation, isolation } = options;
+  const own = ownOf(wiring, tenant);
+  const entry: TenantEntry = { tenant, epoch, ...own.shown, status: recoveringStatus };
+  const { log, metrics, logger, settings, preparation, isolation } = options;
+  const encoder = wiring.encoders.of(tenant);
+  if (encoder === undefined) throw new FreshetError("internal", "a tenant's model is not loaded");
+  const { fingerprint, dimensions } = encoder.model;
   // A partition of many tenants may fail with all of them at once: a full mailbox is waited for.
   const onEscalate = (): void => void partition.put({ type: "tenant-failed", tenant });
   // The names of the two are metric labels (`kindOf`), and older than the words "view" and
   // "writer".
-  const view = system.spawnAt(viewMailbox, {
+  const view = system.spawnAt(own.shown.view, {
     name: `shard/${tenant}`,
     onEscalate,
     behaviour: tenantViewActor({
       tenant,
-      createHot: () => options.createHot({ dimensions: embedder.model.dimensions }),
+      createHot: () => options.createHot({ dimensions }),
       graceMs: settings.graceMs,
       keeping: keepingOf(wiring),
       markerEveryMs: limits.coldMarkerEveryMs,
       mergeSizeChunks: settings.mergeSizeChunks,
-      events: log.events,
+      events: eventsOf(wiring, tenant),
       mergeTrigger,
       metrics,
       nextRevision: wiring.nextRevision,
-      writer: writerMailbox,
+      writer: own.writer,
       entry,
     }),
   });
-  const writer = system.spawnAt(writerMailbox, {
+  const writer = system.spawnAt(own.writer, {
     name: `tenant/${tenant}`,
     onEscalate,
     behaviour: tenantWriterActor({
@@ -115,14 +145,17 @@ export function spawnTenant(
       log,
       preparation,
       isolation,
-      model: embedder.model.fingerprint,
-      embedder: wiring.ingest,
+      model: fingerprint,
+      embedder: encoder.ingest,
+      // A process of its own has the engines' model.
+      reembedsIsolated: !wiring.encoders.isOwn(tenant),
+      beginsAt: () => wiring.generations.generation(tenant)?.builtTo ?? noVersion,
       sparse: wiring.sparse,
-      view: viewMailbox,
+      view: own.shown.view,
       partition,
       mergeTrigger,
-      route,
-      progress: own.progress,
+      route: own.shown.route,
+      progress: own.shown.progress,
       recoveries: wiring.recoveries,
       hot: wiring.hot,
       limits: tenantLimits,
@@ -135,7 +168,7 @@ export function spawnTenant(
     stop: async () => {
       await writer.stop();
       await view.stop();
-      bytes.close();
+      own.bytes.close();
     },
   };
 }

@@ -5,20 +5,22 @@
 
 import type { Embeddings } from "../../src/contract/embeddings.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { TenantId } from "../../src/contract/ids.ts";
+import { type TenantId, tenantOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { HeldAmounts, Quotas } from "../../src/contract/quota.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
+import type { KnownGenerations } from "../../src/log/generations.ts";
 import { TenantLives } from "../../src/log/lives.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { ask } from "../../src/runtime/reply.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
 import { nodeBytes } from "../directory/bytes.ts";
-import { Directory, memoryOf, type Proofs } from "../directory/directory.ts";
+import { Directory, memoryOf, type Proofs, type TenantEntry } from "../directory/directory.ts";
 import { boundsOf, NodeHotMemory } from "../directory/hot-memory.ts";
 import { StoredChunks } from "../directory/stored-chunks.ts";
 import { inShares } from "../embedder/shares.ts";
+import { generationWatcherActor } from "../generation-watcher.ts";
 import { lifeWatcherActor } from "../life-watcher.ts";
 import { manifestWatcherActor } from "../manifest-watcher.ts";
 import { mergeTriggerActor } from "../merge-trigger.ts";
@@ -28,15 +30,11 @@ import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder, spawnSparse } from "./embedders.ts";
 import { tenantEmbeddings } from "./embeddings.ts";
+import { forgetting, type GenerationParts, tenantGenerations } from "./generations.ts";
 import type { TopologyOptions } from "./options.ts";
-import { type Owner, spawnOwner } from "./partitions.ts";
+import { type Owner, type PartitionWiring, spawnOwner } from "./partitions.ts";
 import { checkWeights, questionShares, revisions } from "./parts.ts";
-import {
-  type KeptForQuestions,
-  queryLane,
-  sharedByQuestions,
-  spawnQuestions,
-} from "./questions.ts";
+import { queryLane, questionVectors, sharedByQuestions, spawnQuestions } from "./questions.ts";
 import { spawnSources } from "./sources.ts";
 import { createSystem } from "./system.ts";
 
@@ -59,6 +57,10 @@ export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
   held(tenant: TenantId): HeldAmounts;
   /** Why the tenant may not store more; undefined while it may. */
   refusalOfMore(tenant: TenantId): FreshetError | undefined;
+  /** Which generations tenants have, as far as this node has heard. */
+  readonly generations: KnownGenerations;
+  /** The name under which the tenant's questions are answered now. */
+  answering(tenant: TenantId): TenantId;
   /** What each tenant of the installation is at, as far as this node has heard. */
   readonly lives: TenantLives;
   /**
@@ -79,36 +81,23 @@ export function startTopology(options: TopologyOptions): Topology {
   const lanes = spawnLanes(system, options);
   const hot = new NodeHotMemory(directory, clock, {
     bounds: boundsOf(settings.keptBytesMax),
-    quotaOf: (tenant) => options.quotas.quotaOf(tenant).hot_bytes ?? Infinity,
+    quotaOf: (name) => options.quotas.quotaOf(tenantOf(name)).hot_bytes ?? Infinity,
   });
-  const amounts = tenantAmounts(options, directory);
   const lives = new TenantLives(log.lives);
-  const wiring = {
-    system,
-    options,
-    directory,
-    ingest: lanes.ingest,
-    sparse: lanes.ingestSparse,
-    mergeTrigger: spawnMergeTrigger(system, options),
-    hot,
-    nextRevision: revisions(),
-    loads: new FairShares({ total: limits.loadsInFlightMax }),
-    recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
-    catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, {
-      // A tombstone is no tenant.
-      tenantCount: async () => (await log.chunks.tenantCount()) - lives.erasedCount,
-    }),
-    bytes: nodeBytes(),
-    refusalOfLogged: amounts.refusalOfLogged,
-    lives,
-  };
+  const own = { model: options.embedder.model, ingest: lanes.ingest, vectors: lanes.vectors };
+  const parts = tenantGenerations(system, options, { own, directory });
+  const { generations, encoders, answering, visible } = parts;
+  const amounts = tenantAmounts(options, directory, answering);
+  const shared = { system, options, directory, lanes, hot, lives, parts };
+  const wiring = tenantWiring(shared, amounts.refusalOfLogged);
   const { partitions, hasOthers, leave } = spawnOwner(wiring);
   const proofs = createProofs(options, partitions);
   spawnManifestWatcher(system, options, directory);
-  const kept = sharedByQuestions(options, lanes.query, lanes.querySparse);
-  const questions = spawnQuestions(system, options, { directory, proofs, kept });
+  const kept = sharedByQuestions(options, generations, encoders);
+  const questions = spawnQuestions(system, options, { directory, proofs, kept, encoders });
   const mailboxOf = (tenant: TenantId) => partitions[directory.partitionOf(tenant).partition];
-  spawnLifeWatcher(system, options, { lives, mailboxOf, kept });
+  const forget = forgetting(options, parts, kept);
+  spawnWatchers(system, options, { lives, generations, mailboxOf, forget });
   const [anyQuestion] = questions;
   if (anyQuestion === undefined) throw new RangeError("a node answers one question at least");
   const isHotFull = (tenant: TenantId): boolean => hot.isFull(tenant);
@@ -116,13 +105,15 @@ export function startTopology(options: TopologyOptions): Topology {
     const { state, validUntilMs } = directory.partitionOf(tenant);
     return state === "serving" && clock.monotonicMs() < validUntilMs;
   };
-  spawnSources(system, options, { directory, isOwner, isHotFull });
+  spawnSources(system, options, { visible, isOwner, isHotFull });
   return {
     embeddings: tenantEmbeddings(options, { lives, query: lanes.query, document: lanes.ingest }),
     directory,
     proofs,
     lives,
-    awake: (tenant) => awake(tenant, directory, mailboxOf(tenant)),
+    generations,
+    answering,
+    awake: (tenant) => awake(tenant, directory.tenant(answering(tenant)), mailboxOf(tenant)),
     questions: questionTurns({ pool: anyQuestion.mailbox, shares: questionShares(), clock }),
     system,
     isHotFull,
@@ -136,7 +127,45 @@ export function startTopology(options: TopologyOptions): Topology {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();
       await system.stop();
+      await encoders.close();
     },
+  };
+}
+
+interface SharedByTenants {
+  readonly system: ActorSystem;
+  readonly options: TopologyOptions;
+  readonly directory: Directory;
+  readonly lanes: Pick<ReturnType<typeof spawnLanes>, "ingestSparse">;
+  readonly hot: NodeHotMemory;
+  readonly lives: TenantLives;
+  readonly parts: GenerationParts;
+}
+
+function tenantWiring(
+  { system, options, directory, lanes, hot, lives, parts }: SharedByTenants,
+  refusalOfLogged: WriterQuotas["refusalOfLogged"],
+): PartitionWiring {
+  const { log, settings } = options;
+  return {
+    system,
+    options,
+    directory,
+    encoders: parts.encoders,
+    generations: parts.generations,
+    sparse: lanes.ingestSparse,
+    mergeTrigger: spawnMergeTrigger(system, options),
+    hot,
+    nextRevision: revisions(),
+    loads: new FairShares({ total: limits.loadsInFlightMax }),
+    recoveries: new FairShares({ total: limits.recoveriesInFlightMax }),
+    catalogue: new TenantCatalogue(settings.tenants ?? { max: limits.tenantsMax }, {
+      // A tombstone is no tenant.
+      tenantCount: async () => (await log.chunks.tenantCount()) - lives.erasedCount,
+    }),
+    bytes: nodeBytes(),
+    refusalOfLogged,
+    lives,
   };
 }
 
@@ -146,20 +175,24 @@ function spawnLanes(system: ActorSystem, options: TopologyOptions) {
   const bulk = () => new FairShares({ total: limits.embedQueueTextsMax });
   const ingestSparse = spawnSparse(system, options, "ingest");
   const querySparse = spawnSparse(system, options, "query");
+  const query = queryLane(settings, spawnEmbedder(system, options, { lane: "query" }).mailbox);
   return {
-    ingest: inShares(spawnEmbedder(system, options, "ingest"), bulk()),
-    query: queryLane(settings, spawnEmbedder(system, options, "query")),
+    ingest: inShares(spawnEmbedder(system, options, { lane: "ingest" }).mailbox, bulk()),
+    query,
     ingestSparse: ingestSparse && inShares(ingestSparse, bulk()),
-    querySparse: querySparse && queryLane(settings, querySparse),
+    vectors: questionVectors(options, {
+      embedder: query,
+      sparse: querySparse && queryLane(settings, querySparse),
+    }),
   };
 }
 
 async function awake(
   tenant: TenantId,
-  directory: Directory,
+  entry: TenantEntry | undefined,
   mailbox: Mailbox<PartitionMessage> | undefined,
 ): Promise<void> {
-  if (directory.tenant(tenant) !== undefined) return;
+  if (entry !== undefined) return;
   await ask<void, PartitionMessage>({
     message: (reply) => ({ type: "wake", tenant, reply }),
     send: (message) => mailbox?.tryPut(message) ?? false,
@@ -171,12 +204,14 @@ async function awake(
 function tenantAmounts(
   { cold, clock, quotas }: TopologyOptions,
   directory: Directory,
+  answering: (tenant: TenantId) => TenantId,
 ): Pick<Topology, "held" | "refusalOfMore"> & Pick<WriterQuotas, "refusalOfLogged"> {
   const stored = new StoredChunks(cold, clock);
   const held = (tenant: TenantId): HeldAmounts => {
-    const status = directory.tenant(tenant)?.status;
+    const name = answering(tenant);
+    const status = directory.tenant(name)?.status;
     if (status === undefined) return { chunks: 0, hotBytes: 0 };
-    return { chunks: stored.of(tenant, status), hotBytes: memoryOf(status) };
+    return { chunks: stored.of(name, status), hotBytes: memoryOf(status) };
   };
   const hasQuota = (tenant: TenantId): boolean => {
     const { stored_chunks, hot_bytes } = quotas.quotaOf(tenant);
@@ -187,7 +222,7 @@ function tenantAmounts(
   // Memory above the quota is waited for, as long as a merge can free it: it frees no heads.
   const refusalOfLogged = (tenant: TenantId) => {
     if (!hasQuota(tenant)) return undefined;
-    const hotBytes = directory.tenant(tenant)?.status.headsBytes ?? 0;
+    const hotBytes = directory.tenant(answering(tenant))?.status.headsBytes ?? 0;
     return quotas.refusalOfMore(tenant, { ...held(tenant), hotBytes });
   };
   return { held, refusalOfMore, refusalOfLogged };
@@ -202,19 +237,29 @@ function spawnMergeTrigger(system: ActorSystem, { merges, logger }: TopologyOpti
   return actor.mailbox;
 }
 
-function spawnLifeWatcher(
+function spawnWatchers(
   system: ActorSystem,
-  { log, logger, writer }: TopologyOptions,
+  { log, logger }: TopologyOptions,
   {
     lives,
+    generations,
     mailboxOf,
-    kept,
+    forget,
   }: {
     readonly lives: TenantLives;
+    readonly generations: KnownGenerations;
     readonly mailboxOf: (tenant: TenantId) => Mailbox<PartitionMessage> | undefined;
-    readonly kept: KeptForQuestions;
+    readonly forget: (tenant: TenantId) => void;
   },
 ): void {
+  const retryMs = limits.restartBackoffMinMs;
+  system.spawn<never>({
+    name: "generation-watcher",
+    capacity: 1,
+    behaviour: generationWatcherActor({
+      ...{ store: log.generations, generations, partitionOf: mailboxOf, retryMs, logger },
+    }),
+  });
   system.spawn<never>({
     name: "life-watcher",
     capacity: 1,
@@ -222,13 +267,8 @@ function spawnLifeWatcher(
       store: log.lives,
       lives,
       partitionOf: mailboxOf,
-      forget(tenant) {
-        kept.vectors.forget(tenant);
-        kept.results.forget(tenant);
-        kept.asOf.forget(tenant);
-        writer.forget?.(tenant);
-      },
-      retryMs: limits.restartBackoffMinMs,
+      forget,
+      retryMs,
       logger,
     }),
   });

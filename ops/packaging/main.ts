@@ -15,8 +15,8 @@ import {
 } from "./artifacts.ts";
 import { notesOf, releaseProblems } from "./checks.ts";
 import { ownManifest } from "./manifest.ts";
-import { type ReleaseOptions, readReleaseOptions } from "./options.ts";
 import { repository, run } from "./npm-pack.ts";
+import { type ReleaseOptions, readReleaseOptions } from "./options.ts";
 import { readJson } from "./package-files.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -115,8 +115,8 @@ export async function appendToAudit(
 
 const auditChain = "cli";
 
-function partsOf({ docs, chunks, manifests, deployment, documentTextBytesMax }: Log) {
-  return { docs, chunks, manifests, deployment, documentTextBytesMax };
+function partsOf({ docs, chunks, manifests, generations, deployment, documentTextBytesMax }: Log) {
+  return { docs, chunks, manifests, generations, deployment, documentTextBytesMax };
 }
 
 export interface SourcesConnection {
@@ -203,6 +203,14 @@ export function connectEraser(
   return openTemporal(addresses, { deployment });
 }
 
+/** @throws CliError when Temporal does not answer */
+export function connectReembeds(
+  addresses: Addresses,
+  deployment: string,
+): Promise<Pick<Awaited<ReturnType<typeof openTemporal>>, "reembeds" | "close">> {
+  return openTemporal(addresses, { deployment });
+}
+
 /** Running servers take accounts from whoever speaks for the system account. */
 export async function connectClaims(
   addresses: Addresses,
@@ -244,7 +252,7 @@ export async function connectMerges(
 async function openTemporal(
   addresses: Addresses,
   settings: { readonly confirmMs?: number | undefined; readonly deployment?: string | undefined },
-): Promise<MergeClient & EraseClient> {
+) {
   const { connectTemporal } = await import("../merges/temporal/client.ts");
   const client = connectTemporal({
     ...addresses.links?.temporal,

@@ -16,6 +16,7 @@ import { addMcp } from "./commands/mcp.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addReceipt } from "./commands/receipt.ts";
+import { addReembed } from "./commands/reembed.ts";
 import { addSource } from "./commands/source.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTenant } from "./commands/tenant.ts";
@@ -72,6 +73,7 @@ function createProgram(terminal: Terminal, version: string): Command {
     addWatch,
     addMcp,
     addMerge,
+    addReembed,
     addWorkers,
     addDlq,
     addSource,

@@ -98,6 +98,8 @@ export interface QuestionOptions {
   readonly language?: string | undefined;
   readonly max_sentences?: number | undefined;
   readonly quote?: boolean | undefined;
+  /** Of a tenant that is re-embedded: this one, whichever answers by itself. */
+  readonly generation?: number | undefined;
 }
 
 export interface Question extends QuestionOptions {
@@ -246,7 +248,14 @@ export interface Answer {
   readonly sources: readonly Source[];
   readonly citations?: readonly Citation[] | undefined;
   readonly rewritten_query?: string | undefined;
-  readonly origin?: { readonly tenant: string; readonly deployment: string } | undefined;
+  readonly origin?:
+    | {
+        readonly tenant: string;
+        readonly deployment: string;
+        /** Under which embedding model; absent for the first. */
+        readonly generation?: number | undefined;
+      }
+    | undefined;
   readonly coverage: Coverage;
   /** Every operation of the tenant up to this one was covered. */
   readonly visible_seq: number;

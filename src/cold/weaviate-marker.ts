@@ -10,7 +10,8 @@
  *        there until the tenant's next merge has written one here and removed that.
  */
 
-import { position, type TenantId, version } from "../contract/ids.ts";
+import type { WeaviateClient } from "weaviate-client";
+import { position, type TenantId, tenantOf, version } from "../contract/ids.ts";
 import { markerId } from "./object-id.ts";
 import type { ColdMarker, ColdShard } from "./port.ts";
 import type { Connection } from "./weaviate-connection.ts";
@@ -97,10 +98,14 @@ async function whereThere<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
   }
 }
 
+function oldMarkersOf(client: WeaviateClient, tenant: TenantId) {
+  return client.collections.use(collectionsOf(client, tenant).markers).withTenant(tenantOf(tenant));
+}
+
 /** WM3. */
 function readOld(connection: Connection, tenant: TenantId): Promise<ColdMarker | null> {
   return connection.run(async (client, abortSignal) => {
-    const markers = client.collections.use(collectionsOf(client).markers).withTenant(tenant);
+    const markers = oldMarkersOf(client, tenant);
     const found = await markers.query.fetchObjectById(markerId(tenant), {}, { abortSignal });
     return found === null ? null : markerOf(found.properties["to"], found.properties["version"]);
   });
@@ -108,7 +113,7 @@ function readOld(connection: Connection, tenant: TenantId): Promise<ColdMarker |
 
 function removeOld(connection: Connection, tenant: TenantId): Promise<void> {
   return connection.run(async (client) => {
-    const markers = client.collections.use(collectionsOf(client).markers).withTenant(tenant);
+    const markers = oldMarkersOf(client, tenant);
     await markers.data.deleteMany(markers.filter.byId().equal(markerId(tenant)));
   });
 }

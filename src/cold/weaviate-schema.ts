@@ -6,6 +6,8 @@
  *        Weaviate has collections with names of its own;
  *   WS2  collections from before deployments were distinguished belong to the first that finds
  *        them;
+ *   WS4  the vectors of a collection are of one model for each tenant, and may be of any width: a
+ *        tenant's generation n, from the second on, lies in the collections with `_G<n>`;
  *   WS3  a collection that Weaviate keeps more than one copy of is refused: a search asks one node,
  *        and one that comes back after an outage lacks objects, of which nothing is said.
  */
@@ -13,6 +15,7 @@
 import type { CollectionConfigCreate, WeaviateClient } from "weaviate-client";
 import weaviate from "weaviate-client";
 import { FreshetError } from "../contract/errors.ts";
+import { generationOf, type TenantId } from "../contract/ids.ts";
 import { bm25Constants } from "../text/lexical.ts";
 import { vectorName } from "./weaviate-object.ts";
 
@@ -28,8 +31,16 @@ export interface Collections {
 const common: Collections = { chunks: "FreshetChunk", markers: "FreshetMarker" };
 const claimed = new WeakMap<WeaviateClient, Collections>();
 
-export function collectionsOf(client: WeaviateClient): Collections {
-  return claimed.get(client) ?? common;
+/**
+ * @param name whose: a later generation of a tenant has vectors of another model, so they lie in
+ * collections of their own, under the tenant's own name (WS4)
+ */
+export function collectionsOf(client: WeaviateClient, name?: TenantId): Collections {
+  const first = claimed.get(client) ?? common;
+  const generation = name === undefined ? 1 : generationOf(name);
+  if (generation === 1) return first;
+  const suffix = `_G${generation}`;
+  return { ...first, chunks: first.chunks + suffix, markers: first.markers + suffix };
 }
 
 /** What the one node of a cluster said holds for the other. */
@@ -175,7 +186,7 @@ function ownedBy(description: string | undefined, deployment: string | undefined
 }
 
 /** Creates what is missing; two processes may do so at once, also of two deployments. */
-export async function ensureCollections(client: WeaviateClient): Promise<void> {
+export async function ensureCollections(client: WeaviateClient, of?: TenantId): Promise<void> {
   await createChunks(client);
   const { deployment, chunks: name } = collectionsOf(client);
   if (deployment !== undefined && (await ownerOf(client, name)) !== deployment) {
@@ -184,6 +195,10 @@ export async function ensureCollections(client: WeaviateClient): Promise<void> {
   }
   await refuseCopies(client);
   await upgradeChunks(client);
+  if (of === undefined || generationOf(of) === 1) return;
+  await createChunks(client, of);
+  await refuseCopies(client, of);
+  await upgradeChunks(client, of);
 }
 
 /**
@@ -191,8 +206,8 @@ export async function ensureCollections(client: WeaviateClient): Promise<void> {
  *
  * @throws FreshetError cold_unavailable
  */
-export async function refuseCopies(client: WeaviateClient): Promise<void> {
-  const { chunks: chunkName, markers: markerName } = collectionsOf(client);
+export async function refuseCopies(client: WeaviateClient, of?: TenantId): Promise<void> {
+  const { chunks: chunkName, markers: markerName } = collectionsOf(client, of);
   for (const name of [chunkName, markerName]) {
     if (!(await client.collections.exists(name))) continue;
     const { factor } = (await client.collections.use(name).config.get()).replication;
@@ -209,8 +224,8 @@ export async function refuseCopies(client: WeaviateClient): Promise<void> {
  * Brings a collection of an earlier Freshet up to what this one writes and asks; nothing where
  * there is none. Its objects have no terms until a scrub gives them some.
  */
-export async function upgradeChunks(client: WeaviateClient): Promise<void> {
-  const { chunks: name } = collectionsOf(client);
+export async function upgradeChunks(client: WeaviateClient, of?: TenantId): Promise<void> {
+  const { chunks: name } = collectionsOf(client, of);
   if (!(await client.collections.exists(name))) return;
   const { config } = client.collections.use(name);
   const found = await config.get();
@@ -235,8 +250,8 @@ export async function upgradeChunks(client: WeaviateClient): Promise<void> {
     await config.update({ vectorizers: [searchWidth] });
 }
 
-async function createChunks(client: WeaviateClient): Promise<void> {
-  const { chunks: name, deployment } = collectionsOf(client);
+async function createChunks(client: WeaviateClient, of?: TenantId): Promise<void> {
+  const { chunks: name, deployment } = collectionsOf(client, of);
   if (await client.collections.exists(name)) return;
   const description = ownedBy(chunks.description, deployment);
   try {

@@ -8,6 +8,7 @@ import type { Collection, WeaviateClient } from "weaviate-client";
 import { admits } from "../contract/access.ts";
 import type { Candidate } from "../contract/candidate.ts";
 import { matchesFilter } from "../contract/filter.ts";
+import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { queryTerms } from "../text/lexical.ts";
 import type { ColdFound, ColdObject, ColdQuery } from "./port.ts";
@@ -40,10 +41,10 @@ const growth = 4;
 
 export type ChunkCollection = Collection<ChunkProperties>;
 
-export function chunksOf(client: WeaviateClient, tenant: string): ChunkCollection {
+export function chunksOf(client: WeaviateClient, name: TenantId): ChunkCollection {
   // `use` is typed for collections with generated types; the cast names ours once.
-  const { chunks } = collectionsOf(client);
-  return client.collections.use<string, ChunkProperties>(chunks).withTenant(tenant);
+  const { chunks } = collectionsOf(client, name);
+  return client.collections.use<string, ChunkProperties>(chunks).withTenant(tenantOf(name));
 }
 
 /** Where a search is sent, and until when. */
@@ -67,7 +68,8 @@ export async function searchBothWays(
   if (clause === "none") return nothingFound;
   const { tenant, text, vector } = query;
   const common = {
-    ...{ collection: collectionsOf(through.client).chunks, tenant },
+    collection: collectionsOf(through.client, tenant).chunks,
+    tenant: tenantOf(tenant),
     ...{ properties: query.sparse === undefined ? candidateProperties : sparseProperties },
     vectors: [vectorName],
     filter: filterOf(clause, query.aliveAtMs),

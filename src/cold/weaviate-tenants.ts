@@ -4,7 +4,7 @@
  */
 
 import type { WeaviateClient } from "weaviate-client";
-import type { TenantId } from "../contract/ids.ts";
+import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Connection } from "./weaviate-connection.ts";
 import { InactiveTenantError, UnknownTenantError } from "./weaviate-fault.ts";
@@ -32,11 +32,12 @@ export function createTenants(connection: Connection): Tenants {
 
   async function create(tenant: TenantId): Promise<void> {
     await connection.runOnSchema(async (client) => {
-      await ensureCollections(client);
-      const { chunks, markers } = collectionsOf(client);
-      await client.collections.use(chunks).tenants.create({ name: tenant });
-      await awake(client, chunks, tenant);
-      if (await client.collections.exists(markers)) await awake(client, markers, tenant);
+      await ensureCollections(client, tenant);
+      const { chunks, markers } = collectionsOf(client, tenant);
+      const name = tenantOf(tenant);
+      await client.collections.use(chunks).tenants.create({ name });
+      await awake(client, chunks, name);
+      if (await client.collections.exists(markers)) await awake(client, markers, name);
     });
     if (known.size >= limits.coldTenantsCachedMax) known.clear();
     known.add(tenant);
@@ -109,26 +110,30 @@ function restOf(
     erase: (tenant) =>
       inEach(tenant, async (client, name) => {
         const collection = client.collections.use(name);
-        await awake(client, name, tenant);
+        const own = tenantOf(tenant);
+        await awake(client, name, own);
         // A cluster removes the name also while the node with the objects is away, and then nobody
         // could say that they are gone: they are there until that node hears of it.
-        await collection.withTenant(tenant).length();
-        await collection.tenants.remove(tenant);
+        await collection.withTenant(own).length();
+        await collection.tenants.remove(own);
       }),
     exists: (tenant) =>
       connection.runOnSchema(async (client) => (await holdingIt(client, tenant)).length > 0),
     sleep: (tenant) =>
-      inEach(tenant, (client, name) => client.collections.use(name).tenants.deactivate(tenant)),
+      inEach(tenant, (client, name) =>
+        client.collections.use(name).tenants.deactivate(tenantOf(tenant)),
+      ),
   };
 }
 
 /** The collections that have the tenant. */
 async function holdingIt(client: WeaviateClient, tenant: TenantId): Promise<readonly string[]> {
-  const collections = collectionsOf(client);
+  const collections = collectionsOf(client, tenant);
   const names: string[] = [];
   for (const name of [collections.chunks, collections.markers]) {
     if (!(await client.collections.exists(name))) continue;
-    if ((await client.collections.use(name).tenants.getByName(tenant)) !== null) names.push(name);
+    if ((await client.collections.use(name).tenants.getByName(tenantOf(tenant))) !== null)
+      names.push(name);
   }
   return names;
 }

@@ -12,7 +12,7 @@
  */
 
 import { FreshetError } from "../contract/errors.ts";
-import { type TenantId, type Version, version } from "../contract/ids.ts";
+import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Around, mapCalls } from "../runtime/map-calls.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
@@ -32,6 +32,7 @@ import {
 import { type ChunkCollection, chunksOf, nothingFound, searchBothWays } from "./weaviate-search.ts";
 import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
+import { flush, versionsOf, widthOf } from "./weaviate-versions.ts";
 import { type WriteParts, writePage } from "./weaviate-write.ts";
 
 export interface WeaviateOptions extends ConnectionOptions {
@@ -72,7 +73,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
     ...objectMethods(parts),
     ...markerMethods(parts),
     async search(query) {
-      checkQuery(query, dimensions);
+      checkQuery(query, widthOf(parts, query.tenant));
       return await tenants.reading(query.tenant, {
         whenUnknown: { ...nothingFound, isUnknown: true },
         work: () =>
@@ -107,7 +108,7 @@ type ObjectMethods = Pick<
 >;
 
 function objectMethods(parts: Parts): ObjectMethods {
-  const { connection, tenants, dimensions } = parts;
+  const { connection, tenants } = parts;
   /** Those that are refused. */
   const write = (tenant: TenantId, objects: readonly ColdObject[]) =>
     tenants.writing(tenant, async () => {
@@ -117,11 +118,11 @@ function objectMethods(parts: Parts): ObjectMethods {
     });
   return {
     async upsert(tenant, objects) {
-      const { sound, refused } = checkObjects(objects, dimensions);
+      const { sound, refused } = checkObjects(objects, widthOf(parts, tenant));
       throwRefused([...refused, ...(await write(tenant, sound))]);
     },
     async rewrite(tenant, objects) {
-      const { sound, refused } = checkObjects(objects, dimensions);
+      const { sound, refused } = checkObjects(objects, widthOf(parts, tenant));
       const stored = await storedVectors(parts, tenant, sound);
       const rewritten = sound.map((object) => changed(object, stored.get(object.id)));
       throwRefused([...refused, ...(await write(tenant, rewritten))]);
@@ -221,52 +222,6 @@ async function storedVectors(
     whenUnknown: new Map(),
     work: () =>
       connection.run((client, signal) => vectorsOf(chunksOf(client, tenant), objects, signal)),
-  });
-}
-
-/**
- * Asked of the vector index, which may lack what the object store has: any vector will do, because
- * a filter this narrow is searched exhaustively. What is found is flushed too: it may have been
- * written by a request that was given up.
- */
-async function versionsOf(
-  { connection, dimensions }: Parts,
-  tenant: TenantId,
-  ids: readonly string[],
-): Promise<readonly (readonly [string, Version])[]> {
-  const anyVector = [1, ...new Array<number>(dimensions - 1).fill(0)];
-  const found = await connection.run(async (client, signal) => {
-    const chunks = chunksOf(client, tenant);
-    const reply = await chunks.query.nearVector(
-      anyVector,
-      {
-        filters: chunks.filter.byId().containsAny([...ids]),
-        limit: ids.length,
-        returnProperties: ["version"],
-      },
-      { abortSignal: signal },
-    );
-    return reply.objects.map(
-      (object) => [object.uuid, version(object.properties.version)] as const,
-    );
-  });
-  await flush(connection, tenant, found[0]?.[0]);
-  return found;
-}
-
-/**
- * Makes Weaviate write the tenant's vector index to its log, up to what is in it now. Any batch
- * does that, also a delete that is not carried out.
- */
-async function flush(
-  connection: Connection,
-  tenant: TenantId,
-  anyId: string | undefined,
-): Promise<void> {
-  if (anyId === undefined) return;
-  await connection.run(async (client) => {
-    const chunks = chunksOf(client, tenant);
-    await chunks.data.deleteMany(chunks.filter.byId().equal(anyId), { dryRun: true });
   });
 }
 

@@ -3,13 +3,14 @@
  * endpoint, and which model that is.
  */
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { availableParallelism, homedir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { FreshetError } from "../contract/errors.ts";
+import { isModelName } from "../contract/generation.ts";
 import { limits } from "../contract/limits.ts";
-import type { Prefixes } from "../contract/model-probe.ts";
+import type { ModelProbe, Prefixes } from "../contract/model-probe.ts";
 import { type Logger, type Metrics, silentMetrics } from "../contract/observation.ts";
 import { type BatchSize, batchSizeOf } from "../embedding/batch-size.ts";
 import { checkSameModel, probeText } from "../embedding/model-probe.ts";
@@ -28,6 +29,7 @@ import {
 import { prefixed, prefixTokens } from "../embedding/prefixed.ts";
 import { createNatsEmbedder, createRemoteEmbedder } from "../embedding/remote.ts";
 import { type Discovery, discoverOnNats } from "../embedding/remote-nats.ts";
+import { retokenized } from "../embedding/retokenized.ts";
 import { openConnection } from "../log/nats/connection.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -176,20 +178,63 @@ export function ingestThreads({ embedding: { threads } }: Config): number {
  */
 export async function claimModel(
   log: Pick<Log, "claimModel">,
-  { embedder, tokenizer, prefixes }: ClaimingParts,
+  parts: ClaimingParts,
 ): Promise<void> {
-  const { name, maxTokens } = embedder.model;
-  const probe = async (text: string) => {
-    const input = { text, tokens: tokenizer.encode(text, maxTokens) };
-    const [vector] = await embedder.embed([input], { lane: "query" });
-    if (vector === undefined) throw new FreshetError("internal", "a text came without a vector");
-    const hasAny = prefixes !== undefined && prefixes.query + prefixes.passage !== "";
-    return { text, vector, name, ...(hasAny ? { prefixes } : {}) };
-  };
-  const own = await probe(probeText);
+  const own = await probeOf(parts, probeText);
   const stored = await log.claimModel(own);
   // An engine of another version may have chosen another sentence.
-  checkSameModel(stored, stored.text === own.text ? own : await probe(stored.text));
+  checkSameModel(stored, stored.text === own.text ? own : await probeOf(parts, stored.text));
+}
+
+async function probeOf(
+  { embedder, tokenizer, prefixes }: ClaimingParts,
+  text: string,
+): Promise<ModelProbe> {
+  const { name, maxTokens } = embedder.model;
+  const input = { text, tokens: tokenizer.encode(text, maxTokens) };
+  const [vector] = await embedder.embed([input], { lane: "query" });
+  if (vector === undefined) throw new FreshetError("internal", "a text came without a vector");
+  const hasAny = prefixes !== undefined && prefixes.query + prefixes.passage !== "";
+  return { text, vector, name, ...(hasAny ? { prefixes } : {}) };
+}
+
+/** The model of a generation: one that `ops/setup` installed, computed in this process. */
+export interface GenerationEncoder {
+  readonly embedder: Embedder;
+  readonly tokenizer: Tokenizer;
+  /** What it makes of a sentence. */
+  readonly probe: ModelProbe;
+}
+
+/**
+ * @param expected what the generation was built with
+ * @throws FreshetError invalid_request (it is not installed), embedding_unavailable, model_mismatch
+ */
+export async function openGenerationEncoder(
+  context: EmbeddingContext,
+  name: string,
+  expected?: ModelProbe,
+): Promise<GenerationEncoder> {
+  const { config } = context;
+  const dir = join(modelsDir(config), name);
+  if (!isModelName(name) || !existsSync(dir)) {
+    const way = "install it: ops/node node ops/setup/main.ts --model <name>";
+    throw new FreshetError("invalid_request", `no model ${name} in ${dirname(dir)}; ${way}`);
+  }
+  // What is set up of the engines' own model does not hold for this one.
+  const none = { remote: undefined, graph: undefined, dimensions: undefined };
+  const embedding = { ...config.embedding, ...none, modelDir: dir };
+  const own = { ...context, config: { ...config, embedding } };
+  const opened = await openEmbedding(own, readModelShape(own.config));
+  try {
+    const probe = await probeOf(opened, expected?.text ?? probeText);
+    if (expected !== undefined) checkSameModel(expected, probe);
+    const { tokenizer } = opened;
+    return { embedder: retokenized(opened.embedder, tokenizer), tokenizer, probe };
+  } catch (thrown) {
+    await opened.embedder.close();
+    throw thrown;
+  }
 }
 
 function cacheDir(config: Config): string {

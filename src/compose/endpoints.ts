@@ -7,7 +7,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { type DocumentId, partitionOf, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { DocumentState } from "../contract/service.ts";
-import { eventsAfter } from "../engine/events.ts";
+import { eventsAfter, readFromOf } from "../engine/events.ts";
 import { createEndpoints } from "../log/endpoint-admin.ts";
 import { NatsEndpoints } from "../log/nats/endpoints.ts";
 import type { DeliveryClient } from "../merges/port.ts";
@@ -76,7 +76,10 @@ export function openDeliveries(
   return {
     store: storeOf(base, log),
     events: (tenant, { after, signal }) =>
-      eventsAfter({ chunks, notices, stateOf, clock }, { tenant, after, signal }),
+      eventsAfter(
+        { chunks, notices, stateOf, clock, readFrom: readFromOf(log) },
+        { tenant, after, signal },
+      ),
     post: client.post,
     random: Math.random,
   };

@@ -15,8 +15,10 @@ import type { ModelChain } from "../answer/writer-chain.ts";
 import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
 import { canaryTenants } from "../contract/canary.ts";
+import type { Generation } from "../contract/generation.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { decodeProbe } from "../contract/model-probe.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import type { SparseEncoder } from "../embedding/onnx-sparse.ts";
@@ -39,7 +41,14 @@ import { createRedactor } from "../text/redaction.ts";
 import type { RedactionKeys } from "../text/redaction-keys.ts";
 import { watchCertificates } from "./certificates.ts";
 import { type OpenedCredentials, openCredentials } from "./credentials.ts";
-import { claimModel, type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
+import {
+  claimModel,
+  type EmbeddingParts,
+  type GenerationEncoder,
+  openEmbedding,
+  openGenerationEncoder,
+  readModelShape,
+} from "./embedding.ts";
 import {
   connectCold,
   connectLog,
@@ -320,6 +329,12 @@ function declinesIrrelevant({ declineIrrelevant }: Config, model: string): boole
   return declineIrrelevant === "on";
 }
 
+/** Of a tenant that is, or was, re-embedded. */
+function openEncoder(base: Foundation, { model, probe }: Generation): Promise<GenerationEncoder> {
+  const expected = probe === undefined ? undefined : decodeProbe(probe);
+  return openGenerationEncoder(base, model ?? "", expected);
+}
+
 function startActors(base: Foundation, parts: Parts): Topology {
   const { config, identity, clock, logger, metrics } = base;
   const {
@@ -346,6 +361,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     log,
     cold,
     embedder,
+    openEncoder: (generation) => openEncoder(base, generation),
     sparse: parts.sparse,
     isolation,
     createHot,

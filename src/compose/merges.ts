@@ -18,6 +18,7 @@ import {
   type Running,
   type Seams,
 } from "./foundation.ts";
+import { GenerationEncoders } from "./reembed.ts";
 import { Stack } from "./stack.ts";
 import { openTracing } from "./tracing.ts";
 
@@ -53,6 +54,7 @@ export async function startMerges(
     await showMetrics(base, stack);
     watchCertificates(base, stack);
     const { temporal, merge } = config;
+    const encoders = stack.push("models", new GenerationEncoders(base), (part) => part.close());
     const worker = await startMergeWorker({
       ...temporal,
       graceMs: merge.graceMs,
@@ -70,6 +72,7 @@ export async function startMerges(
         replicas: config.nats.replicas,
       }),
       deliveries: openDeliveries(base, log, stack),
+      withEncoder: encoders.withEncoder,
       sign: receiptSigner(openReceiptKey(config.receiptKeyFile)),
       log,
       cold,

@@ -14,12 +14,8 @@ import type { Tracer } from "../contract/tracing.ts";
 import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
 import type { Departure } from "../engine/departure.ts";
 import type { ColdWalk } from "../engine/listing.ts";
-import {
-  type ColdExpiry,
-  createLocalService,
-  createService,
-  type ServiceOptions,
-} from "../engine/service.ts";
+import { type ColdExpiry, createLocalService } from "../engine/local-service.ts";
+import { createService, type ServiceOptions } from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
 import { type HttpServer, startHttp } from "../gateway/http.ts";

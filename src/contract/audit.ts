@@ -27,6 +27,8 @@ const operations = [
   ],
   ...["key_create", "key_rotate", "key_revoke", "dlq_replay"],
   ...["merge_force", "merge_pause", "merge_resume", "merge_cancel", "merge_scrub"],
+  ...["reembed_start", "reembed_pause", "reembed_resume", "reembed_compare", "reembed_cut_over"],
+  ...["reembed_rollback", "reembed_finish", "reembed_abandon"],
   ...["webhook_add", "webhook_remove", "webhook_pause", "webhook_resume", "webhook_rotate"],
   ...["webhook_replay", "webhook_test"],
   ...["backup_create", "backup_restore"],

@@ -32,4 +32,9 @@ export const citationSchema = z.object({
 export type Citation = z.infer<typeof citationSchema>;
 
 /** Whose documents, and of which log: a sequence means something only there. */
-export const originSchema = z.object({ tenant: z.string(), deployment: z.string() });
+export const originSchema = z.object({
+  tenant: z.string(),
+  deployment: z.string(),
+  /** Of the tenant's documents, under another embedding model than the first; absent for 1. */
+  generation: z.int().min(2).optional(),
+});

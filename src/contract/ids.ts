@@ -37,6 +37,31 @@ export function isTenantId(value: string): value is TenantId {
   return tenantPattern.test(value);
 }
 
+/**
+ * A *generation* of a tenant is its documents under one embedding model. What is stored of another
+ * than the first has a name of its own, `acme~2`, which no publisher and no asker can use.
+ */
+const generationPattern = /^([A-Za-z0-9_-]{1,64})~([2-9]|[1-9]\d{1,3})$/;
+export const generationMax = 9_999;
+
+/** A tenant, or one of its later generations: what CHUNKS, manifests and heads are stored under. */
+export function isStoredName(value: string): value is TenantId {
+  return isTenantId(value) || generationPattern.test(value);
+}
+
+/** The tenant that publishers and askers know. */
+export function tenantOf(name: TenantId): TenantId {
+  return (generationPattern.exec(name)?.[1] ?? name) as TenantId;
+}
+
+export function generationOf(name: TenantId): number {
+  return Number(generationPattern.exec(name)?.[2] ?? 1);
+}
+
+export function generationName(tenant: TenantId, generation: number): TenantId {
+  return generation === 1 ? tenant : (`${tenant}~${generation}` as TenantId);
+}
+
 /** @throws FreshetError invalid_tenant */
 export function tenantId(value: string): TenantId {
   if (!isTenantId(value)) throw new FreshetError("invalid_tenant");
@@ -96,11 +121,14 @@ export function incarnationOf(seq: number): number {
   return Math.floor(seq / incarnationSpan);
 }
 
-/** FNV-1a 32 of the tenant, modulo N: what the server's `{{partition(N,1)}}` computes. */
+/**
+ * FNV-1a 32 of the tenant, modulo N: what the server's `{{partition(N,1)}}` computes. All
+ * generations of a tenant are in its partition.
+ */
 export function partitionOf(tenant: TenantId, partitions: number): Partition {
   let hash = 0x811c9dc5;
   // Bytes, not characters: publishers also choose tokens that are no tenant ids.
-  for (const byte of utf8.encode(tenant)) {
+  for (const byte of utf8.encode(tenantOf(tenant))) {
     hash ^= byte;
     hash = Math.imul(hash, 0x01000193);
   }

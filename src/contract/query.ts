@@ -5,6 +5,7 @@ import { citationSchema, originSchema } from "./citation.ts";
 import { metadataSchema } from "./document.ts";
 import { FreshetError } from "./errors.ts";
 import { filterNames, filterSchema } from "./filter-schema.ts";
+import { generationMax } from "./ids.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
 import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
@@ -101,6 +102,8 @@ export const questionSchema = z.strictObject({
   max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
   /** True: nothing leaves but sentences of the sources, to the letter, and their markers. */
   quote: z.boolean().optional(),
+  /** Of a tenant that is being re-embedded: ask this generation, whichever answers by itself. */
+  generation: z.int().min(1).max(generationMax).optional(),
 });
 
 export type Question = z.infer<typeof questionSchema>;

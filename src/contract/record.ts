@@ -5,7 +5,7 @@
  */
 
 import type { Metadata } from "./document.ts";
-import type { ErrorCode } from "./errors.ts";
+import { type ErrorCode, FreshetError } from "./errors.ts";
 import type { DocumentId, Epoch, Position, TenantId, Version } from "./ids.ts";
 import type { SparseVector } from "./sparse.ts";
 
@@ -169,4 +169,24 @@ export interface RecordBody {
 export interface BodySection {
   readonly name: string;
   readonly data: Uint8Array;
+}
+
+/** What a model is given of each chunk. */
+export function embeddedTexts(
+  chunks: readonly Pick<RecordChunk, "text" | "heading">[],
+): readonly string[] {
+  return chunks.map(({ text, heading }) => (heading === undefined ? text : `${heading}\n${text}`));
+}
+
+/** The same chunks under another model. @throws FreshetError internal when one has no vector */
+export function withVectors<Body extends { readonly chunks: readonly RecordChunk[] }>(
+  body: Body,
+  vectors: readonly Float32Array[],
+): Body {
+  const chunks = body.chunks.map((chunk, index) => {
+    const vector = vectors[index];
+    if (vector === undefined) throw new FreshetError("internal", "a chunk has no vector");
+    return { ...chunk, vector };
+  });
+  return { ...body, chunks };
 }

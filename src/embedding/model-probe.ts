@@ -44,7 +44,7 @@ export function checkSameModel(stored: ModelProbe, own: ModelProbe): void {
 function mismatch(stored: ModelProbe, own: ModelProbe, how: string): FreshetError {
   const message =
     `the data was embedded with another model (${stored.name}) than the configured one (${own.name}): ${how}; ` +
-    "set the old model back, or start with new streams";
+    "set the old model back; freshet reembed gives a tenant another one";
   return new FreshetError("model_mismatch", message, {
     details: { stored: stored.name, configured: own.name },
   });

@@ -19,6 +19,8 @@ import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentStatus, StoredEvent } from "../contract/events.ts";
 import {
   type DocumentId,
+  generationName,
+  nextAfter,
   noPosition,
   type Position,
   position,
@@ -28,12 +30,16 @@ import {
 import { limits } from "../contract/limits.ts";
 import type { RecordHeader } from "../contract/record.ts";
 import type { DocumentState } from "../contract/service.ts";
-import type { ChunksLog, DocsLog, EventSink } from "../log/port.ts";
+import type { ChunksLog, DocsLog, EventSink, Log } from "../log/port.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 export interface EventsOptions {
   readonly chunks: Pick<ChunksLog, "first" | "last" | "headers">;
+  /** The generation whose records tell a tenant's events, and from where on they tell all. */
+  readonly readFrom: (
+    tenant: TenantId,
+  ) => Promise<{ readonly name: TenantId; readonly beginsAt: Version }>;
   readonly notices: Pick<EventSink, "listen">;
   /** The document at the tenant's owner. @throws FreshetError not_ready while there is none */
   readonly stateOf: (tenant: TenantId, id: DocumentId) => Promise<DocumentState>;
@@ -53,11 +59,13 @@ export async function* eventsAfter(
   options: EventsOptions,
   request: EventsRequest,
 ): AsyncGenerator<readonly StoredEvent[]> {
-  const { tenant, signal } = request;
-  const bell = listen(options, tenant);
+  const { tenant: of, signal } = request;
+  const bell = listen(options, of);
   try {
-    await checkPosition(options, request);
-    let cursor = await startOf(options.chunks, request);
+    const { name: tenant, beginsAt } = await options.readFrom(of);
+    await checkPosition(options, { ...request, tenant });
+    if (request.after !== undefined && request.after < beginsAt) throw expired(nextAfter(beginsAt));
+    let cursor = await startOf(options.chunks, { ...request, tenant });
     yield [];
     for (;;) {
       const last = await options.chunks.last(tenant);
@@ -71,7 +79,7 @@ export async function* eventsAfter(
         cursor = page.end;
         const headers = page.headers.filter(({ version }) => version > (request.after ?? -1));
         if (headers.length === 0) continue;
-        await untilShown(options, { ...request, headers });
+        await untilShown(options, { tenant: of, signal, headers });
         yield headers.map(eventOf);
       }
     }
@@ -91,6 +99,14 @@ async function checkPosition(
   if (after <= (await docs.lastSequence())) return;
   const says = "the log has not come to this seq: it is of another log, or of no operation";
   throw new FreshetError("invalid_request", says);
+}
+
+/** The generation that answers now; a reader stays with it. @throws FreshetError log_unavailable */
+export function readFromOf({ generations }: Pick<Log, "generations">): EventsOptions["readFrom"] {
+  return async (tenant) => {
+    const { number, builtTo } = (await generations.get(tenant)).generations.active;
+    return { name: generationName(tenant, number), beginsAt: builtTo };
+  };
 }
 
 /** The position after which to read: from there on the chain holds every later operation. */

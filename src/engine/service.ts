@@ -1,19 +1,10 @@
 /** The engine as its surfaces see it: their requests, answered by the actors and the log. */
 
-import type {
-  DocumentView,
-  ListRequest,
-  ListView,
-  QuestionMessage,
-  TenantViewMessage,
-} from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
-import { type Access, type AclDefault, accessOf, admits } from "../contract/access.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
-import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
+import type { DocumentId, TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Answer, AnswerEvent } from "../contract/query.ts";
-import type { QuotaUser } from "../contract/quota.ts";
 import type {
   AskRequest,
   EngineStatus,
@@ -21,18 +12,13 @@ import type {
   Service,
   TenantStatus,
 } from "../contract/service.ts";
-import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { ask } from "../runtime/reply.ts";
 import type { Departure } from "./departure.ts";
-import { eventsAfter } from "./events.ts";
+import { eventsAfter, readFromOf } from "./events.ts";
 import { type FeedbackParts, feedbackOf } from "./feedback.ts";
-import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
-import { admitAtOwner, admitHere, rawTextOf, usageHere } from "./usage.ts";
-
-/** While the log is refused nothing is answered, not even from memory: another log built it. */
-export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
+import type { LocalService, Trust } from "./local-service.ts";
+import { admitAtOwner } from "./usage.ts";
 
 export interface ServiceOptions {
   readonly node: string;
@@ -46,155 +32,6 @@ export interface ServiceOptions {
   readonly departure?: Pick<Departure, "isLeaving"> | undefined;
   /** Latest results of the background health checks. */
   readonly services: () => EngineStatus["services"];
-}
-
-interface ColdDocument {
-  readonly tenant: TenantId;
-  readonly documentId: DocumentId;
-  readonly version: Version;
-}
-
-/** What only cold knows of a document that was merged before this owner began. */
-export interface ColdExpiry {
-  /** @throws FreshetError cold_unavailable */
-  hasExpired(document: ColdDocument, atMs: number): Promise<boolean>;
-  /** Of its first chunk, where cold has that. @throws FreshetError cold_unavailable */
-  labelsOf(
-    document: ColdDocument,
-  ): Promise<{ readonly labels: readonly string[] | undefined } | undefined>;
-}
-
-/** What this node answers by itself: `not_ready` for tenants of others. */
-export interface LocalService extends Pick<Service, "ask" | "document" | "documents" | "usage"> {
-  /** As `Quotas.admitDocument`. */
-  admit(user: QuotaUser, bytes: number): Promise<void>;
-}
-
-export function createLocalService({
-  topology,
-  trust,
-  log,
-  cold,
-  clock,
-  aclDefault = "allow",
-}: Pick<ServiceOptions, "topology" | "trust" | "log" | "clock"> & {
-  readonly cold: ColdWalk & ColdExpiry;
-  /** What groups see of documents without labels. */
-  readonly aclDefault?: AclDefault | undefined;
-}): LocalService {
-  const isGone = async (tenant: TenantId, documentId: DocumentId, version: Version) =>
-    (await isRefused(log, tenant, version)) ||
-    (await isOver(cold, { tenant, documentId, version }, clock.nowMs()));
-  return {
-    ask: async ({ groups, ...request }) => {
-      await trust.pass();
-      await begin(topology, request.tenant);
-      const access = accessOf(groups, aclDefault);
-      // Another node's tenant is not counted here: it is asked there (EU1).
-      const isCounted = topology.isOwner(request.tenant);
-      if (isCounted) topology.quotas.admitQuestion(request);
-      const answer = await askQuestion(topology, request, access).catch((thrown: unknown) => {
-        if (isCounted && toFreshetError(thrown).code === "not_ready") {
-          topology.quotas.takeBackQuestion(request);
-        }
-        throw thrown;
-      });
-      // It was found on a log that was refused meanwhile.
-      if (trust.refusal !== undefined) throw trust.refusal;
-      return answer;
-    },
-    document: async ({ tenant, groups }, id) => {
-      await trust.pass();
-      await begin(topology, tenant);
-      const access = accessOf(groups, aclDefault);
-      const view = await askDocument(topology, tenant, id);
-      const { version, shard, visible: visible_seq } = view;
-      const isThere =
-        access === undefined
-          ? version !== undefined
-          : await isAdmitted({ cold, access, tenant, id }, view);
-      if (!isThere || version === undefined) return { id, status: "absent", visible_seq };
-      if (shard === "cold" && (await isGone(tenant, id, version))) {
-        return { id, status: "absent", visible_seq };
-      }
-      return { id, status: "visible", seq: version, shard };
-    },
-    documents: async ({ tenant, groups }, page) => {
-      await trust.pass();
-      await begin(topology, tenant);
-      const access = accessOf(groups, aclDefault);
-      const askView: AskView = (request) => askList(topology, tenant, request);
-      const listed = await listDocuments({ tenant, access, cold, askView }, page);
-      if (trust.refusal !== undefined) throw trust.refusal;
-      return listed;
-    },
-    admit: async (user, bytes) => {
-      await trust.pass();
-      admitHere(topology, user, bytes);
-    },
-    usage: async (tenant) => {
-      await trust.pass();
-      const usage = await usageHere(topology, tenant);
-      return { ...usage, ...(await rawTextOf(log, tenant)) };
-    },
-  };
-}
-
-interface AccessAsked {
-  readonly cold: ColdExpiry;
-  readonly access: Access;
-  readonly tenant: TenantId;
-  readonly id: DocumentId;
-}
-
-/**
- * Whether the reader may see the document. One that is denied and one that is absent are told
- * alike, and cost alike: cold is asked for either, also where memory knows, unless memory has all
- * of the tenant. While cold is away neither is told.
- */
-async function isAdmitted(
-  { cold, access, tenant, id: documentId }: AccessAsked,
-  { version, info, isInCold }: DocumentView,
-): Promise<boolean> {
-  if (info !== undefined && admits(access, info.acl)) return true;
-  if (!isInCold) return false;
-  const asked = { tenant, documentId, version: version ?? (0 as Version) };
-  const found = await cold.labelsOf(asked);
-  const isKnown = info === undefined && version !== undefined && found !== undefined;
-  return isKnown && admits(access, found.labels);
-}
-
-/** A tenant that sleeps wakes. @throws FreshetError tenant_erased, tenant_suspended, not_ready */
-async function begin(
-  { lives, isOwner, awake }: Pick<Topology, "lives" | "isOwner" | "awake">,
-  tenant: TenantId,
-): Promise<void> {
-  lives.check(tenant);
-  if (isOwner(tenant)) await awake(tenant);
-}
-
-/**
- * A merge takes a document that cold refused out of the stored heads; an owner's own still name it.
- */
-async function isRefused(
-  { deadLetters }: Pick<Log, "deadLetters">,
-  tenant: TenantId,
-  version: Version,
-): Promise<boolean> {
-  return (await deadLetters.get(tenant, version))?.reason === "cold_refused";
-}
-
-/**
- * Heads know no expiry, and after a restart their owner does not either: cold has it with each
- * object. While cold is away the heads are believed; no question shows what is in cold then.
- */
-async function isOver(cold: ColdExpiry, document: ColdDocument, atMs: number): Promise<boolean> {
-  try {
-    return await cold.hasExpired(document, atMs);
-  } catch (thrown) {
-    if (toFreshetError(thrown).code === "cold_unavailable") return false;
-    throw thrown;
-  }
 }
 
 /** The same for every tenant: any node takes any request and asks the tenant's owner. */
@@ -237,7 +74,8 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
     events: (tenant, { after, signal }) => {
       const { chunks, docs, events: notices } = log;
       const stateOf = (of: TenantId, id: DocumentId) => service.document({ tenant: of }, id);
-      const view = { chunks, docs, notices, stateOf, clock };
+      const readFrom = readFromOf(log);
+      const view = { chunks, docs, notices, stateOf, clock, readFrom };
       return eventsAfter(view, { tenant, after, signal });
     },
     usage: async (tenant) => {
@@ -294,64 +132,6 @@ async function askUntilServed(
       await clock.sleep(pauseMs, request.signal);
     }
   }
-}
-
-function askQuestion(
-  { questions }: Topology,
-  request: Omit<AskRequest, "groups">,
-  access: Access | undefined,
-): Promise<Answer> {
-  return ask<Answer, QuestionMessage>({
-    message: (reply) => ({ type: "question", ...request, access, reply }),
-    send: (message) => questions.tryPut(message),
-    refused: () => new FreshetError("overloaded"),
-  });
-}
-
-/** I6: what was found, even that there is nothing, is answered after a proof of the lease. */
-async function askDocument(
-  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
-  tenant: TenantId,
-  documentId: DocumentId,
-): Promise<DocumentView> {
-  if (!isOwner(tenant)) throw new FreshetError("not_ready");
-  const { partition, epoch } = directory.partitionOf(tenant);
-  const entry = directory.tenant(tenant);
-  // A tenant that its partition's owner does not know has no operations, so no documents either.
-  if (entry === undefined) {
-    await proofs.prove({ partition, epoch });
-    const nothing = { version: undefined, info: undefined, isInCold: false } as const;
-    return { ...nothing, visible: 0 as Version, shard: "cold" };
-  }
-  const view = await ask<DocumentView, TenantViewMessage>({
-    message: (reply) => ({ type: "document", documentId, reply }),
-    send: (message) => entry.view.tryPut(message),
-    refused: () => new FreshetError("overloaded"),
-  });
-  await proofs.prove({ partition, epoch: entry.epoch });
-  return view;
-}
-
-/** I6, as for one document. */
-async function askList(
-  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
-  tenant: TenantId,
-  page: Omit<ListRequest, "type" | "reply">,
-): Promise<ListView> {
-  if (!isOwner(tenant)) throw new FreshetError("not_ready");
-  const { partition, epoch } = directory.partitionOf(tenant);
-  const entry = directory.tenant(tenant);
-  if (entry === undefined) {
-    await proofs.prove({ partition, epoch });
-    return { hot: [], cold: [], coldExists: false };
-  }
-  const view = await ask<ListView, TenantViewMessage>({
-    message: (reply) => ({ type: "list", ...page, reply }),
-    send: (message) => entry.view.tryPut(message),
-    refused: () => new FreshetError("overloaded"),
-  });
-  await proofs.prove({ partition, epoch: entry.epoch });
-  return view;
 }
 
 function statusOf(options: ServiceOptions): EngineStatus {

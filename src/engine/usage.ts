@@ -12,7 +12,10 @@ import type { TenantId } from "../contract/ids.ts";
 import type { QuotaUser, TenantUsage } from "../contract/quota.ts";
 import type { Log } from "../log/port.ts";
 
-type Metered = Pick<Topology, "isOwner" | "quotas" | "refusalOfMore" | "held" | "directory">;
+type Metered = Pick<
+  Topology,
+  "isOwner" | "quotas" | "refusalOfMore" | "held" | "directory" | "answering"
+>;
 
 /** @throws FreshetError quota_exceeded; not_ready where another node owns the tenant */
 export function admitHere(topology: Metered, user: QuotaUser, bytes: number): void {
@@ -47,7 +50,7 @@ export async function admitAtOwner(
 export async function usageHere(topology: Metered, tenant: TenantId): Promise<TenantUsage> {
   if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
   const { quota, lastMinute, modelToday, left } = await topology.quotas.useOf(tenant);
-  const entry = topology.directory.tenant(tenant);
+  const entry = topology.directory.tenant(topology.answering(tenant));
   const held = topology.held(tenant);
   const { stored_chunks, hot_bytes } = quota;
   const amounts = {

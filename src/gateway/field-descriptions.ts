@@ -47,6 +47,8 @@ const descriptions: Readonly<Record<string, string>> = {
   max_staleness_ms: "every operation acknowledged longer ago is in the reply, or it is refused",
   as_of: "documents and versions as they were after this operation, or at this time",
   stream: "the answer in pieces",
+  generation: "of a tenant that is re-embedded: this one, whichever answers by itself",
+  "origin.generation": "under which embedding model; absent for the first",
   cache: "false: searched and written anew, and kept for no other question",
   "Answer.cache": "what was taken from an equal question",
   rank_by: "by meaning and words together, by meaning alone, or by words alone",

@@ -8,6 +8,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import type { Outcome } from "../contract/outcome.ts";
+import { embeddedTexts } from "../contract/record.ts";
 import type { SparseVector } from "../contract/sparse.ts";
 import type { EmbedInput } from "../embedding/port.ts";
 import { type Prepared, type PrepareSteps, preparePayload } from "./prepare-payload.ts";
@@ -42,10 +43,8 @@ export async function embedPrepared(
 }
 
 function inputsOf({ chunks }: PreparedDocument): readonly EmbedInput[] {
-  return chunks.map(({ text, heading, tokens }) => ({
-    text: heading === undefined ? text : `${heading}\n${text}`,
-    tokens,
-  }));
+  const texts = embeddedTexts(chunks);
+  return chunks.map(({ tokens }, index) => ({ text: texts[index] ?? "", tokens }));
 }
 
 interface Made {

@@ -4,13 +4,15 @@
  */
 
 import type { FreshetError } from "../contract/errors.ts";
+import { tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { PlacedRecord, RecordHeader } from "../contract/record.ts";
 import type { DeadLetter } from "./dead-letter-port.ts";
 
 /** @param atMs unix milliseconds of the publish, where that is known; else of the record */
 export function deadLetterOf(record: PlacedRecord & { kind: "reject" }, atMs: number): DeadLetter {
-  const { tenant, version, documentId, reason, position } = record;
+  const { version, documentId, reason, position } = record;
+  const tenant = tenantOf(record.tenant);
   const message = record.message.slice(0, limits.deadLetterMessageCharsMax);
   return { tenant, version, documentId, reason, message, atMs, position };
 }
@@ -20,7 +22,8 @@ export function deadLetterOf(record: PlacedRecord & { kind: "reject" }, atMs: nu
  * of it.
  */
 export function refusedLetterOf(header: RecordHeader): DeadLetter {
-  const { tenant, version, documentId, position, atMs } = header;
+  const { version, documentId, position, atMs } = header;
+  const tenant = tenantOf(header.tenant);
   const message = "the cold shard cannot store this document: change it and publish it again";
   return { tenant, version, documentId, reason: "cold_refused", message, atMs, position };
 }

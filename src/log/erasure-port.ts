@@ -4,7 +4,9 @@ import type { TenantId, Version } from "../contract/ids.ts";
 
 /**
  * DOCS, CHUNKS, manifests and what lies beside them, heads pieces, dead letters, feedback, and the
- * keys under which DOCS holds what was published, with all else that the tenant asked for.
+ * keys under which DOCS holds what was published, with all else that the tenant asked for. Of one
+ * generation `records`, `heads` and `generation` (its manifest and journal); `generations` is the
+ * record of all of them.
  */
 export const erasable = [
   "operations",
@@ -14,6 +16,8 @@ export const erasable = [
   "letters",
   "feedback",
   "keys",
+  "generation",
+  "generations",
 ] as const;
 export type Erasable = (typeof erasable)[number];
 

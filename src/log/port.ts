@@ -31,6 +31,7 @@ import type { RedactionSecret } from "../contract/redaction-secret.ts";
 import type { AttemptJournal, DeadLetterLog } from "./dead-letter-port.ts";
 import type { Erasure } from "./erasure-port.ts";
 import type { FeedbackLog } from "./feedback-port.ts";
+import type { GenerationStore } from "./generation-port.ts";
 import type { LeaseStore } from "./lease-port.ts";
 import type { LifeStore } from "./life-port.ts";
 import type { PrivacyStore } from "./privacy-port.ts";
@@ -303,6 +304,7 @@ export interface Log {
   readonly attempts: AttemptJournal;
   readonly tokens: TokenJournal;
   readonly lives: LifeStore;
+  readonly generations: GenerationStore;
   readonly privacy: PrivacyStore;
   readonly erasure: Erasure;
   readonly feedback: FeedbackLog;

@@ -191,7 +191,10 @@ class MemoryMergeClient implements MergeClient, EraseClient {
     const ports = { ...this.#options, heartbeat: () => {}, signal: () => signal };
     const requestMerge = (tenant: TenantId): Promise<void> => this.due(tenant);
     const requestScrub = (tenant: TenantId): Promise<void> => this.scrubDue(tenant);
-    const sweep = createSweepActivities({ ports, ageMs, requestMerge, requestScrub });
+    const sweep = createSweepActivities({
+      ...{ ports, ageMs, requestMerge, requestScrub },
+      cancelMerge: (tenant) => this.cancel(tenant),
+    });
     let slotAtMs = clock.monotonicMs();
     while (!signal.aborted) {
       try {

@@ -3,6 +3,7 @@
 import type { Position, TenantId, Version } from "../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
 import type { SignedReceipt } from "../contract/receipt.ts";
+import type { ReembedProgress } from "../contract/reembed.ts";
 import type { ScrubOutcome } from "../contract/scrub.ts";
 
 /**
@@ -82,6 +83,25 @@ export interface DeliveryClient {
   deliveryDue(tenant: TenantId, endpoint: string): Promise<void>;
   /** Somebody changed it: what is under way looks at once. */
   deliveryChanged(tenant: TenantId, endpoint: string): Promise<void>;
+}
+
+/** Builds of generations, however they are run. All fail with temporal_unavailable. */
+export interface ReembedClient {
+  /** @throws FreshetError invalid_request when one is under way */
+  start(
+    tenant: TenantId,
+    plan: { readonly model: string; readonly textsPerS: number },
+  ): Promise<void>;
+  /** False when none is under way, as of the two that follow. */
+  pause(tenant: TenantId): Promise<boolean>;
+  /** Also of one that runs: another rate. */
+  resume(tenant: TenantId, change: { readonly textsPerS?: number | undefined }): Promise<boolean>;
+  /** What it has built stays until it is abandoned. */
+  cancel(tenant: TenantId): Promise<boolean>;
+  /** Null when there was none, or Temporal has forgotten it. */
+  progress(tenant: TenantId): Promise<ReembedProgress | null>;
+  /** Of the last one, in Temporal's word: `RUNNING`, `COMPLETED`, `FAILED`, … */
+  outcome(tenant: TenantId): Promise<string | null>;
 }
 
 /** A version of the merge workers. */

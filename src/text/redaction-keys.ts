@@ -3,6 +3,7 @@
  * that one tenant's placeholders say nothing of another's documents.
  */
 
+import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { derivedKey } from "./digest.ts";
 
@@ -13,7 +14,9 @@ export interface RedactionKeys {
 export function redactionKeys(secret: Uint8Array): RedactionKeys {
   const known = new Map<string, Uint8Array>();
   return {
-    of(tenant) {
+    of(name) {
+      // A tenant's generations hold the same placeholders.
+      const tenant = tenantOf(name as TenantId);
       const earlier = known.get(tenant);
       if (earlier !== undefined) return earlier;
       const key = derivedKey(secret, `freshet redaction tenant ${tenant}`);

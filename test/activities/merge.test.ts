@@ -321,6 +321,7 @@ describe("the sweep", () => {
       ageMs: 60_000,
       requestMerge,
       requestScrub: async () => {},
+      cancelMerge: async () => {},
     });
     expect(await sweep.signalDueTenants()).toEqual({ tenants: 3, due: 1 });
     expect(asked).toEqual(["old"]);

@@ -55,7 +55,8 @@ describe("raw text that a tenant wants gone at once", () => {
     for (let count = 0; count < limits.rawPerSweepMax + 5; count += 1) newest = await publish();
     await decide(newest);
     await clock.advance(idsMs + 1_000);
-    const asked = { requestMerge: async () => {}, requestScrub: async () => {} };
+    const nothing = async (): Promise<void> => {};
+    const asked = { requestMerge: nothing, requestScrub: nothing, cancelMerge: nothing };
     const sweep = createSweepActivities({ ports, ageMs: 1e9, ...asked });
     await sweep.signalDueTenants();
     const after = await ports.log.docs.nextVersion({ tenant: acme, after: 0 as Version });

@@ -260,7 +260,8 @@ describe("a tenant whose own state is broken", () => {
       return Promise.resolve(void asked.push(tenant));
     };
     const requestScrub = () => Promise.resolve();
-    const options = { ports: world.ports, ageMs: 1, requestMerge, requestScrub };
+    const cancelMerge = requestScrub;
+    const options = { ports: world.ports, ageMs: 1, requestMerge, requestScrub, cancelMerge };
     const { due, tenants } = await createSweepActivities(options).signalDueTenants();
     expect([tenants, due, asked]).toEqual([2, 1, [acme]]);
   });

@@ -29,6 +29,7 @@ function sweepOf(world: World, ask = async (_tenant: TenantId): Promise<void> =>
     ...{ ports, ageMs: 1_000 },
     requestMerge: request,
     requestScrub: request,
+    cancelMerge: async () => {},
   });
   return { asked, sweep };
 }

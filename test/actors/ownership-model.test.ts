@@ -9,6 +9,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { TenantCatalogue } from "../../src/log/catalogue.ts";
+import { KnownGenerations } from "../../src/log/generations.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { TenantLives } from "../../src/log/lives.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
@@ -136,6 +137,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
         log: { ...log, leases },
         catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
         lives: new TenantLives(log.lives),
+        ...{ generations: new KnownGenerations(log.generations), modelOf: () => undefined },
         sleep: { afterMs: 0, cold: createMemoryCold(), mergeTrigger: new BoundedMailbox(1) },
         spawnTenant: () => expect.fail("there are no tenants here"),
         ...{ renewEveryMs, takeAnywayMs, respawnMs: 1_000, pullMax: 10 },

@@ -26,6 +26,7 @@ import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
+import { KnownGenerations } from "../../src/log/generations.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { TenantLives } from "../../src/log/lives.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
@@ -68,6 +69,7 @@ export interface SetUp {
   readonly queueMax?: number;
   readonly tenants?: TenantBounds;
   readonly sleepMs?: number;
+  readonly modelOf?: (name: TenantId) => Promise<void> | undefined;
   /** Resolves before a tenant has ended. */
   readonly stopping?: () => Promise<void>;
 }
@@ -111,6 +113,7 @@ export function setUp(options: SetUp = {}) {
     const seen = options.wrap?.(log) ?? log;
     const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
     const lives = new TenantLives(seen.lives);
+    const generations = new KnownGenerations(seen.generations);
     const sleep = {
       afterMs: options.sleepMs ?? 0,
       cold: createMemoryCold(),
@@ -120,6 +123,7 @@ export function setUp(options: SetUp = {}) {
       log: seen,
       catalogue,
       lives,
+      ...{ generations, modelOf: options.modelOf ?? (() => undefined) },
       sleep,
       metrics: silentMetrics,
       logger: silentLogger,

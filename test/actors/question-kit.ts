@@ -167,12 +167,14 @@ export function startQuestions(options: QuestionSetUp = {}) {
     capacity: 10,
     behaviour: questionActor({
       ...{ directory, proofs, log, cold, metrics: silentMetrics, logger },
-      vectors: new QuestionVectors({
-        ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
-        sparse: options.sparse && sparseEncoder(options.sparse),
-        tokenizer: createMemoryTokenizer(),
-        model: { fingerprint: "model", maxTokens: 64 },
-      }),
+      vectorsOf: always(
+        new QuestionVectors({
+          ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
+          sparse: options.sparse && sparseEncoder(options.sparse),
+          tokenizer: createMemoryTokenizer(),
+          model: { fingerprint: "model", maxTokens: 64 },
+        }),
+      ),
       asOf: new AsOfSearches({
         ...{ log, clock, replayWindowMs: 3_600_000 },
         createHot: () => createExactHotShardFactory()({ dimensions }),
@@ -185,7 +187,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
       }),
       names: options.names,
       reranking: options.reranking,
-      declines: options.declines,
+      declines: () => options.declines === true,
       quotas: quotasForAll(() => options.quota ?? {}, { clock }),
       writer: {
         standAlone: ({ question }) => Promise.resolve(question),
@@ -303,3 +305,8 @@ export function coldHit(id: string, version: number, chunk = 0): Candidate {
 export function namesOf({ sources }: Answer): string[] {
   return sources.map(({ id, version, shard }) => `${id}@${version} ${shard}`).sort();
 }
+
+const always =
+  <Value>(value: Value) =>
+  (): Value =>
+    value;

@@ -14,7 +14,7 @@ import type {
 } from "../../actors/messages.ts";
 import { tenantWriterActor } from "../../actors/tenant-writer/writer.ts";
 import { toFreshetError } from "../../src/contract/errors.ts";
-import type { Epoch, TenantId } from "../../src/contract/ids.ts";
+import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
 import type { Quota } from "../../src/contract/quota.ts";
@@ -45,6 +45,7 @@ export interface TenantSetUp {
   readonly embeds?: boolean;
   /** What isolation makes of a payload; without it the payload is a document of one chunk. */
   readonly isolated?: (payload: Uint8Array, signal: AbortSignal) => Promise<Outcome>;
+  readonly reembedsIsolated?: boolean;
   readonly prepare?: Preparer;
   readonly preparation?: Pick<Preparation, "prepare">;
   readonly bytes?: NodeBytes;
@@ -117,6 +118,8 @@ export function recoveringTenant(options: TenantSetUp = {}) {
       recoveries: new FairShares({ total: 1 }),
       hot: { isFull: () => hot.full, tenantsToMerge: () => [acme] },
       quotas: writerQuotas(options, clock),
+      reembedsIsolated: options.reembedsIsolated ?? false,
+      beginsAt: () => 0 as Version,
       partition: { put: async ({ epoch }) => fenced.push(epoch) > 0 },
       limits: {
         inFlightMax: options.inFlightMax ?? 64,

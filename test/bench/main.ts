@@ -34,6 +34,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   placement: async () => (await import("./placement.ts")).benchPlacement,
   redaction: async () => (await import("./redaction.ts")).benchRedaction,
   residency: async () => (await import("./residency.ts")).benchResidency,
+  reembed: async () => (await import("./reembed.ts")).benchReembed,
   quality: async () => (await import("./quality.ts")).benchQuality,
   "quality-placements": async () =>
     (await import("./quality-placements.ts")).benchQualityPlacements,
@@ -71,6 +72,8 @@ const about = `Measures one part of Freshet against its reference, both in this 
   redaction  what redaction finds of generated values in ten locales, what it takes from documents that hold
              none, and its time against embedding; the same of the model of names; --dataset adds a
              collection, --mail real mail
+  reembed    a tenant embedded by another model beside questions, cut over and rolled back: their p99 against
+             that before, replies that are mixed or fail; starts the same; 20,000 chunks, or as many as --files says
   residency  memory as a cache of 50 tenants with room for 20: replies against a twin that holds everything,
              hits against an ideal LRU
   surfaces   a question over HTTP, NATS, OpenAI's and MCP's shapes and Dify's, against the handler behind

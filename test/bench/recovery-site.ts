@@ -12,8 +12,7 @@ import type { WeaviateAddress } from "../../src/cold/weaviate-client.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import type { EngineStatus } from "../../src/contract/service.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
-import type { MergeClient } from "../../src/merges/port.ts";
-import { connectTemporal } from "../../src/merges/temporal/client.ts";
+import { connectTemporal, type TemporalClients } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { embeddedTexts } from "../support/http-service.ts";
 import type { BenchContext } from "./context.ts";
@@ -44,7 +43,7 @@ export interface RecoverySite {
   readonly httpUrl: string;
   readonly natsUrl: string;
   readonly log: NatsLog;
-  readonly merges: MergeClient;
+  readonly merges: TemporalClients;
   readonly weaviate: WeaviateAddress;
   /**
    * Resolves as soon as the process runs; it is asked for its status while it recovers.

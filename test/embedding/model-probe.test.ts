@@ -41,7 +41,7 @@ describe("the check of the embedding model", () => {
     expect(attempt(left, right)).toMatchObject({
       message:
         "the data was embedded with another model (old) than the configured one (new): cosine 0.123 on the same " +
-        "sentence; set the old model back, or start with new streams",
+        "sentence; set the old model back; freshet reembed gives a tenant another one",
     });
     expect(attempt(left, new Float32Array(4).fill(0.5))).toMatchObject({
       ...refused,

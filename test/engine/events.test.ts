@@ -8,7 +8,7 @@ import type { DocumentId, Position, TenantId, Version } from "../../src/contract
 import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import type { DocumentState } from "../../src/contract/service.ts";
-import { eventsAfter } from "../../src/engine/events.ts";
+import { eventsAfter, readFromOf } from "../../src/engine/events.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { appendAll, duplicate, fence, reject, removal, upsert } from "../log/records.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -62,7 +62,13 @@ async function take(
 ): Promise<StoredEvent[]> {
   const leave = new AbortController();
   const { chunks, events: notices } = log;
-  const options = { chunks, notices, stateOf, clock: createManualClock() };
+  const options = {
+    chunks,
+    notices,
+    stateOf,
+    clock: createManualClock(),
+    readFrom: readFromOf(log),
+  };
   const taken: StoredEvent[] = [];
   if (count === 0) return taken;
   for await (const page of eventsAfter(options, { tenant, after, signal: leave.signal })) {
@@ -149,7 +155,7 @@ describe("the event stream", () => {
     const clock = createManualClock();
     const leave = new AbortController();
     const events = eventsAfter(
-      { chunks: log.chunks, notices: log.events, stateOf: everythingShown, clock },
+      { ...viewOf(log), stateOf: everythingShown, clock },
       { tenant, after: none, signal: leave.signal },
     );
     expect((await events.next()).value).toEqual([]);
@@ -171,7 +177,8 @@ describe("the event stream", () => {
     await appendAll(log.chunks, recordsOf(["upsert", "upsert"]));
     const docs = { lastSequence: async () => 7 as Version };
     const { chunks, events: notices } = log;
-    const site = { chunks, notices, docs, stateOf: everythingShown, clock: createManualClock() };
+    const view = { chunks, notices, docs, readFrom: readFromOf(log) };
+    const site = { ...view, stateOf: everythingShown, clock: createManualClock() };
     const { signal } = new AbortController();
     const opened = async (after: number): Promise<unknown> => {
       const events = eventsAfter(site, { tenant, after: after as Version, signal });
@@ -194,7 +201,7 @@ describe("the event stream", () => {
       return shown;
     };
     const events = eventsAfter(
-      { chunks: log.chunks, notices: log.events, stateOf, clock },
+      { ...viewOf(log), stateOf, clock },
       { tenant, after: none, signal: new AbortController().signal },
     );
     await events.next();
@@ -231,7 +238,7 @@ describe("the event stream", () => {
     const { chunks, events: notices } = log;
     const clock = createManualClock();
     const events = eventsAfter(
-      { chunks, notices, stateOf: everythingShown, clock },
+      { chunks, notices, stateOf: everythingShown, clock, readFrom: readFromOf(log) },
       { tenant, after: none, signal: new AbortController().signal },
     );
     await events.next();
@@ -241,4 +248,8 @@ describe("the event stream", () => {
     await chunks.purge({ tenant, below: placed[1] as Position });
     await expect(events.next()).rejects.toMatchObject({ code: "events_expired" });
   });
+});
+
+const viewOf = (log: MemoryLog) => ({
+  ...{ chunks: log.chunks, notices: log.events, readFrom: readFromOf(log) },
 });

@@ -77,7 +77,7 @@ describe("an engine with a remote embedder", () => {
     await expect(site.startEngine()).rejects.toThrow();
     const log = readFileSync(logPath(site.nats.directory, "engine"), "utf8");
     expect(log).toMatch(
-      /^freshet: the data was embedded with another model .*; set the old model back, or start with new streams$/m,
+      /^freshet: the data was embedded with another model .*; set the old model back; freshet reembed gives a tenant another one$/m,
     );
   });
 

@@ -1,7 +1,14 @@
 /** What every adapter does with tenants' lives, and with what is erased. */
 
 import { describe, expect, it } from "vitest";
-import { type Epoch, type Position, partitionOf, type Version } from "../../src/contract/ids.ts";
+import { begin, firstGeneration } from "../../src/contract/generation.ts";
+import {
+  type Epoch,
+  generationName,
+  type Position,
+  partitionOf,
+  type Version,
+} from "../../src/contract/ids.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
 import { erasable } from "../../src/log/erasure-port.ts";
 import { changeLife } from "../../src/log/lives.ts";
@@ -53,6 +60,45 @@ export function describeLives(opened: Opened): void {
     });
   });
 
+  describe("which generations a tenant has", () => {
+    it("is the first alone without a record, changes by compare-and-set, and is told to all", async () => {
+      const { log, other } = opened.harness;
+      const tenant = opened.tenant();
+      const none = await log.generations.get(tenant);
+      expect(none).toEqual({ generations: firstGeneration, revision: 0 });
+      const plan = { model: "m", from: 3 as Position, upTo: 2 as Version };
+      const built = begin(firstGeneration, plan);
+      expect(await log.generations.put(tenant, built, 0)).toBe(true);
+      expect(await other.generations.put(tenant, firstGeneration, 0)).toBe(false);
+      // Any of its names asks for the tenant's.
+      const second = await other.generations.get(generationName(tenant, 2));
+      expect(second.generations).toEqual(built);
+      for await (const found of other.generations.watch(new AbortController().signal)) {
+        if (found.tenant !== tenant) continue;
+        expect(found.generations).toEqual(built);
+        break;
+      }
+    });
+
+    it("have records of their own in the tenant's partition, over the tenant's operations", async () => {
+      const { log } = opened.harness;
+      const tenant = opened.tenant();
+      const second = generationName(tenant, 2);
+      const { seq } = await log.docs.publish({ tenant, payload: new Uint8Array([123, 125]) });
+      const record = { kind: "fence", version: 0 as Version, epoch: 1 as Epoch } as const;
+      const appended = await log.chunks.append({ ...record, tenant: second }, 0 as Position);
+      expect(appended.kind).toBe("appended");
+      expect(await log.chunks.last(tenant)).toBeNull();
+      expect((await log.chunks.last(second))?.tenant).toBe(second);
+      const partition = partitionOf(tenant, log.partitions);
+      expect(await log.chunks.tenants(partition)).toContain(second);
+      expect(await log.docs.lastVersion(second)).toBe(seq);
+      await log.manifests.commit(second, emptyManifest, 0);
+      expect(await log.manifests.get(tenant)).toBeNull();
+      expect(await log.manifests.tenants()).toContain(second);
+    });
+  });
+
   describe("what is erased", () => {
     it("is gone for every store of its tenant, below a bound where one is given, and no other's", async () => {
       const { log } = opened.harness;
@@ -79,6 +125,7 @@ export function describeLives(opened: Opened): void {
         await log.feedback.append(name, new Uint8Array([123, 125]));
         await log.tokens.put(name, { day: 20_000, tenant: 7, credentials: {} });
         await log.privacy.put(name, { rawMs: 0 }, 0);
+        await log.generations.put(name, firstGeneration, 0);
       }
       const counts = async (name: typeof tenant) =>
         Promise.all(erasable.map((of) => log.erasure.count({ tenant: name, of })));

@@ -7,7 +7,7 @@ import { afterEach, expect, it } from "vitest";
 import { deliveryWorkflowId } from "../../src/contract/delivery.ts";
 import type { EndpointPost, EndpointReply } from "../../src/contract/endpoint.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
-import { eventsAfter } from "../../src/engine/events.ts";
+import { eventsAfter, readFromOf } from "../../src/engine/events.ts";
 import { createEndpoints } from "../../src/log/endpoint-admin.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { startMergeWorker } from "../../src/merges/temporal/worker.ts";
@@ -49,7 +49,8 @@ function site(label: string) {
   });
   const stateOf = async () =>
     ({ id: "x", status: "absent", visible_seq: Number.MAX_SAFE_INTEGER }) as const;
-  const view = { chunks: log.chunks, notices: log.events, clock, stateOf };
+  const readFrom = readFromOf(log);
+  const view = { chunks: log.chunks, notices: log.events, clock, stateOf, readFrom };
   const startWorker = async () => {
     const worker = await startMergeWorker({
       ...{ ...temporal, log, cold, metrics, sign: testSigner, bundleDir: compiledDirectory() },

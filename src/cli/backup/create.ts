@@ -16,7 +16,8 @@ import {
   type BackupTenant,
   backupFormat,
 } from "../../contract/backup.ts";
-import { position, type TenantId } from "../../contract/ids.ts";
+import { holdingNames, isReleased } from "../../contract/generation.ts";
+import { generationName, position, type TenantId, tenantOf } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { isErased as isErasedLife } from "../../contract/tenant-life.ts";
 import type { StreamCopies } from "../../log/backup-port.ts";
@@ -121,7 +122,7 @@ async function lookOnce(making: Making): Promise<Looked> {
   const names = new Set([...facts.tenants(), ...merged.keys()]);
   const tenants = [...names].sort().map((tenant) => {
     const kept = erased.has(tenant) ? undefined : merged.get(tenant);
-    return tenantOf(tenant, facts, { kept, isErased: erased.has(tenant) });
+    return partsOf(tenant, facts, { kept, isErased: erased.has(tenant) });
   });
   const torn = [...names].find((tenant) => answersAfter(facts.of(tenant), end.seq));
   const beyond = torn && `records of ${torn} answer operations after the end`;
@@ -140,7 +141,7 @@ async function lookOnce(making: Making): Promise<Looked> {
   return { backup, fault, isTorn: whole !== undefined };
 }
 
-function tenantOf(
+function partsOf(
   tenant: TenantId,
   facts: LogFacts,
   { kept, isErased }: { readonly kept: KeptMerged | undefined; readonly isErased: boolean },
@@ -197,9 +198,19 @@ async function keepAllMerged(making: Making): Promise<ReadonlyMap<TenantId, Kept
   return kept;
 }
 
-async function erasedTenants({ lives }: Pick<Log, "lives">): Promise<ReadonlySet<TenantId>> {
+/** Also generations that are given up: of either a tombstone is left, at most. */
+async function erasedTenants({
+  lives,
+  generations,
+}: Pick<Log, "lives" | "generations">): Promise<ReadonlySet<TenantId>> {
   const erased = new Set<TenantId>();
   for await (const { tenant, life } of lives.all()) if (isErasedLife(life)) erased.add(tenant);
+  for await (const { tenant, generations: record } of generations.all()) {
+    for (let number = 1; number < record.next; number += 1) {
+      const isGone = erased.has(tenant) || isReleased(record, number);
+      if (isGone) erased.add(generationName(tenant, number));
+    }
+  }
   return erased;
 }
 
@@ -208,11 +219,14 @@ async function erasedTenants({ lives }: Pick<Log, "lives">): Promise<ReadonlySet
  * processed after the copy of CHUNKS is in the copy of DOCS, all later ones are.
  */
 async function purgedUnder(
-  { log: { chunks } }: Pick<Making, "log">,
+  { log: { chunks, generations } }: Pick<Making, "log">,
   facts: LogFacts,
   end: { readonly seq: number; readonly position: number },
 ): Promise<string | undefined> {
   for (const tenant of facts.tenants()) {
+    // One that is built is not made of DOCS.
+    const { generations: record } = await generations.get(tenant);
+    if (!holdingNames(tenantOf(tenant), record).includes(tenant)) continue;
     const { cursor, firstOpen, position: kept } = facts.of(tenant);
     const last = await chunks.last(tenant);
     if (last === null || last.position <= end.position || last.version <= cursor) continue;

@@ -4,7 +4,7 @@
  */
 
 import type { BackupTenant, CopiedMessage } from "../../contract/backup.ts";
-import { isTenantId, type TenantId } from "../../contract/ids.ts";
+import { isStoredName, isTenantId, type TenantId, tenantOf } from "../../contract/ids.ts";
 import { headersIn } from "../../log/wire/archive.ts";
 import { isRecord, previousIn, type ReadHeader, writerOf } from "../../log/wire/record.ts";
 import { tenantIn } from "../../log/wire/subjects.ts";
@@ -23,12 +23,17 @@ export interface TenantFacts {
 
 export class LogFacts {
   readonly #tenants = new Map<TenantId, TenantFacts>();
+  /** The generations of each tenant. */
+  readonly #names = new Map<TenantId, readonly TenantId[]>();
 
   of(tenant: TenantId): TenantFacts {
     const none = { position: 0, cursor: 0, linkedFrom: 0, docs: 0, firstOpen: 0 };
-    const facts = this.#tenants.get(tenant) ?? none;
-    this.#tenants.set(tenant, facts);
-    return facts;
+    const known = this.#tenants.get(tenant);
+    if (known !== undefined) return known;
+    this.#tenants.set(tenant, none);
+    const own = this.#names.get(tenantOf(tenant)) ?? [];
+    this.#names.set(tenantOf(tenant), [...own, tenant]);
+    return none;
   }
 
   tenants(): readonly TenantId[] {
@@ -39,7 +44,7 @@ export class LogFacts {
   chunk({ subject, seq, headers }: CopiedMessage): void {
     const tenant = tenantIn(subject);
     const read = headersIn(headers);
-    if (!isTenantId(tenant) || !isRecord(read)) return;
+    if (!isStoredName(tenant) || !isRecord(read)) return;
     const facts = this.of(tenant);
     const link = linkOf(read);
     if (link?.previous !== facts.position || facts.position === 0) {
@@ -53,9 +58,13 @@ export class LogFacts {
   operation({ subject, seq }: CopiedMessage): void {
     const tenant = tenantIn(subject);
     if (!isTenantId(tenant)) return;
-    const facts = this.of(tenant);
-    facts.docs = seq;
-    if (facts.firstOpen === 0 && seq > facts.cursor) facts.firstOpen = seq;
+    this.of(tenant);
+    // Each generation reads the same operations.
+    for (const name of this.#names.get(tenant) ?? []) {
+      const facts = this.of(name);
+      facts.docs = seq;
+      if (facts.firstOpen === 0 && seq > facts.cursor) facts.firstOpen = seq;
+    }
   }
 }
 

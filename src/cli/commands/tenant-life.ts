@@ -4,7 +4,13 @@ import { existsSync, writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { eraseMarkerId } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
-import { type DocumentId, isDocumentId, type TenantId, type Version } from "../../contract/ids.ts";
+import {
+  type DocumentId,
+  generationName,
+  isDocumentId,
+  type TenantId,
+  type Version,
+} from "../../contract/ids.ts";
 import { confirmedTo, emptyManifest } from "../../contract/manifest.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import { activeLife, checkServed, isErased, type TenantLife } from "../../contract/tenant-life.ts";
@@ -29,7 +35,10 @@ interface EraseOptions extends LifeOptions {
   readonly receipt?: string | undefined;
 }
 
-export type LifeLog = Pick<Log, "docs" | "chunks" | "manifests" | "lives" | "deployment">;
+export type LifeLog = Pick<
+  Log,
+  "docs" | "chunks" | "manifests" | "lives" | "generations" | "deployment"
+>;
 
 /** Adds its sub-commands to the command `tenant`. */
 export function addTenantLife(tenant: Command, terminal: Terminal): void {
@@ -120,8 +129,13 @@ async function wake({ lives }: LifeLog, tenant: TenantId): Promise<State> {
 
 /** As the owner does it, and under the same condition. */
 async function putToSleep(log: LifeLog, tenant: TenantId): Promise<State> {
-  const last = await log.chunks.last(tenant);
-  const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  const { generations } = await log.generations.get(tenant);
+  if (generations.state !== "single") {
+    throw new CliError(`${tenant} is being re-embedded: freshet reembed finish, or abandon, first`);
+  }
+  const name = generationName(tenant, generations.active.number);
+  const last = await log.chunks.last(name);
+  const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
   const version = last?.version ?? manifest.version;
   const newest = await log.docs.lastVersion(tenant);
   if (version > manifest.version || newest > version || confirmedTo(manifest) < manifest.to) {

@@ -6,6 +6,8 @@
 import { type Command, Option } from "commander";
 import { type Verdict, verifyAnswer } from "../../answer/verify.ts";
 import { isTenantId, type TenantId } from "../../contract/ids.ts";
+import type { GenerationStore } from "../../log/generation-port.ts";
+import { activeName } from "../../log/generations.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { connectLog } from "../connect.ts";
 import { CliError } from "../exit.ts";
@@ -60,7 +62,8 @@ async function verify(
 ): Promise<void> {
   const connection = await connectLog(resolveAddresses(options, terminal.env));
   try {
-    const log = { chunks: connection.chunks, deployment: connection.log.deployment };
+    const { deployment, generations } = connection.log;
+    const log = { chunks: connection.chunks, deployment, generations };
     const verdicts = await verdictsOf(replies, { ...log, tenant: options.tenant }, terminal.signal);
     for (const [index, verdict] of verdicts.entries()) {
       const name = replies[index]?.name ?? "";
@@ -80,6 +83,7 @@ async function verify(
 export interface VerifiedAt {
   readonly chunks: ReadableChunks;
   readonly deployment: string;
+  readonly generations?: Pick<GenerationStore, "get"> | undefined;
   /** Whose they have to be; undefined: whose they say they are. */
   readonly tenant: TenantId | undefined;
 }
@@ -87,7 +91,7 @@ export interface VerifiedAt {
 /** In the order of the replies; each tenant's log is read once. */
 export async function verdictsOf(
   replies: readonly NamedReply[],
-  { chunks, deployment, tenant: given }: VerifiedAt,
+  { chunks, deployment, generations, tenant: given }: VerifiedAt,
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
   const tenantOf = ({ reply }: NamedReply): string => given ?? reply.origin.tenant;
@@ -96,7 +100,12 @@ export async function verdictsOf(
     const own = replies.filter((each) => tenantOf(each) === tenant);
     const answers = own.map(({ reply }) => reply);
     const version = isTenantId(tenant)
-      ? await keptVersions(chunks, { tenant, answers }, signal)
+      ? await keptVersions(
+          chunks,
+          // All generations hold the same texts.
+          { tenant: await activeName(generations, tenant), answers },
+          signal,
+        )
       : () => ({ kind: "absent" as const });
     for (const each of own) {
       verdicts.set(each, verifyAnswer(each.reply, { tenant, deployment, version }));

@@ -27,6 +27,8 @@ import type { RecordHeader } from "../../contract/record.ts";
 import { fingerprintOf } from "../../heads/fingerprint.ts";
 import { Heads } from "../../heads/heads.ts";
 import { readHeads } from "../../heads/read-heads.ts";
+import type { GenerationStore } from "../../log/generation-port.ts";
+import { activeName } from "../../log/generations.ts";
 import type { ChunksLog, DocsLog, ManifestStore, StoredOperation } from "../../log/port.ts";
 
 /** The parts of the log that say what a tenant has. */
@@ -34,6 +36,8 @@ export interface StateLog {
   readonly docs: Pick<DocsLog, "readTenant" | "open">;
   readonly chunks: Pick<ChunksLog, "first" | "last" | "headers">;
   readonly manifests: Pick<ManifestStore, "get" | "getPiece">;
+  /** Undefined: tenants have the first alone. */
+  readonly generations?: Pick<GenerationStore, "get"> | undefined;
   readonly documentTextBytesMax: number;
 }
 
@@ -47,6 +51,8 @@ export interface TenantStateOptions {
 
 export class TenantState {
   readonly #options: TenantStateOptions;
+  /** Of the generation that is read. */
+  #name: TenantId;
   #heads = new Heads();
   #folded: Position = noPosition;
   #cursor = 0 as Version;
@@ -58,6 +64,7 @@ export class TenantState {
 
   constructor(options: TenantStateOptions) {
     this.#options = options;
+    this.#name = options.tenant;
   }
 
   /** @throws FreshetError log_unavailable, log_identity */
@@ -116,7 +123,9 @@ export class TenantState {
   }
 
   async #load(): Promise<void> {
-    const { log, tenant } = this.#options;
+    const { log } = this.#options;
+    this.#name = await activeName(log.generations, this.#options.tenant);
+    const tenant = this.#name;
     const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
     this.#heads = await readHeads(log.manifests, tenant, manifest.pieces);
     this.#folded = manifest.to;
@@ -127,7 +136,8 @@ export class TenantState {
 
   /** The names of what is merged, as far as its records are still held. */
   async #readNames(to: Position): Promise<void> {
-    const { log, tenant, signal } = this.#options;
+    const { log, signal } = this.#options;
+    const tenant = this.#name;
     const first = await log.chunks.first(tenant);
     if (first === null || first.previous >= to) return;
     for await (const header of log.chunks.headers({ tenant, after: first.previous, to, signal })) {
@@ -136,7 +146,8 @@ export class TenantState {
   }
 
   async #continue(): Promise<void> {
-    const { log, tenant, signal } = this.#options;
+    const { log, signal } = this.#options;
+    const tenant = this.#name;
     const last = await log.chunks.last(tenant);
     if (last === null || last.position <= this.#folded) return;
     const range = { tenant, after: this.#folded, to: last.position, signal };
@@ -182,6 +193,6 @@ export class TenantState {
   }
 
   #fingerprint(id: DocumentId): Fingerprint {
-    return fingerprintOf(this.#options.tenant, id);
+    return fingerprintOf(this.#name, id);
   }
 }

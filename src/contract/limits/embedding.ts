@@ -30,6 +30,13 @@ export const embeddingLimits = {
   embedQueueAgeMaxMs: secondMs,
   embedRequestMs: 60 * secondMs,
   /**
+   * Models that a process loads beside the engines' own, for tenants of another generation: each
+   * takes some hundred MiB with its sessions, and few are in use at once.
+   */
+  encodersBesideMax: 2,
+  /** A model that could not be loaded is not looked for again for so long. */
+  encoderRetryMs: 30 * secondMs,
+  /**
    * Failures in a row of one text, each followed by a control text that passed, until it counts as
    * refused. A document has `documentAttemptsMax` refusals: of an endpoint that fails every second
    * request, nine such pairs are luck of 1 in 10^5.

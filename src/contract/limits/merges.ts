@@ -13,6 +13,28 @@ export const mergeLimits = {
   mergeSizeChunks: 2_048,
   /** Age of a tenant's oldest unmerged record that starts a merge. */
   mergeAgeMs: 15 * minuteMs,
+  /** Of a re-embedding: texts that are embedded and appended together. */
+  reembedPageTexts: 64,
+  /** Records of such a page: deletes have no text. */
+  reembedPageRecords: 256,
+  /** So long one activity of it works before it reports: what a pause waits for, and progress. */
+  reembedTurnMs: 30 * secondMs,
+  /** Texts a second, unless it is told: a part of what one core embeds, beside questions. */
+  reembedTextsPerS: 50,
+  reembedTextsPerSMax: 100_000,
+  /** Questions that a comparison makes of documents, unless it is told; and at most. */
+  reembedQuestions: 50,
+  reembedQuestionsMax: 1_000,
+  /** Of such a question: about a sentence. */
+  reembedQuestionChars: 200,
+  /** A cut-over waits so long for the generation that takes over: both are fed at once. */
+  reembedCutWaitMs: 10 * secondMs,
+  /** While the model or cold is away, or an owner still appends. */
+  reembedRetryMaxMs: 30 * secondMs,
+  /** Turns of one workflow run before it continues as new. */
+  reembedTurnsPerRunMax: 200,
+  /** A model stays loaded so long after its last turn in a merge worker. */
+  reembedModelKeptMs: minuteMs,
   /** How often the sweep looks for tenants that are due by age. */
   mergeSweepEveryMs: minuteMs,
   /** A node asks for a tenant's merge so often at most; signals in between say nothing new. */

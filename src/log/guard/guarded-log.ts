@@ -17,7 +17,7 @@ export function guardedLog<Guarded extends Log>(
   monitor: LogIdentityMonitor,
 ): Guarded {
   const { docs, chunks, manifests, attempts, tokens, deadLetters, lives, erasure, feedback } = log;
-  const { privacy } = log;
+  const { privacy, generations } = log;
   const checked = checkedBy(monitor);
   return {
     ...log,
@@ -41,6 +41,10 @@ export function guardedLog<Guarded extends Log>(
     lives: mapCalls(lives, checked, {
       all: () => whileTrusted(monitor, () => lives.all()),
       watch: (signal) => endless(monitor, signal, (until) => lives.watch(until)),
+    }),
+    generations: mapCalls(generations, checked, {
+      all: () => whileTrusted(monitor, () => generations.all()),
+      watch: (signal) => endless(monitor, signal, (until) => generations.watch(until)),
     }),
     privacy: mapCalls(privacy, checked, {
       all: () => whileTrusted(monitor, () => privacy.all()),

@@ -6,7 +6,7 @@
 import { FreshetError } from "../../contract/errors.ts";
 import {
   earliestOf,
-  isTenantId,
+  isStoredName,
   noPosition,
   type Partition,
   type Position,
@@ -102,7 +102,7 @@ export class MemoryChunks implements ChunksLog {
 
   async tenants(partition: Partition): Promise<TenantId[]> {
     await this.#options.availability.pass();
-    return this.#stream.tenantsOf(partition).filter(isTenantId);
+    return this.#stream.tenantsOf(partition).filter(isStoredName);
   }
 
   async tenantCount(): Promise<number> {

@@ -1,7 +1,7 @@
 /** Dead letters in memory. */
 
 import { FreshetError } from "../../contract/errors.ts";
-import { noVersion, type TenantId, type Version } from "../../contract/ids.ts";
+import { noVersion, type TenantId, tenantOf, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { letterShareOf } from "../dead-letter.ts";
@@ -118,7 +118,8 @@ export class MemoryDeadLetters implements DeadLetterLog {
     return found;
   }
 
-  #of(tenant: string): Map<Version, Written> {
+  #of(token: string): Map<Version, Written> {
+    const tenant = tenantOf(token as TenantId);
     const letters = this.#written.get(tenant) ?? new Map<Version, Written>();
     this.#written.set(tenant, letters);
     return letters;

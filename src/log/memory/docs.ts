@@ -7,6 +7,7 @@ import {
   noVersion,
   type Partition,
   type TenantId,
+  tenantOf,
   type Version,
   version,
 } from "../../contract/ids.ts";
@@ -86,7 +87,8 @@ export class MemoryDocs implements DocsLog {
 
   async readTenant(options: Parameters<DocsLog["readTenant"]>[0]): Promise<StoredOperation[]> {
     await this.#options.availability.pass();
-    const { tenant, after } = options;
+    const { after } = options;
+    const tenant = tenantOf(options.tenant);
     const waiting = this.#stream.of(tenant).slice(this.#stream.indexAfter(tenant, after));
     options.onCount?.(waiting.length);
     return firstBytes(waiting.slice(0, options.max), options.bytesMax);
@@ -101,7 +103,7 @@ export class MemoryDocs implements DocsLog {
     const newest = this.#stream.all().find(({ version }) => version === to);
     if (newest === undefined) return;
     const sinceMs = newest.atMs - windowMs;
-    for (const { version, atMs, messageId } of [...this.#stream.of(tenant)]) {
+    for (const { version, atMs, messageId } of [...this.#stream.of(tenantOf(tenant))]) {
       if (version > to || atMs < sinceMs || messageId === undefined) continue;
       yield { version, atMs, messageId };
     }
@@ -109,11 +111,13 @@ export class MemoryDocs implements DocsLog {
 
   async lastVersion(tenant: TenantId): Promise<Version> {
     await this.#options.availability.pass();
-    return this.#stream.of(tenant).at(-1)?.version ?? noVersion;
+    return this.#stream.of(tenantOf(tenant)).at(-1)?.version ?? noVersion;
   }
 
-  async nextVersion({ tenant, after }: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
+  async nextVersion(above: Parameters<DocsLog["nextVersion"]>[0]): Promise<Version> {
     await this.#options.availability.pass();
+    const { after } = above;
+    const tenant = tenantOf(above.tenant);
     const next = this.#stream.of(tenant)[this.#stream.indexAfter(tenant, after)];
     return next?.version ?? noVersion;
   }

@@ -7,6 +7,7 @@ import type { MemoryChunks } from "./chunks.ts";
 import type { MemoryDeadLetters } from "./dead-letters.ts";
 import type { MemoryDocs } from "./docs.ts";
 import type { MemoryFeedback } from "./feedback.ts";
+import type { MemoryGenerations } from "./generations.ts";
 import type { MemoryManifests } from "./manifests.ts";
 import type { MemoryPrivacy } from "./privacy.ts";
 import type { MemoryTokens } from "./tokens.ts";
@@ -21,6 +22,7 @@ interface Parts {
   readonly tokens: MemoryTokens;
   readonly feedback: MemoryFeedback;
   readonly privacy: MemoryPrivacy;
+  readonly generations: MemoryGenerations;
 }
 
 export function memoryErasure(parts: Parts): Erasure {
@@ -33,7 +35,7 @@ export function memoryErasure(parts: Parts): Erasure {
 }
 
 function erase(
-  { docs, chunks, manifests, deadLetters, attempts, tokens, feedback, privacy }: Parts,
+  { docs, chunks, manifests, deadLetters, attempts, tokens, feedback, privacy, generations }: Parts,
   { tenant, of, below = Number.MAX_SAFE_INTEGER, max, version }: ErasureRequest,
   isRemoved: boolean,
 ): number {
@@ -50,6 +52,14 @@ function erase(
       return feedback.erase(tenant, isRemoved);
     case "keys":
       return privacy.erase(tenant, isRemoved);
+    case "generations":
+      return generations.erase(tenant, isRemoved);
+    case "generation":
+      return (
+        manifests.erase(tenant, isRemoved) +
+        deadLetters.eraseOwed(tenant, isRemoved) +
+        attempts.erase(tenant, isRemoved)
+      );
     case "manifests":
       return (
         manifests.erase(tenant, isRemoved) +

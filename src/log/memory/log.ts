@@ -16,7 +16,7 @@
 
 import { FreshetError } from "../../contract/errors.ts";
 import type { DocumentEvent } from "../../contract/events.ts";
-import { incarnationSpan, type TenantId, type Version } from "../../contract/ids.ts";
+import { incarnationSpan, type TenantId, tenantOf, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { ModelProbe } from "../../contract/model-probe.ts";
 import type { RedactionSecret } from "../../contract/redaction-secret.ts";
@@ -34,6 +34,7 @@ import { MemoryDeadLetters } from "./dead-letters.ts";
 import { MemoryDocs } from "./docs.ts";
 import { memoryErasure } from "./erasure.ts";
 import { MemoryFeedback } from "./feedback.ts";
+import { MemoryGenerations } from "./generations.ts";
 import { MemoryLeases } from "./leases.ts";
 import { MemoryLives } from "./lives.ts";
 import { MemoryManifests } from "./manifests.ts";
@@ -126,6 +127,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const attempts = new MemoryAttempts(availability);
   const tokens = new MemoryTokens(availability);
   const feedback = new MemoryFeedback(availability, clock);
+  const generations = new MemoryGenerations(availability);
   const leases = new MemoryLeases({ clock, base, availability, leaseMs: options.leaseMs });
   return {
     partitions,
@@ -140,10 +142,11 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
     tokens,
     feedback,
     lives: new MemoryLives(availability),
+    generations,
     privacy,
     erasure: memoryErasure({
       ...{ availability, docs, chunks, manifests, deadLetters, attempts, tokens, feedback },
-      privacy,
+      ...{ privacy, generations },
     }),
     events,
     async checkIdentity() {
@@ -231,7 +234,8 @@ function memoryEvents(): Pick<MemoryLogHooks, "published" | "onEvent"> & {
       return () => listeners.delete(listener);
     },
     events: {
-      publish(tenant, event) {
+      publish(name, event) {
+        const tenant = tenantOf(name);
         published.push({ tenant, event });
         for (const listener of listeners) listener({ tenant, event });
       },

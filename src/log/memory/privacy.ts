@@ -1,6 +1,6 @@
 /** What tenants ask for beyond redaction, in memory. */
 
-import type { TenantId } from "../../contract/ids.ts";
+import { type TenantId, tenantOf } from "../../contract/ids.ts";
 import { noPrivacy, type TenantPrivacy } from "../../contract/tenant-privacy.ts";
 import type { NamedPrivacy, PrivacyStore, StoredPrivacy } from "../privacy-port.ts";
 import type { Availability } from "./availability.ts";
@@ -16,7 +16,7 @@ export class MemoryPrivacy implements PrivacyStore {
 
   async get(tenant: TenantId): Promise<StoredPrivacy> {
     await this.#availability.pass();
-    return this.#stored.get(tenant) ?? { privacy: noPrivacy, revision: 0 };
+    return this.#stored.get(tenantOf(tenant)) ?? { privacy: noPrivacy, revision: 0 };
   }
 
   async put(tenant: TenantId, privacy: TenantPrivacy, expectedRevision: number): Promise<boolean> {

@@ -13,7 +13,7 @@
 import { FreshetError } from "../../contract/errors.ts";
 import {
   earliestOf,
-  isTenantId,
+  isStoredName,
   noPosition,
   type Partition,
   type Position,
@@ -109,7 +109,7 @@ export class NatsChunks implements ChunksLog {
     // A foreign message can name a tenant of another partition: two owners of one tenant would
     // fence each other for ever.
     const isHere = (tenant: TenantId) => this.#stream.partitionOf(tenant) === partition;
-    return tokens.filter(isTenantId).filter(isHere);
+    return tokens.filter(isStoredName).filter(isHere);
   }
 
   async tenantCount(): Promise<number> {

@@ -14,6 +14,7 @@ import {
   deadLetterSubject,
   deadLettersFilter,
   feedbackSubject,
+  generationsSubject,
   manifestSubject,
   owedSubject,
   piecesFilter,
@@ -146,6 +147,11 @@ const places: Readonly<Record<Erasable, (tenant: TenantId, at: Partition) => Whe
   letters: (tenant) => ({ role: "deadLetters", subjects: [deadLettersFilter(tenant)] }),
   keys: (tenant) => ({ role: "manifests", subjects: [privacySubject(tenant)] }),
   feedback: (tenant) => ({ role: "feedback", subjects: [feedbackSubject(tenant)] }),
+  generation: (tenant) => ({
+    role: "manifests",
+    subjects: [manifestSubject(tenant), owedSubject(tenant), attemptsSubject(tenant)],
+  }),
+  generations: (tenant) => ({ role: "manifests", subjects: [generationsSubject(tenant)] }),
   manifests: (tenant) => ({
     role: "manifests",
     subjects: [

@@ -33,6 +33,7 @@ import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { NatsErasure } from "./erasure.ts";
 import { NatsFeedback } from "./feedback.ts";
+import { NatsGenerations } from "./generations.ts";
 import { type Deployment, ensureLog } from "./identity.ts";
 import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
@@ -160,6 +161,7 @@ function assemble(
     attempts: new NatsAttempts(context),
     tokens: new NatsTokens(context),
     lives: new NatsLives(context),
+    generations: new NatsGenerations(context),
     privacy,
     erasure: new NatsErasure({
       ...{ context, partitions },

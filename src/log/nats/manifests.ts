@@ -10,7 +10,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { digestOf } from "../../contract/digest.ts";
 import { FreshetError } from "../../contract/errors.ts";
-import { isTenantId, type TenantId } from "../../contract/ids.ts";
+import { isStoredName, type TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { emptyManifest, type HeadsPiece, type Manifest } from "../../contract/manifest.ts";
 import type { ManifestStore, PiecesSweep, StoredManifest } from "../port.ts";
@@ -133,7 +133,7 @@ export class NatsManifests implements ManifestStore {
 
   async tenants(): Promise<TenantId[]> {
     const subjects = await subjectsOf(this.#context, streamNames.manifests, manifestsFilter);
-    return subjects.map(tenantIn).filter(isTenantId);
+    return subjects.map(tenantIn).filter(isStoredName);
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<WatchedManifest> {
@@ -170,7 +170,7 @@ export class NatsManifests implements ManifestStore {
     });
     for await (const { subject, data, seq, headers } of messages) {
       const tenant = tenantIn(subject);
-      if (!isTenantId(tenant)) continue;
+      if (!isStoredName(tenant)) continue;
       const read = decodeManifest(data, headerReader(headers));
       if (read.kind === "manifest") {
         yield { tenant, manifest: read.manifest, revision: seq };

@@ -7,19 +7,21 @@ import {
   type Partition,
   partition,
   type TenantId,
+  tenantOf,
   type Version,
 } from "../../contract/ids.ts";
 
 // --- DOCS and CHUNKS ----------------------------------------------------------------------------
 
 /** Where publishers publish; the server inserts the partition. */
-export const publishSubject = (tenant: TenantId): string => `docs.${tenant}`;
+export const publishSubject = (tenant: TenantId): string => `docs.${tenantOf(tenant)}`;
 
 /** The first token of the subjects of DOCS and CHUNKS. */
 export type TenantRoot = "docs" | "chunks";
 
+/** Operations are the tenant's; each generation has records of its own. */
 export const tenantSubject = (root: TenantRoot, at: Partition, tenant: TenantId): string =>
-  `${root}.${at}.${tenant}`;
+  `${root}.${at}.${root === "docs" ? tenantOf(tenant) : tenant}`;
 
 export const partitionFilter = (root: TenantRoot, at: Partition): string => `${root}.${at}.>`;
 
@@ -54,7 +56,9 @@ const tokenBytesMax = 192;
  * becomes `~` and base64url, so that it never meets one. A long one is cut: it stays a place to
  * look, and is no identity.
  */
-function safeToken(tenant: string): string {
+function safeToken(token: string): string {
+  // A generation's letters are its tenant's.
+  const tenant = tenantOf(token as TenantId);
   if (isTenantId(tenant)) return tenant;
   const bytes = Buffer.from(tenant, "utf8").subarray(0, tokenBytesMax);
   return `~${bytes.toString("base64url")}`;
@@ -81,11 +85,15 @@ export const attemptsSubject = (tenant: TenantId): string =>
   `${manifestSubjects}.attempts.${tenant}`;
 export const tokensSubject = (tenant: TenantId): string => `${manifestSubjects}.tokens.${tenant}`;
 const lifePrefix = `${manifestSubjects}.life.`;
-export const lifeSubject = (tenant: TenantId): string => `${lifePrefix}${tenant}`;
+export const lifeSubject = (tenant: TenantId): string => `${lifePrefix}${tenantOf(tenant)}`;
 export const livesFilter = `${lifePrefix}*`;
 const privacyPrefix = `${manifestSubjects}.privacy.`;
-export const privacySubject = (tenant: TenantId): string => `${privacyPrefix}${tenant}`;
+export const privacySubject = (tenant: TenantId): string => `${privacyPrefix}${tenantOf(tenant)}`;
 export const privacyFilter = `${privacyPrefix}*`;
+const generationsPrefix = `${manifestSubjects}.generations.`;
+export const generationsSubject = (tenant: TenantId): string =>
+  `${generationsPrefix}${tenantOf(tenant)}`;
+export const generationsFilter = `${generationsPrefix}*`;
 export const owedSubject = (tenant: TenantId): string => `${manifestSubjects}.letters.${tenant}`;
 
 // --- leases -------------------------------------------------------------------------------------
@@ -114,7 +122,7 @@ export function leasedPartitionIn(subject: string): Partition | undefined {
 // --- events -------------------------------------------------------------------------------------
 
 /** Core NATS, stored nowhere. */
-export const eventsSubject = (tenant: TenantId): string => `events.${tenant}`;
+export const eventsSubject = (tenant: TenantId): string => `events.${tenantOf(tenant)}`;
 
 // --- audit --------------------------------------------------------------------------------------
 
@@ -138,4 +146,4 @@ export function auditChainIn(subject: string): string {
 
 const feedbackRoot = "freshet.feedback.";
 export const feedbackSubjects = `${feedbackRoot}*`;
-export const feedbackSubject = (tenant: TenantId): string => `${feedbackRoot}${tenant}`;
+export const feedbackSubject = (tenant: TenantId): string => `${feedbackRoot}${tenantOf(tenant)}`;

@@ -69,7 +69,10 @@ export function createTemporalActivities({
       looksMax: 1,
     }),
     ...createMergeActivities(ports),
-    ...createSweepActivities({ ports, ageMs, requestMerge, requestScrub }),
+    ...createSweepActivities({
+      ...{ ports, ageMs, requestMerge, requestScrub },
+      cancelMerge: (name) => client.cancel(name),
+    }),
     purgeOld: (request: RetentionRequest) => purgeOld(ports, request, replayWindowMs),
   };
   const attempted: Around =
@@ -101,7 +104,7 @@ export function createTemporalActivities({
 }
 
 /** @param request of any step, with or without `Described` @throws FreshetError log_identity */
-function checkDeployment(request: unknown, own: string): void {
+export function checkDeployment(request: unknown, own: string): void {
   if (typeof request !== "object" || request === null || !("deployment" in request)) return;
   const wanted = request.deployment;
   if (wanted === undefined || wanted === own) return;

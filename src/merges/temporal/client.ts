@@ -9,9 +9,6 @@ import {
   Connection,
   defaultGrpcRetryOptions,
   makeGrpcRetryInterceptor,
-  ScheduleAlreadyRunning,
-  type ScheduleDescription,
-  ScheduleOverlapPolicy,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
 } from "@temporalio/client";
@@ -21,7 +18,6 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import {
-  type Described,
   type MergeInput,
   type MergeOutcome,
   type MergePlan,
@@ -36,7 +32,7 @@ import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Tracer } from "../../contract/tracing.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
-import type { DeliveryClient, EraseClient, MergeClient } from "../port.ts";
+import type { DeliveryClient, EraseClient, MergeClient, ReembedClient } from "../port.ts";
 import {
   accessVersion,
   connectionOf,
@@ -48,6 +44,8 @@ import { transportError, wasRaced } from "./client-failures.ts";
 import { deliveryStart } from "./delivery-start.ts";
 import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
+import { createReembedClient } from "./reembed-client.ts";
+import { ensureSchedules } from "./schedules.ts";
 import { tracedRequests } from "./tracing.ts";
 
 export interface TemporalOptions extends TemporalAccess {
@@ -68,16 +66,18 @@ export interface TemporalOptions extends TemporalAccess {
   readonly taskQueue?: string | undefined;
 }
 
+export type TemporalClients = MergeClient &
+  EraseClient &
+  DeliveryClient & { readonly reembeds: ReembedClient };
+
 const racedAttemptsMax = 3;
 
 /** Never fails: the first use of the result connects. */
-export function connectTemporal(
-  options: TemporalOptions,
-): MergeClient & EraseClient & DeliveryClient {
+export function connectTemporal(options: TemporalOptions): TemporalClients {
   return new TemporalMergeClient(options);
 }
 
-class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
+class TemporalMergeClient implements TemporalClients {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
   #namespace: string;
@@ -214,6 +214,12 @@ class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
     return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
   }
 
+  get reembeds(): ReembedClient {
+    const call: Parameters<typeof createReembedClient>[0]["call"] = (run) =>
+      this.#call(limits.temporalRequestMs, () => run(this.#client));
+    return createReembedClient({ ...this.#options, call });
+  }
+
   deliveryDue(tenant: TenantId, endpoint: string): Promise<void> {
     const start = deliveryStart(tenant, endpoint, this.#options);
     return this.#call(limits.temporalRequestMs, async () => {
@@ -229,53 +235,11 @@ class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
     });
   }
 
-  async ensureSchedule(): Promise<void> {
-    const { sweepSchedule, sweepWorkflow, scrubSchedule, scrubWorkflow } = mergeNames;
-    await this.#ensureSchedule(sweepSchedule, sweepWorkflow, limits.mergeSweepEveryMs);
-    await this.#ensureSchedule(scrubSchedule, scrubWorkflow, limits.scrubSlotMs);
-  }
-
-  /**
-   * The schedule of another deployment stays: it would sweep ours instead of its own. Then ours has
-   * a name of its own.
-   */
-  async #ensureSchedule(name: string, workflowType: string, everyMs: number): Promise<void> {
-    if (await this.#putSchedule(name, workflowType, everyMs)) return;
-    const { namespace, deployment } = this.#options;
-    this.#logger.error(
-      { namespace, deployment },
-      "another deployment merges in this Temporal namespace: give each its own, " +
-        "they keep each other waiting",
-    );
-    await this.#putSchedule(`${name}-${deployment}`, workflowType, everyMs);
-  }
-
-  /** False when it belongs to another deployment. */
-  #putSchedule(scheduleId: string, workflowType: string, everyMs: number): Promise<boolean> {
-    const { deployment } = this.#options;
-    const action = {
-      type: "startWorkflow" as const,
-      workflowType,
-      workflowId: scheduleId,
-      taskQueue: this.#taskQueue,
-      args: deployment === undefined ? [] : [{ deployment } satisfies Described],
-    };
-    const spec = { intervals: [{ every: everyMs }] };
-    // A missed sweep is not made up for: the next one sees everything that it would have seen.
-    const policies = {
-      overlap: ScheduleOverlapPolicy.SKIP,
-      catchupWindow: limits.mergeSweepEveryMs,
-    };
-    return this.#call(limits.temporalRequestMs, async () => {
-      try {
-        await this.#client.schedule.create({ scheduleId, spec, action, policies });
-      } catch (thrown) {
-        if (!(thrown instanceof ScheduleAlreadyRunning)) throw thrown;
-        const handle = this.#client.schedule.getHandle(scheduleId);
-        if (isAnothers(deployment, await handle.describe())) return false;
-        await handle.update(({ state }) => ({ state, spec, action, policies }));
-      }
-      return true;
+  ensureSchedule(): Promise<void> {
+    const { deployment, namespace } = this.#options;
+    return ensureSchedules({
+      ...{ deployment, namespace, taskQueue: this.#taskQueue, logger: this.#logger },
+      call: (run) => this.#call(limits.temporalRequestMs, () => run(this.#client)),
     });
   }
 
@@ -370,12 +334,6 @@ class TemporalMergeClient implements MergeClient, EraseClient, DeliveryClient {
       throw error;
     }
   }
-}
-
-function isAnothers(own: string | undefined, { action }: ScheduleDescription): boolean {
-  const input: unknown = action.args?.[0];
-  if (own === undefined || typeof input !== "object" || input === null) return false;
-  return "deployment" in input && input.deployment !== own;
 }
 
 /**

@@ -32,6 +32,8 @@ import { workflowBundle } from "./bundle.ts";
 import { connectTemporal, type TemporalOptions } from "./client.ts";
 import { createDeliveryWorker, type DeliveryParts, sweepDeliveries } from "./deliveries.ts";
 import { deliveryQueue } from "./delivery-start.ts";
+import { reembedQueue } from "./reembed-client.ts";
+import { createReembedWorker, type ReembedParts } from "./reembeddings.ts";
 import { tracedSteps } from "./tracing.ts";
 import {
   becomeCurrent,
@@ -52,6 +54,8 @@ export interface MergeWorkerOptions extends TemporalOptions {
   readonly sources?: TenantSources | undefined;
   /** What webhooks are sent with; undefined: this worker sends none. */
   readonly deliveries?: Omit<DeliveryParts, "clock" | "logger" | "metrics" | "lives"> | undefined;
+  /** Loads models, to build generations; undefined: this worker builds none. */
+  readonly withEncoder?: ReembedParts["withEncoder"] | undefined;
   /** Age of the oldest unmerged record that makes a tenant due; `limits.mergeAgeMs` by default. */
   readonly ageMs?: number | undefined;
   /** How long the log keeps what is no longer needed; `limits.replayWindowMs` by default. */
@@ -98,7 +102,8 @@ class RunningMergeWorker implements MergeWorker {
   readonly #stop = new AbortController();
   readonly #polling = Promise.withResolvers<void>();
   #worker: Worker | null = null;
-  #deliveries: Worker | null = null;
+  /** Pollers of other queues, each for activities that last. */
+  #others: readonly Worker[] = [];
   #run: Promise<void> | null = null;
 
   constructor(options: MergeWorkerOptions, bundle: { readonly code: string }) {
@@ -158,38 +163,35 @@ class RunningMergeWorker implements MergeWorker {
       const queue = { service: connection.workflowService, namespace, taskQueue: this.#taskQueue };
       const version = await this.#version(queue);
       this.#worker = await this.#createWorker(connection, { namespace, version });
-      this.#deliveries = await this.#createDeliveries(connection, namespace);
+      this.#others = await this.#createOthers(connection, namespace);
       // Shut down while it was being made: `shutdown` found no worker to stop.
       if (this.#stop.signal.aborted) return;
-      const run = this.#runWorkers(this.#worker, this.#deliveries);
+      const run = this.#runWorkers([this.#worker, ...this.#others]);
       await Promise.race([run, this.#takePlace(queue, version)]);
       this.#polling.resolve();
       await run;
     } finally {
       endWatch();
       this.#worker = null;
-      this.#deliveries = null;
+      this.#others = [];
       await connection.close();
     }
   }
 
-  /** Until both have ended: the connection is theirs. One that ends takes the other with it. */
-  async #runWorkers(merges: Worker, deliveries: Worker | null): Promise<void> {
-    if (deliveries === null) return merges.run();
+  /** Until all have ended: the connection is theirs. One that ends takes the others with it. */
+  async #runWorkers(workers: readonly Worker[]): Promise<void> {
     const parts = this.#deliveryParts();
     const swept = new AbortController();
     const sweeping = parts && sweepDeliveries(this.#client, parts, swept.signal);
-    const both = [merges, deliveries].map((worker) =>
-      worker.run().finally(() => this.#shutdownWorkers()),
-    );
-    const [ended, other] = await Promise.allSettled(both);
+    const all = workers.map((worker) => worker.run().finally(() => this.#shutdownWorkers()));
+    const ends = await Promise.allSettled(all);
     swept.abort();
     await sweeping;
-    for (const end of [ended, other]) if (end?.status === "rejected") throw end.reason;
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   #shutdownWorkers(): void {
-    for (const worker of [this.#worker, this.#deliveries]) {
+    for (const worker of [this.#worker, ...this.#others]) {
       if (worker?.getState() === "RUNNING") worker.shutdown();
     }
   }
@@ -199,12 +201,25 @@ class RunningMergeWorker implements MergeWorker {
     return deliveries && { ...deliveries, clock, logger, metrics, lives: log.lives };
   }
 
-  async #createDeliveries(connection: NativeConnection, namespace: string): Promise<Worker | null> {
-    const parts = this.#deliveryParts();
-    if (parts === undefined) return null;
-    const { deployment } = this.#options.log;
-    const taskQueue = deliveryQueue(this.#options);
-    return createDeliveryWorker({ connection, namespace, taskQueue, parts, deployment });
+  async #createOthers(connection: NativeConnection, namespace: string): Promise<Worker[]> {
+    const { log, cold, clock, logger, metrics, withEncoder } = this.#options;
+    const place = { connection, namespace };
+    const workers: Worker[] = [];
+    const deliveries = this.#deliveryParts();
+    if (deliveries !== undefined) {
+      const own = { taskQueue: deliveryQueue(this.#options), deployment: log.deployment };
+      workers.push(await createDeliveryWorker({ ...place, ...own, parts: deliveries }));
+    }
+    if (withEncoder !== undefined) {
+      const parts: ReembedParts = {
+        ...{ log, cold, clock, logger, metrics, withEncoder },
+        requestMerge: (name) => this.#client.due(name, "size"),
+        cancelMerge: (name) => this.#client.cancel(name),
+      };
+      const taskQueue = reembedQueue(this.#options);
+      workers.push(await createReembedWorker({ ...place, taskQueue, parts }));
+    }
+    return workers;
   }
 
   /**

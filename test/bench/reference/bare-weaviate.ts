@@ -5,6 +5,7 @@ import type { ColdObject } from "../../../src/cold/port.ts";
 import { storedObject } from "../../../src/cold/weaviate-object.ts";
 import { collectionsOf } from "../../../src/cold/weaviate-schema.ts";
 import { chunksOf } from "../../../src/cold/weaviate-search.ts";
+import type { TenantId } from "../../../src/contract/ids.ts";
 
 const pageObjects = 250;
 const pageIds = 1_000;
@@ -20,7 +21,7 @@ export async function writeBare(
 ): Promise<void> {
   const { tenant, objects, inFlight } = options;
   await client.collections.use(collectionsOf(client).chunks).tenants.create({ name: tenant });
-  const chunks = chunksOf(client, tenant);
+  const chunks = chunksOf(client, tenant as TenantId);
   const pages = Array.from({ length: Math.ceil(objects.length / pageObjects) }, (_, page) =>
     objects.slice(page * pageObjects, (page + 1) * pageObjects),
   ).values();

@@ -1,0 +1,156 @@
+/**
+ * The steps that build a generation. Each may be cut off anywhere and run again.
+ *
+ *   GD1  its chain of records is the only cursor: what has a record is done, and an attempt that
+ *        wakes up late finds that another one has appended (I6's condition), and ends;
+ *   GD2  until it is fed it has no owner: records of the build are of epoch 0, below every lease,
+ *        so the owner's fence ends the last of them;
+ *   GD3  it is fed only after it has a record of all that had one when DOCS began to be kept for
+ *        it: what its owner reads on from there is all in DOCS.
+ */
+
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import {
+  begin,
+  feed,
+  type Generation,
+  join,
+  type TenantGenerations,
+} from "../../src/contract/generation.ts";
+import {
+  generationName,
+  noEpoch,
+  noPosition,
+  noVersion,
+  type TenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { emptyManifest } from "../../src/contract/manifest.ts";
+import type { BeginRequest, BuildRequest, BuildTurn } from "../../src/contract/reembed.ts";
+import { checkServed } from "../../src/contract/tenant-life.ts";
+import { changeGenerations } from "../../src/log/generations.ts";
+import type { ReembedPorts, TextEncoder } from "./ports.ts";
+import { GenerationRecords } from "./records.ts";
+import { laterRecords, mergedRecords, standingOf } from "./source.ts";
+
+export async function beginGeneration(
+  ports: ReembedPorts,
+  { tenant, model }: BeginRequest,
+): Promise<{ readonly number: number }> {
+  const { log } = ports;
+  checkServed((await log.lives.get(tenant)).life);
+  const made = await ports.withEncoder({ model }, async ({ probe }) => {
+    return changeGenerations(log.generations, tenant, async (record) => {
+      // An earlier attempt of this step: the workflow is one for each tenant.
+      if (record.state === "building" && record.other.model === model) return record;
+      const source = generationName(tenant, record.active.number);
+      const manifest = (await log.manifests.get(source))?.manifest ?? emptyManifest;
+      return begin(record, { model, probe, from: manifest.to, upTo: manifest.version });
+    });
+  });
+  const { generations } = made;
+  if (generations.state !== "building") throw new FreshetError("internal", "no build began");
+  return { number: generations.other.number };
+}
+
+type Building = Extract<TenantGenerations, { state: "building" | "joining" }>;
+
+/** Undefined: why not, is in the record. */
+async function buildingOf(
+  { log }: ReembedPorts,
+  { tenant, number }: BuildRequest,
+): Promise<Building | undefined> {
+  const { generations: record } = await log.generations.get(tenant);
+  const isUnderWay = record.state === "building" || record.state === "joining";
+  return isUnderWay && record.other.number === number ? record : undefined;
+}
+
+const over = (why: string): BuildTurn => ({ kind: "over", texts: 0, done: 0, total: 0, why });
+
+export async function buildGeneration(
+  ports: ReembedPorts,
+  request: BuildRequest,
+): Promise<BuildTurn> {
+  const record = await buildingOf(ports, request);
+  if (record === undefined) return over("it was given up, or is fed already");
+  const { life } = await ports.log.lives.get(request.tenant);
+  checkServed(life);
+  try {
+    return await ports.withEncoder(record.other, (encoder) =>
+      turn(ports, request, { record, encoder }),
+    );
+  } catch (thrown) {
+    if (toFreshetError(thrown).code !== "broken_chain") throw thrown;
+    return over("the log does not hold all records since it began: abandon it, and start again");
+  }
+}
+
+async function turn(
+  ports: ReembedPorts,
+  { tenant, number, textsPerS }: BuildRequest,
+  { record, encoder }: { readonly record: Building; readonly encoder: TextEncoder },
+): Promise<BuildTurn> {
+  const { log, clock, turnMs = limits.reembedTurnMs } = ports;
+  const [source, target] = namesOf(tenant, record.active, number);
+  // Before all else: what has a record now is what this turn has to reach (GD3).
+  const end = await log.chunks.last(source);
+  const last = await log.chunks.last(target);
+  if (last !== null && last.epoch > noEpoch) return over("its owner feeds it");
+  const untilMs = clock.monotonicMs() + turnMs;
+  const records = new GenerationRecords(ports, { target, last, encoder, textsPerS });
+  const isOver = (): boolean => clock.monotonicMs() >= untilMs;
+  const { from, upTo } = record;
+  const isWhole =
+    (records.cursor >= upTo ||
+      (await records.appendAll(
+        mergedRecords(ports, source, { after: records.cursor, upTo }),
+        isOver,
+      ))) &&
+    (await records.appendAll(
+      laterRecords(ports, source, {
+        from,
+        after: latest(records.cursor, upTo),
+        to: end?.position ?? noPosition,
+      }),
+      isOver,
+    ));
+  await askToMerge(ports, target, records.cursor);
+  const { cursor, texts } = records;
+  const standing = await standingOf(ports, source, { from, cursor: latest(cursor, noVersion) });
+  return { kind: isWhole ? "caught-up" : "more", texts, ...standing };
+}
+
+const latest = (one: Version, other: Version): Version => Math.max(one, other) as Version;
+
+function namesOf(
+  tenant: TenantId,
+  active: Generation,
+  number: number,
+): readonly [source: TenantId, target: TenantId] {
+  return [generationName(tenant, active.number), generationName(tenant, number)];
+}
+
+/** Its owner would have to hold in memory what is not in cold. */
+async function askToMerge({ log, requestMerge }: ReembedPorts, name: TenantId, cursor: Version) {
+  const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
+  if (manifest.version < cursor) await requestMerge(name);
+}
+
+/** GD3. */
+export async function joinGeneration(
+  { log }: ReembedPorts,
+  { tenant, number }: BuildRequest,
+): Promise<void> {
+  await changeGenerations(log.generations, tenant, (record) => join(record, number));
+}
+
+/** GD3: after a turn that caught up, and began when it had joined. */
+export async function feedGeneration(
+  { log }: ReembedPorts,
+  { tenant, number }: BuildRequest,
+): Promise<void> {
+  const target = generationName(tenant, number);
+  const builtTo = (await log.chunks.last(target))?.version ?? noVersion;
+  await changeGenerations(log.generations, tenant, (record) => feed(record, { number, builtTo }));
+}

@@ -1,0 +1,160 @@
+/**
+ * What computes the vectors of a node's tenants: the engines' own model, and those of tenants whose
+ * generation has another one. These are loaded when the first such tenant starts here.
+ *
+ * Owns: the models that are loaded beside the own one, and their embedders.
+ *
+ *   GE1  a generation's documents and its questions are embedded by the same model, so no vector of
+ *        another one can be asked for or stored under its name;
+ *   GE2  so many models beside the own one; one that no tenant needs any more makes room.
+ */
+
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import type { Generation } from "../../src/contract/generation.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { Embedder, EmbeddingModel, Lane } from "../../src/embedding/port.ts";
+import type { KnownGenerations } from "../../src/log/generations.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
+import type { Mailbox } from "../../src/runtime/mailbox.ts";
+import type { ActorSystem } from "../../src/runtime/system.ts";
+import type { Tokenizer } from "../../src/text/port.ts";
+import { inShares } from "../embedder/shares.ts";
+import type { EmbedderMessage } from "../messages.ts";
+import type { QuestionVectors } from "../question/vectors.ts";
+import { spawnEmbedder } from "./embedders.ts";
+import type { TopologyOptions } from "./options.ts";
+import { queryLane, questionVectors } from "./questions.ts";
+
+/** A model that is loaded for generations that want it. */
+export interface OpenedEncoder {
+  /** Makes tokens of each text by itself: it may be given those of another model. */
+  readonly embedder: Embedder;
+  readonly tokenizer: Tokenizer;
+}
+
+export interface TenantEncoder {
+  readonly model: EmbeddingModel;
+  readonly ingest: Pick<Mailbox<EmbedderMessage>, "put">;
+  readonly vectors: QuestionVectors;
+}
+
+interface Beside extends TenantEncoder {
+  readonly close: () => Promise<void>;
+}
+
+export class TenantEncoders {
+  readonly #own: TenantEncoder;
+  readonly #generations: KnownGenerations;
+  readonly #make: (generation: Generation) => Promise<Beside>;
+  readonly #opened = new Map<string, Beside>();
+  readonly #opening = new Map<string, Promise<void>>();
+  readonly #failed = new Map<string, { readonly atMs: number; readonly error: FreshetError }>();
+  readonly #parts: Pick<TopologyOptions, "clock" | "logger">;
+
+  constructor(
+    own: TenantEncoder,
+    generations: KnownGenerations,
+    parts: Pick<TopologyOptions, "clock" | "logger"> & {
+      readonly make: (generation: Generation) => Promise<Beside>;
+    },
+  ) {
+    this.#own = own;
+    this.#generations = generations;
+    this.#make = parts.make;
+    this.#parts = parts;
+  }
+
+  /** Undefined while its model is not loaded, or for a generation that nobody feeds. */
+  of(name: TenantId): TenantEncoder | undefined {
+    const generation = this.#generations.generation(name);
+    if (generation === undefined) return undefined;
+    return generation.model === null ? this.#own : this.#opened.get(generation.model);
+  }
+
+  /** Whether the engines' own model computes its vectors. */
+  isOwn(name: TenantId): boolean {
+    return this.of(name) === this.#own;
+  }
+
+  /** @throws FreshetError embedding_unavailable, model_mismatch, overloaded (GE2) */
+  async open(name: TenantId): Promise<void> {
+    const generation = this.#generations.generation(name);
+    const { model } = generation ?? {};
+    if (generation === undefined || model === null || model === undefined) return;
+    if (this.#opened.has(model)) return;
+    const failed = this.#failed.get(model);
+    const sinceMs = this.#parts.clock.monotonicMs() - (failed?.atMs ?? 0);
+    if (failed !== undefined && sinceMs < limits.encoderRetryMs) throw failed.error;
+    const opening = this.#opening.get(model) ?? this.#tryLoad(generation, model);
+    this.#opening.set(model, opening);
+    await opening;
+  }
+
+  async #tryLoad(generation: Generation, model: string): Promise<void> {
+    const { clock, logger } = this.#parts;
+    try {
+      await this.#load(generation, model);
+      this.#failed.delete(model);
+    } catch (thrown) {
+      const error = toFreshetError(thrown);
+      this.#failed.set(model, { atMs: clock.monotonicMs(), error });
+      const { code, message: cause } = error;
+      logger.error({ model, code, cause }, "the model of a generation cannot be loaded");
+      throw error;
+    } finally {
+      this.#opening.delete(model);
+    }
+  }
+
+  /** All that is kept of a tenant's questions. */
+  forget(name: TenantId): void {
+    for (const { vectors } of [this.#own, ...this.#opened.values()]) vectors.forget(name);
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#opening.values());
+    await Promise.all([...this.#opened.values()].map((one) => one.close()));
+  }
+
+  async #load(generation: Generation, model: string): Promise<void> {
+    const wanted = this.#generations.models();
+    for (const [name, beside] of this.#opened) {
+      if (wanted.has(name)) continue;
+      this.#opened.delete(name);
+      await beside.close();
+    }
+    if (this.#opened.size >= limits.encodersBesideMax) {
+      const most = `${limits.encodersBesideMax} models beside the engines' own`;
+      throw new FreshetError("overloaded", `a node loads at most ${most}`);
+    }
+    this.#opened.set(model, await this.#make(generation));
+  }
+}
+
+/** Loads a model and starts its embedders. @throws FreshetError embedding_unavailable, … */
+export async function openBeside(
+  system: ActorSystem,
+  options: TopologyOptions,
+  generation: Generation,
+): Promise<Beside> {
+  const { openEncoder, settings } = options;
+  if (openEncoder === undefined) {
+    throw new FreshetError("embedding_unavailable", "this process loads one model only");
+  }
+  const { embedder, tokenizer } = await openEncoder(generation);
+  const parts = { ...options, embedder, tokenizer };
+  const named = (lane: Lane) => ({ lane, laneName: `${lane}-${embedder.model.name}` });
+  const ingest = spawnEmbedder(system, parts, named("ingest"));
+  const query = spawnEmbedder(system, parts, named("query"));
+  const lane = queryLane(settings, query.mailbox);
+  return {
+    model: embedder.model,
+    ingest: inShares(ingest.mailbox, new FairShares({ total: limits.embedQueueTextsMax })),
+    vectors: questionVectors(parts, { embedder: lane }),
+    close: async () => {
+      await Promise.all([ingest.stop(), query.stop()]);
+      await embedder.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/** Which generations a tenant has, as it is stored. Pure. */
+
+import { z } from "zod";
+import type { TenantGenerations } from "../../contract/generation.ts";
+import { decodeJson, encodeJson, positionSchema, versionSchema } from "./json.ts";
+
+const number = z.int().min(1);
+const generation = z.object({
+  number,
+  model: z.string().nullable(),
+  builtTo: versionSchema,
+  probe: z.string().optional(),
+});
+const pair = z.tuple([z.number(), z.number()]);
+const compared = z.object({
+  atMs: z.int().min(0),
+  questions: z.int().min(1),
+  k: z.int().min(1),
+  overlap: z.number().min(0).max(1),
+  ndcg: pair.optional(),
+  p50Ms: pair,
+  p99Ms: pair,
+});
+const cut = z.object({ at: versionSchema, atMs: z.int().min(0), isRolledBack: z.boolean() });
+const always = { active: generation, next: number, released: z.array(number) };
+const underWay = { ...always, other: generation, from: positionSchema, upTo: versionSchema };
+
+const generationsSchema: z.ZodType<TenantGenerations> = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("single"), ...always }),
+  z.object({ state: z.literal("building"), ...underWay }),
+  z.object({ state: z.literal("joining"), ...underWay }),
+  z.object({
+    ...{ state: z.literal("fed"), ...always, other: generation },
+    ...{ compared: compared.optional(), cut: cut.optional() },
+  }),
+]);
+
+export function encodeGenerations(generations: TenantGenerations): Uint8Array {
+  return encodeJson(generations);
+}
+
+/** Undefined for a foreign message. */
+export function decodeGenerations(data: Uint8Array): TenantGenerations | undefined {
+  return decodeJson(generationsSchema, data);
+}

@@ -1,0 +1,95 @@
+/** Starting and steering re-embeddings over Temporal. */
+
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from "@temporalio/client";
+import { FreshetError } from "../../contract/errors.ts";
+import type { TenantId } from "../../contract/ids.ts";
+import { mergeNames } from "../../contract/merge.ts";
+import {
+  type ReembedInput,
+  type ReembedProgress,
+  reembedNames,
+  reembedWorkflowId,
+} from "../../contract/reembed.ts";
+import type { ReembedClient } from "../port.ts";
+
+/** The queue of the activities, which is not that of merges. */
+export function reembedQueue({
+  taskQueue = mergeNames.taskQueue,
+}: {
+  readonly taskQueue?: string | undefined;
+}): string {
+  return `${taskQueue}${reembedNames.queueSuffix}`;
+}
+
+interface Parts {
+  /** As the merge client calls Temporal: with a deadline, and failures of ours. */
+  readonly call: <Result>(run: (client: Client) => Promise<Result>) => Promise<Result>;
+  readonly deployment?: string | undefined;
+  readonly taskQueue?: string | undefined;
+}
+
+export function createReembedClient({ call, deployment, taskQueue }: Parts): ReembedClient {
+  const handled = <Result>(
+    tenant: TenantId,
+    use: (handle: ReturnType<Client["workflow"]["getHandle"]>) => Promise<Result>,
+  ): Promise<Result | undefined> =>
+    call(async (client) => {
+      try {
+        return await use(client.workflow.getHandle(reembedWorkflowId(tenant)));
+      } catch (thrown) {
+        if (thrown instanceof WorkflowNotFoundError) return undefined;
+        throw thrown;
+      }
+    });
+  return {
+    start: (tenant, { model, textsPerS }) =>
+      call(async (client) => {
+        const input: ReembedInput = {
+          ...{ tenant, model, textsPerS, taskQueue: reembedQueue({ taskQueue }) },
+          ...(deployment === undefined ? {} : { deployment }),
+        };
+        try {
+          await client.workflow.start(reembedNames.workflow, {
+            workflowId: reembedWorkflowId(tenant),
+            taskQueue: taskQueue ?? mergeNames.taskQueue,
+            args: [input],
+            workflowIdConflictPolicy: "FAIL",
+            workflowIdReusePolicy: "ALLOW_DUPLICATE",
+            staticSummary: `re-embed tenant ${tenant} by ${model}`,
+          });
+        } catch (thrown) {
+          if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown;
+          const message = `tenant ${tenant} is being re-embedded already`;
+          throw new FreshetError("invalid_request", message, { cause: thrown });
+        }
+      }),
+    pause: async (tenant) =>
+      (await handled(tenant, (handle) => handle.signal(reembedNames.pauseSignal).then(is))) ===
+      is(),
+    resume: async (tenant, change) =>
+      (await handled(tenant, (handle) =>
+        handle.signal(reembedNames.resumeSignal, change).then(is),
+      )) === is(),
+    cancel: async (tenant) =>
+      (await handled(tenant, (handle) => handle.terminate("it was given up").then(is))) === is(),
+    progress: async (tenant) => {
+      const found = await handled(tenant, (handle) =>
+        handle.query<ReembedProgress>(reembedNames.progressQuery),
+      );
+      return found ?? null;
+    },
+    outcome: async (tenant) => {
+      const found = await handled(tenant, async (handle) => {
+        const { status } = await handle.describe();
+        return status.name;
+      });
+      return found ?? null;
+    },
+  };
+}
+
+const is = (): true => true;

@@ -1,0 +1,43 @@
+import { expect, it } from "vitest";
+import { begin, cutOver, feed, firstGeneration, join } from "../../src/contract/generation.ts";
+import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import { KnownGenerations } from "../../src/log/generations.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
+
+const acme = "acme" as TenantId;
+const built = begin(firstGeneration, { model: "m", from: 0 as Position, upTo: 0 as Version });
+const fed = feed(join(built, 2), { number: 2, builtTo: 4 as Version });
+const cut = cutOver(fed, { at: 5 as Version, atMs: 1, isForced: true });
+
+it("the new generation answers as soon as it shows all that the old one has shown (GB2)", () => {
+  const known = new KnownGenerations(createMemoryLog().generations);
+  const shown = new Map<string, Version>([["acme", 5 as Version]]);
+  const answering = () => known.answering(acme, (name) => shown.get(name));
+  expect(answering()).toBe("acme");
+  known.heard(acme, fed, 1);
+  expect(answering()).toBe("acme");
+  known.heard(acme, cut, 2);
+  expect(answering()).toBe("acme");
+  shown.set("acme~2", 4 as Version);
+  expect([answering(), known.isAnswering(acme)]).toEqual(["acme", true]);
+  shown.set("acme~2", 5 as Version);
+  expect([answering(), known.isAnswering("acme~2" as TenantId)]).toEqual(["acme~2", true]);
+  // It stays, whatever is shown later.
+  shown.set("acme", 9 as Version);
+  expect(answering()).toBe("acme~2");
+});
+
+it("a process that begins after a cut-over answers from the new one alone (GB1)", async () => {
+  const log = createMemoryLog();
+  await log.generations.put(acme, cut, 0);
+  const known = new KnownGenerations(log.generations);
+  await known.load();
+  expect(known.answering(acme, () => undefined)).toBe("acme~2");
+  expect([known.fed(acme), [...known.models()]]).toEqual([["acme~2", "acme"], ["m"]]);
+});
+
+it("what is older than what was heard changes nothing", () => {
+  const known = new KnownGenerations(createMemoryLog().generations);
+  expect([known.heard(acme, cut, 2), known.heard(acme, fed, 1)]).toEqual([true, false]);
+  expect(known.of("acme~2" as TenantId)).toBe(cut);
+});
