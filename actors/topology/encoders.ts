@@ -13,25 +13,12 @@ import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Generation } from "../../src/contract/generation.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { Embedder, EmbeddingModel, Lane } from "../../src/embedding/port.ts";
+import type { EmbeddingModel } from "../../src/embedding/port.ts";
 import type { KnownGenerations } from "../../src/log/generations.ts";
-import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import type { ActorSystem } from "../../src/runtime/system.ts";
-import type { Tokenizer } from "../../src/text/port.ts";
-import { inShares } from "../embedder/shares.ts";
 import type { EmbedderMessage } from "../messages.ts";
 import type { QuestionVectors } from "../question/vectors.ts";
-import { spawnEmbedder } from "./embedders.ts";
 import type { TopologyOptions } from "./options.ts";
-import { queryLane, questionVectors } from "./questions.ts";
-
-/** A model that is loaded for generations that want it. */
-export interface OpenedEncoder {
-  /** Makes tokens of each text by itself: it may be given those of another model. */
-  readonly embedder: Embedder;
-  readonly tokenizer: Tokenizer;
-}
 
 export interface TenantEncoder {
   readonly model: EmbeddingModel;
@@ -39,7 +26,7 @@ export interface TenantEncoder {
   readonly vectors: QuestionVectors;
 }
 
-interface Beside extends TenantEncoder {
+export interface Beside extends TenantEncoder {
   readonly close: () => Promise<void>;
 }
 
@@ -130,31 +117,4 @@ export class TenantEncoders {
     }
     this.#opened.set(model, await this.#make(generation));
   }
-}
-
-/** Loads a model and starts its embedders. @throws FreshetError embedding_unavailable, … */
-export async function openBeside(
-  system: ActorSystem,
-  options: TopologyOptions,
-  generation: Generation,
-): Promise<Beside> {
-  const { openEncoder, settings } = options;
-  if (openEncoder === undefined) {
-    throw new FreshetError("embedding_unavailable", "this process loads one model only");
-  }
-  const { embedder, tokenizer } = await openEncoder(generation);
-  const parts = { ...options, embedder, tokenizer };
-  const named = (lane: Lane) => ({ lane, laneName: `${lane}-${embedder.model.name}` });
-  const ingest = spawnEmbedder(system, parts, named("ingest"));
-  const query = spawnEmbedder(system, parts, named("query"));
-  const lane = queryLane(settings, query.mailbox);
-  return {
-    model: embedder.model,
-    ingest: inShares(ingest.mailbox, new FairShares({ total: limits.embedQueueTextsMax })),
-    vectors: questionVectors(parts, { embedder: lane }),
-    close: async () => {
-      await Promise.all([ingest.stop(), query.stop()]);
-      await embedder.close();
-    },
-  };
 }

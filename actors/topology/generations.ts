@@ -1,13 +1,19 @@
 /** The wiring of generations: which of a tenant's answers here, and what computes their vectors. */
 
-import { storedNames } from "../../src/contract/generation.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
+import { type Generation, storedNames } from "../../src/contract/generation.ts";
 import { noVersion, type TenantId, type Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
+import type { Lane } from "../../src/embedding/port.ts";
 import { KnownGenerations } from "../../src/log/generations.ts";
+import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
 import type { Directory } from "../directory/directory.ts";
-import { openBeside, type TenantEncoder, TenantEncoders } from "./encoders.ts";
+import { inShares } from "../embedder/shares.ts";
+import { spawnEmbedder } from "./embedders.ts";
+import { type Beside, type TenantEncoder, TenantEncoders } from "./encoders.ts";
 import type { TopologyOptions } from "./options.ts";
-import type { KeptForQuestions } from "./questions.ts";
+import { type KeptForQuestions, queryLane, questionVectors } from "./questions.ts";
 
 export interface GenerationParts {
   readonly generations: KnownGenerations;
@@ -25,8 +31,7 @@ export function tenantGenerations(
 ): GenerationParts {
   const { log, clock, logger } = options;
   const generations = new KnownGenerations(log.generations);
-  const make = (generation: Parameters<typeof openBeside>[2]) =>
-    openBeside(system, options, generation);
+  const make = (generation: Generation) => openBeside(system, options, generation);
   const visibleOf = (name: TenantId): Version | undefined => {
     const status = directory.tenant(name)?.status;
     return status?.state === "ready" ? status.visible : undefined;
@@ -53,5 +58,32 @@ export function forgetting(
       kept.asOf.forget(name);
       writer.forget?.(name);
     }
+  };
+}
+
+/** Loads a model and starts its embedders. @throws FreshetError embedding_unavailable, … */
+async function openBeside(
+  system: ActorSystem,
+  options: TopologyOptions,
+  generation: Generation,
+): Promise<Beside> {
+  const { openEncoder, settings } = options;
+  if (openEncoder === undefined) {
+    throw new FreshetError("embedding_unavailable", "this process loads one model only");
+  }
+  const { embedder, tokenizer } = await openEncoder(generation);
+  const parts = { ...options, embedder, tokenizer };
+  const named = (lane: Lane) => ({ lane, laneName: `${lane}-${embedder.model.name}` });
+  const ingest = spawnEmbedder(system, parts, named("ingest"));
+  const query = spawnEmbedder(system, parts, named("query"));
+  const lane = queryLane(settings, query.mailbox);
+  return {
+    model: embedder.model,
+    ingest: inShares(ingest.mailbox, new FairShares({ total: limits.embedQueueTextsMax })),
+    vectors: questionVectors(parts, { embedder: lane }),
+    close: async () => {
+      await Promise.all([ingest.stop(), query.stop()]);
+      await embedder.close();
+    },
   };
 }

@@ -27,7 +27,13 @@ import type { QuestionNamesLane } from "../../src/text/names.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import type { FieldRedactor } from "../../src/text/redact-fields.ts";
 import type { Reranking } from "../question/ranking.ts";
-import type { OpenedEncoder } from "./encoders.ts";
+
+/** A model that is loaded for generations that want it. */
+export interface OpenedEncoder {
+  /** Makes tokens of each text by itself: it may be given those of another model. */
+  readonly embedder: Embedder;
+  readonly tokenizer: Tokenizer;
+}
 
 export interface TopologyOptions {
   /** This process, as leases name it. */
