@@ -25,7 +25,7 @@ const person = /\b(?:he|him|his|she|her|hers|they|them|their|theirs|it|its)\b/i;
 /** "that" joins sentences, too; here it stands for something. */
 const pointer =
   /\b(?:this|these|those|the (?:same|former|latter))\b|\bthat(?=\s*[?.!]*$)|\b(?:what|why|how|when|where|who|is|are|was|were|does|did|do|about|like|and|from|in|at|to|of|near|before|after|since|until|during)\s+(?:that|then)\b|\b(?:from|to|in|near|over) there\b|\bthere\s*[?.!]*$/i;
-const name = /(?<=\S\s+["'(]?)\p{Lu}[\p{L}\p{M}\p{N}'’-]*/u;
+const name = /(?=\p{Lu})(?<=\S\s+["'(]?)\p{Lu}[\p{L}\p{M}\p{N}'’-]*/u;
 /** Shorter ones are the end of something: "And when?", "How many?" */
 const wordsMin = 3;
 

@@ -32,7 +32,8 @@ export function createQuoteGate(sources: readonly Source[]): TextGate {
   }
 
   function drain(isLast: boolean): string {
-    const places = sentencesIn(held);
+    // Nothing of it has ended: with each piece of it all would be cut into sentences again.
+    const places = isLast || sentenceEnd.test(held) ? sentencesIn(held) : [];
     const ended = isLast ? places : places.slice(0, -1);
     const out = ended.map(({ start, end }) => quote(held.slice(start, end)));
     held = held.slice(isLast ? held.length : (ended.at(-1)?.end ?? 0));
@@ -43,21 +44,29 @@ export function createQuoteGate(sources: readonly Source[]): TextGate {
   return {
     push(text) {
       // Whose words they are is looked up: what the model says of that plays no part.
-      held = `${held}${text}`.replace(/\s*\[\d+\]/g, "");
+      held = `${held}${text}`.replace(marker, "").trimStart();
       return drain(false);
     },
     end: () => drain(true),
   };
 }
 
+/** With the blanks before it: a search begins where these do, not at each of them. */
+const marker = /(?<!\s)\s+\[\d+\]|\[\d+\]/g;
+
+const sentenceEnd = /[\p{Sentence_Terminal}\n\r\u0085\u2028\u2029]/u;
+
 interface Quoted {
   readonly number: number;
   readonly text: string;
 }
 
+const leading = /^[\s"“”'‘’*•–-]+/;
+const trailing = /(?<![\s"“”'‘’*])[\s"“”'‘’*]+$/;
+
 /** The sentences of the first source that holds these words one after the other. */
 function wholeSentences(said: string, sources: readonly Source[]): Quoted | undefined {
-  const words = said.replace(/^[\s"“”'‘’*•–-]+|[\s"“”'‘’*]+$/g, "").split(/\s+/);
+  const words = said.replace(leading, "").replace(trailing, "").split(/\s+/);
   if (words.length < wordsMin) return undefined;
   const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
   const pattern = new RegExp(`(?<![\\p{L}\\p{N}])${escaped.join("\\s+")}(?![\\p{L}\\p{N}])`, "u");

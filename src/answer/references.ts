@@ -41,7 +41,8 @@ export function citationsOf(answer: string, sources: readonly Source[]): Citatio
   return citations;
 }
 
-const markersPattern = /(?:\s*\[\d{1,6}\])+/g;
+/** Blanks before the first one are left to whoever trims: a search would start anew at each. */
+const markersPattern = /\[\d{1,6}\](?:\s*\[\d{1,6}\])*/g;
 
 export function claimsOf(answer: string): Claim[] {
   const claims: Claim[] = [];

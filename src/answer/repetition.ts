@@ -18,7 +18,10 @@ const sentenceCharsMin = 12;
 
 export function createRepetitionGuard(): RepetitionGuard {
   const said = new Set<string>();
+  /** Without blanks before it. */
   let sentence = "";
+  /** To look into the sentence for it would join its letters anew each time. */
+  let last = "";
   let held = "";
   /** Whether the sentence may still turn out to be one of those said; only then it is compared. */
   let isSuspect = true;
@@ -26,13 +29,12 @@ export function createRepetitionGuard(): RepetitionGuard {
   let looping = false;
 
   function isSaidSoFar(): boolean {
-    const begun = sentence.trimStart();
-    if (begun === "") return true;
-    return !isCode && [...said].some((earlier) => earlier.startsWith(begun));
+    if (sentence === "") return true;
+    return !isCode && [...said].some((earlier) => earlier.startsWith(sentence));
   }
 
   function endSentence(): void {
-    const whole = sentence.trim();
+    const whole = sentence.trimEnd();
     if (whole.startsWith("```")) isCode = !isCode;
     else if (!isCode && whole.length >= sentenceCharsMin) {
       looping = said.has(whole);
@@ -43,8 +45,10 @@ export function createRepetitionGuard(): RepetitionGuard {
   }
 
   function pushLetter(letter: string): string {
-    const isEnd = letter === "\n" || (letter === " " && /[.!?]$/.test(sentence));
-    sentence += letter;
+    const isEnd = letter === "\n" || (letter === " " && /[.!?]/.test(last));
+    last = letter;
+    // Blanks before it are no part of it, so that nobody has to pass over them at each letter.
+    if (sentence !== "" || letter.trim() !== "") sentence += letter;
     if (isEnd) {
       endSentence();
       if (looping) return "";
@@ -70,7 +74,7 @@ export function createRepetitionGuard(): RepetitionGuard {
       return out;
     },
     end() {
-      const isCutRepetition = isSuspect && sentence.trim().length >= sentenceCharsMin;
+      const isCutRepetition = isSuspect && sentence.trimEnd().length >= sentenceCharsMin;
       return looping || isCutRepetition ? "" : held;
     },
     isLooping: () => looping,

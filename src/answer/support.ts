@@ -60,7 +60,7 @@ const numberWords = new Map(
     .map((word, number) => [word, String(number)]),
 );
 /** Not the first word of a sentence, and not a lone letter. */
-const namePattern = /(?<=[^\s.!?:]["')\]]?\s+["'(]?)\p{Lu}[\p{L}\p{M}\p{N}'’-]+/gu;
+const namePattern = /(?=\p{Lu})(?<=[^\s.!?:]["')\]]?\s+["'(]?)\p{Lu}[\p{L}\p{M}\p{N}'’-]+/gu;
 
 function holdsFacts(sentence: string, whole: string): boolean {
   const numbers = new Set(numbersIn(whole));

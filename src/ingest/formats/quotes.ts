@@ -3,9 +3,9 @@
 /** Before a quotation, in the languages of common programs; it may be wrapped over two lines. */
 const attribution =
   /^(?:On\b.{5,200}\bwrote|Am\b.{5,200}\bschrieb\b.{0,100}|Le\b.{5,200}\ba écrit|El\b.{5,200}\bescribió|Il\b.{5,200}\bha scritto|Op\b.{5,200}\bschreef\b.{0,100}|Den\b.{5,200}\bskrev\b.{0,100}|\S.{0,200}\b(?:writes|wrote))\s?:$/s;
-/** Outlook repeats the whole mail below such a line. */
+/** Outlook repeats the whole mail below such a line: of one that is trimmed. */
 const originalMessage =
-  /^\s*-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht)\s*-{2,}\s*$/im;
+  /^-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht)\s*-{2,}$/i;
 const quotedLine = /^\s?>/;
 
 /**
@@ -14,7 +14,7 @@ const quotedLine = /^\s?>/;
  */
 export function withoutQuotes(text: string): string {
   const lines = text.split(/\r\n|\r|\n/);
-  const original = lines.findIndex((line) => originalMessage.test(line));
+  const original = lines.findIndex((line) => originalMessage.test(line.trim()));
   const upper = original === -1 ? lines : lines.slice(0, original);
   const own: string[] = [];
   for (const [index, line] of upper.entries()) {

@@ -108,7 +108,7 @@ class PageWriter {
     const named = [element, inner as Element | undefined].map((each) =>
       each === undefined ? "" : codeLanguage(each),
     );
-    const runs = Array.from(code.matchAll(/^\s*(`{3,})/gm), (run) => run[1]?.length ?? 0);
+    const runs = Array.from(code.matchAll(/^[ \t]*(`{3,})/gm), (run) => run[1]?.length ?? 0);
     const fence = "`".repeat(runs.reduce((longest, run) => Math.max(longest, run), 2) + 1);
     this.#markLayout();
     this.#ownChars += code.length;
