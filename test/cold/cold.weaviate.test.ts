@@ -273,6 +273,16 @@ test("the marker that an earlier Freshet wrote is read where that kept it, and i
     return reply.status;
   };
   const deployment = freshDeployment();
+  const openAs = (of: string): ColdShard => {
+    const cold = connectWeaviate({
+      ...{ ...weaviateAddress(), deployment: of, dimensions },
+      ...{ clock: systemClock, logger: silentLogger },
+    });
+    closing.push(() => cold.close());
+    return cold;
+  };
+  // Whoever comes first has the common names.
+  await openAs(freshDeployment()).ensureTenant(freshTenant("first"));
   const [chunks, markers] = [`FreshetChunk_${deployment}`, `FreshetMarker_${deployment}`];
   const tenant = freshTenant("moved");
   const description = `deployment ${deployment}`;
@@ -287,11 +297,7 @@ test("the marker that an earlier Freshet wrote is read where that kept it, and i
   const id = markerId(tenant);
   const properties = { to: 7, version: 6 };
   expect(await ask("POST", "objects", { class: markers, id, tenant, properties })).toBe(200);
-  const cold = connectWeaviate({
-    ...{ ...weaviateAddress(), deployment, dimensions },
-    ...{ clock: systemClock, logger: silentLogger },
-  });
-  closing.push(() => cold.close());
+  const cold = openAs(deployment);
   expect(await cold.readMarker(tenant)).toEqual({ to: 7, version: 6 });
   await cold.writeMarker(tenant, { to: 9 as never, version: 8 as never });
   expect(await cold.readMarker(tenant)).toEqual({ to: 9, version: 8 });
