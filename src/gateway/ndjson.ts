@@ -33,7 +33,7 @@ export interface LinesRequest {
   readonly linesMax?: number | undefined;
 }
 
-/** Lines that are refused wait for nothing: after so many, some milliseconds, others have a turn. */
+/** Lines that are refused wait for nothing: after so many (some ms) others have a turn. */
 const linesPerTurn = 32;
 
 /**

@@ -5,9 +5,9 @@
  * Never: opens under another tenant's key, or takes plain text for what had to be sealed.
  *
  *   PV1  a record counts for `payloadKeysKnownMs` at most, from when its read began: a key that was
- *        destroyed opens nothing after that, a new one seals by then. From `payloadKeysReadMs` on the
- *        next read runs beside the work. Only who finds what is known too old waits for one, and
- *        fails with it;
+ *        destroyed opens nothing after that, a new one seals by then. From `payloadKeysReadMs` on
+ *        the next read runs beside the work. Only who finds what is known too old waits for one,
+ *        and fails with it;
  *   PV2  a key that is missing here (of the installation) is a failure that passes; what the tag
  *        denies, or whose key the tenant has no more, never is;
  *   PV3  where the tenant requires it, plain text behind `plainTo` is refused. Not a delete: it
