@@ -6,6 +6,7 @@
 import { type ErrorBody, FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { KeyedTaskPool } from "../runtime/task-pool.ts";
 import { explainAsBody, type Handler } from "./handler.ts";
 import { parseJson } from "./json.ts";
@@ -32,6 +33,9 @@ export interface LinesRequest {
   readonly linesMax?: number | undefined;
 }
 
+/** Lines that are refused wait for nothing: after so many (some ms) others have a turn. */
+const linesPerTurn = 32;
+
 /**
  * Results in line order. When a bound of the whole request is hit (lines, bytes), the last result
  * says so and names the first line that was not read: the lines before it are published.
@@ -55,6 +59,7 @@ export async function publishLines(
       if (request.signal.aborted) break;
       if (line.line > linesMax) throw tooMany(linesMax);
       await publishLine({ handler, request, line, inFlight, add });
+      if (line.line % linesPerTurn === 0) await systemClock.turn();
       reached = line.line;
       if (refused) break;
     }

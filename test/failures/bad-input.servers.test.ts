@@ -1,3 +1,5 @@
+import { get } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DocumentEvent } from "../../src/contract/events.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
@@ -151,3 +153,77 @@ function headersOf(more: Readonly<Record<string, string>>): Record<string, strin
 function post(path: string, body: string, more: Readonly<Record<string, string>> = {}) {
   return fetch(engine.url + path, { method: "POST", headers: headersOf(more), body });
 }
+
+/** A status over a socket of its own, as probes of a cluster ask. */
+function probe(path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = get(`${engine.url}${path}`, { agent: false }, (response) => {
+      response.resume().once("end", () => resolve(response.statusCode));
+    });
+    asked.once("error", reject);
+  });
+}
+
+/** What the probes of `ops/kubernetes` wait. */
+const probeMsMax = 5_000;
+
+it("that floods the engine from many sockets keeps no probe waiting (I9)", async () => {
+  const flood = new AbortController();
+  const wall = (unit: string, chars: number): string =>
+    unit.repeat(Math.ceil(chars / unit.length)).slice(0, chars);
+  const documentOf = (unit: string) => ({ id: `wall-${unit}`, text: wall(unit, 250_000) });
+  const walls = [
+    "@",
+    "a@",
+    "[",
+    "](",
+    "<div>",
+    "+1 2",
+    "4111 ",
+    "`",
+    "*_",
+    "\n> ",
+    "::",
+    "e\u0301",
+  ];
+  const deep = (open: string, close: string) => open.repeat(20_000) + close.repeat(20_000);
+  const many = Array.from({ length: 1_000 }, () => ({ role: "user", content: wall("a?", 900) }));
+  const sent: readonly (readonly [path: string, body: string, type?: string])[] = [
+    ...walls.map((unit) => ["/v1/documents", JSON.stringify(documentOf(unit))] as const),
+    ...walls.map(
+      (unit) =>
+        ["/answer", JSON.stringify({ query: wall(unit, 1_000), deadline_ms: 2_000 })] as const,
+    ),
+    ["/answer", deep("[", "]")],
+    ["/v1/documents", deep('{"a":', "}")],
+    ["/v1/documents", wall("x", 3_000_000)],
+    ["/v1/documents", wall('{"id":1}\n', 400_000), "application/x-ndjson"],
+    ["/v1/chat/completions", JSON.stringify({ messages: many })],
+    ["/v1/embeddings", JSON.stringify({ input: Array(64).fill(wall("a?", 2_000)) })],
+  ];
+  let answered = 0;
+  const floods = Array.from({ length: 24 }, async (_, begin) => {
+    for (let at = begin; !flood.signal.aborted; at += 7) {
+      const [path, body, type = "application/json"] = sent[at % sent.length] ?? ["/answer", ""];
+      const headers = { authorization: `Bearer ${key}`, "content-type": type };
+      const init = { method: "POST", headers, body, signal: flood.signal };
+      const reply = await fetch(`${engine.url}${path}`, init).catch(() => undefined);
+      const text = await reply?.text().catch(() => "");
+      if (text !== undefined && reply !== undefined && reply.status !== 500) answered += 1;
+    }
+  });
+  const waits: number[] = [];
+  const begunMs = performance.now();
+  for (let at = 0; performance.now() - begunMs < 12_000; at += 1) {
+    const askedMs = performance.now();
+    // A node that is not ready yet says so, as quickly.
+    if (at % 2 === 0) expect(await probe("/healthz")).toBe(200);
+    else expect([200, 503]).toContain(await probe("/readyz"));
+    waits.push(performance.now() - askedMs);
+    await sleep(20);
+  }
+  flood.abort();
+  await Promise.all(floods);
+  expect(answered).toBeGreaterThan(sent.length);
+  expect(Math.max(...waits), `of ${waits.length} probes`).toBeLessThan(probeMsMax);
+}, 60_000);

@@ -29,7 +29,7 @@ export const tenantLimits = {
   doctorNamesMax: 10,
   /** Operations of raw text that a sweep overwrites for one tenant: each is an fsync. */
   rawPerSweepMax: 2_000,
-  /** How often an erase that waits for a merge, or for an earlier erase, looks; a look is 10 ms. */
+  /** How often an erase that waits for a merge, or an earlier erase, looks: ten milliseconds. */
   eraseLookEveryMs: 5 * secondMs,
   /** Erases of documents of one tenant at a time: its record names what each of them reads. */
   erasesPerTenantMax: 256,
