@@ -8,6 +8,7 @@ import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
 import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
 import { compareGenerations } from "../../src/cli/reembed/compare.ts";
+import { toFreshetError } from "../../src/contract/errors.ts";
 import { compare, cutOver, phaseOf, rollBack } from "../../src/contract/generation.ts";
 import { generationName, type TenantId, tenantId, type Version } from "../../src/contract/ids.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
@@ -27,7 +28,7 @@ const model = "bge-small-en-v1.5";
 const chunksWanted = 20_000;
 const textsPerS = 40;
 /** Questions a second of the load. */
-const questionsPerS = 10;
+const questionsPerS = 2;
 const questionsCount = 40;
 const idleMs = 20_000;
 const nothing = { nats: false, temporal: false, weaviate: false, embedding: false, llm: false };
@@ -40,6 +41,8 @@ interface Asked {
   readonly generation: number;
   /** Of the sources; undefined for a question that failed. */
   readonly found: string | undefined;
+  /** What it failed with. */
+  readonly code?: string | undefined;
 }
 
 export const benchReembed: Bench = async (context) => {
@@ -104,7 +107,6 @@ async function run(context: BenchContext, site: RecoverySite, chunks: number) {
   const foreign = swapped.filter(({ index, generation, found: sources }) => {
     return sources !== undefined && sources !== expected[generation - 1]?.[index];
   });
-  const all = [...idle, ...building, ...swapped];
   const unequal = after.filter((sources, index) => sources !== expected[0][index]);
   return {
     settings: {
@@ -114,7 +116,9 @@ async function run(context: BenchContext, site: RecoverySite, chunks: number) {
     rows: [
       times("reembed.question_p99_vs_idle", { of: building, against: idle }),
       count("reembed.mixed", foreign.length, swapped.length),
-      count("reembed.failed", all.filter((one) => one.found === undefined).length, all.length),
+      // Those of the idle engine say what the machine cannot do by itself.
+      failures("reembed.failed_idle", idle),
+      failures("reembed.failed", [...building, ...swapped]),
       count("reembed.rollback_unequal", unequal.length, after.length),
       single("reembed.chunks_per_s", filled / builtS, "chunks/s"),
       single("reembed.overlap_at_10", found.overlap, ""),
@@ -157,10 +161,15 @@ class Load {
     const index = this.#asked % this.#questions.length;
     this.#asked += 1;
     const begunMs = performance.now();
-    const reply = await answerOf(this.#engine, this.#questions[index] ?? "").catch(() => undefined);
+    let code: string | undefined;
+    const asking = answerOf(this.#engine, this.#questions[index] ?? "");
+    const reply = await asking.catch((thrown: unknown) => {
+      ({ code } = toFreshetError(thrown));
+      return undefined;
+    });
     const ms = performance.now() - begunMs;
     const generation = reply?.origin?.generation ?? 1;
-    return { index, ms, generation, found: reply && foundIn(reply) };
+    return { index, ms, generation, found: reply && foundIn(reply), code };
   }
 }
 
@@ -229,6 +238,14 @@ function times(
 
 const count = (name: string, value: number, n: number): Row =>
   measured({ name, unit: "replies", value, p50: null, p99: null, n });
+
+function failures(name: string, of: readonly Asked[]): Row {
+  const codes = of.flatMap(({ code }) => code ?? []);
+  const counted = [...new Set(codes)].map(
+    (code) => `${codes.filter((one) => one === code).length} ${code}`,
+  );
+  return { ...count(name, codes.length, of.length), note: counted.join(", ") || undefined };
+}
 
 const single = (name: string, value: number, unit: string): Row =>
   measured({ name, unit, value, p50: null, p99: null, n: 1 });

@@ -8,6 +8,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { describeColdShard } from "./conformance.ts";
+import { describeColdGenerations } from "./conformance-generations.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";
 import { weaviateAddress } from "./weaviate-address.ts";
@@ -16,6 +17,7 @@ const open = (address: ReturnType<typeof weaviateAddress>): ColdShard =>
   connectWeaviate({ ...address, dimensions, clock: systemClock, logger: silentLogger });
 
 describeColdShard("Weaviate", async () => open(weaviateAddress()));
+describeColdGenerations(() => open(weaviateAddress()));
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import { describeColdShard } from "./conformance.ts";
+import { describeColdGenerations } from "./conformance-generations.ts";
 import { coldObject, direction, freshTenant } from "./objects.ts";
 
 describeColdShard("memory", async () => createMemoryCold());
+describeColdGenerations(() => createMemoryCold());
 
 const anything = { vector: direction(0), text: "text", limit: 10 };
 
