@@ -5,7 +5,7 @@ import type { AuditEvent, AuditOperation } from "../contract/audit.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { AuditLog } from "../log/audit-port.ts";
-import type { Addresses } from "./addresses.ts";
+import { type Addresses, resolveAddresses } from "./addresses.ts";
 import { appendToAudit, connectAudit } from "./connect.ts";
 import { CliError } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
@@ -44,6 +44,15 @@ export async function writeDown(done: Done, { addresses, terminal, audit }: Trai
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     terminal.note(`this is not in the audit trail: ${why}\n`);
   }
+}
+
+/** For commands about files: only where the trail is asked for NATS is looked for. */
+export async function writeDownOfFiles(
+  done: Done,
+  terminal: Pick<Terminal, "note" | "env">,
+): Promise<void> {
+  if (terminal.env["FRESHET_AUDIT"]?.trim() !== "stream") return;
+  await writeDown(done, { addresses: resolveAddresses({}, terminal.env), terminal });
 }
 
 async function overItsOwn(addresses: Addresses, work: Parameters<typeof appendToAudit>[1]) {

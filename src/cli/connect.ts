@@ -122,6 +122,7 @@ function partsOf({ docs, chunks, manifests, generations, deployment, documentTex
 export interface SourcesConnection {
   readonly store: SourceStore;
   readonly streams: SourceStreams;
+  readonly audit: AuditLog;
   readonly documentTextBytesMax: number;
   close(): Promise<void>;
 }
@@ -138,6 +139,7 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
   return {
     store: new NatsSourceStore(nats),
     streams: new NatsSourceStreams(nats),
+    audit: log.audit,
     documentTextBytesMax: log.documentTextBytesMax,
     close: () => log.close(),
   };
@@ -191,7 +193,10 @@ export async function connectEndpoints(
 }
 
 /** The log, for those who change what a tenant is at. @throws CliError as `connectLog` */
-export function connectTenants(addresses: Addresses, connectMs?: number): Promise<Log> {
+export function connectTenants(
+  addresses: Addresses,
+  connectMs?: number,
+): Promise<Log & { readonly audit: AuditLog }> {
   return openLog(addresses, connectMs);
 }
 

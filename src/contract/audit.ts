@@ -32,6 +32,11 @@ const operations = [
   ...["webhook_add", "webhook_remove", "webhook_pause", "webhook_resume", "webhook_rotate"],
   ...["webhook_replay", "webhook_test"],
   ...["backup_create", "backup_restore"],
+  ...["tenant_suspend", "tenant_resume", "tenant_sleep", "tenant_wake"],
+  ...["tenant_erase", "document_erase"],
+  ...["tenant_privacy", "tenant_rotate_key", "tenant_rewrap_keys"],
+  ...["account_create", "account_rotate", "account_revoke", "account_engine"],
+  ...["source_add", "source_remove"],
   // Of the trail itself: a process begins and ends, and how many entries it had no room for.
   ...["start", "stop", "lost"],
 ] as const;

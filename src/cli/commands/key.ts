@@ -14,8 +14,7 @@ import type { TenantId } from "../../contract/ids.ts";
 import { dayMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { resolveAddresses } from "../addresses.ts";
-import { writeDown } from "../audit.ts";
+import { writeDownOfFiles } from "../audit.ts";
 import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
 import { durationMs, tenantValue, withJson } from "../options.ts";
@@ -152,7 +151,7 @@ async function create(options: CreateOptions, terminal: Terminal): Promise<void>
     keys: [...keys, made.entry],
   }));
   show(made, options, terminal);
-  await audited("key_create", tenant, terminal);
+  await writeDownOfFiles({ operation: "key_create", tenant }, terminal);
 }
 
 async function rotate(id: string, options: RotateOptions, terminal: Terminal): Promise<void> {
@@ -178,7 +177,7 @@ async function rotate(id: string, options: RotateOptions, terminal: Terminal): P
   });
   if (made === undefined) return;
   show(made, options, terminal);
-  await audited("key_rotate", made.entry.tenant, terminal);
+  await writeDownOfFiles({ operation: "key_rotate", tenant: made.entry.tenant }, terminal);
 }
 
 async function revoke(id: string, options: KeyOptions, terminal: Terminal): Promise<void> {
@@ -188,21 +187,7 @@ async function revoke(id: string, options: KeyOptions, terminal: Terminal): Prom
     return { format: 1, keys: keys.filter((key) => key.id !== id) };
   });
   terminal.out(options.json === true ? `${JSON.stringify({ revoked: id })}\n` : `revoked ${id}\n`);
-  if (tenant !== undefined) await audited("key_revoke", tenant, terminal);
-}
-
-/** Keys are a matter of files: only where the trail is asked for NATS is looked for. */
-async function audited(
-  operation: "key_create" | "key_rotate" | "key_revoke",
-  tenant: TenantId,
-  terminal: Terminal,
-): Promise<void> {
-  const mode = terminal.env["FRESHET_AUDIT"]?.trim();
-  if (mode !== "stream") return;
-  await writeDown(
-    { operation, tenant },
-    { addresses: resolveAddresses({}, terminal.env), terminal },
-  );
+  if (tenant !== undefined) await writeDownOfFiles({ operation: "key_revoke", tenant }, terminal);
 }
 
 function list(options: KeyOptions, terminal: Terminal): void {

@@ -14,6 +14,7 @@ import { isStreamSource } from "../../ingest/sources/port.ts";
 import { presets } from "../../ingest/sources/presets.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { writeDown } from "../audit.ts";
 import { connectSources, type SourcesConnection } from "../connect.ts";
 import { CliError } from "../exit.ts";
 import { type CommonOptions, withCommon } from "../options.ts";
@@ -148,13 +149,15 @@ async function add(name: string, flags: AddOptions, terminal: Terminal): Promise
   const nowMs = systemClock.nowMs();
   const { tenant } = flags;
   const source = definitionOf({ name, tenant, mapper, flags, generation, nowMs });
-  await connected(flags, terminal, async ({ store, streams }) => {
+  await connected(flags, terminal, async ({ store, streams, audit }) => {
     // Where it begins is decided now, and a stream that is not there is told to whom it concerns.
     if (isStreamSource(source)) await streams.create(source);
     await store.add(source).catch(async (thrown: unknown) => {
       if (isStreamSource(source)) await streams.forget(source).catch(() => {});
       throw thrown;
     });
+    const addresses = resolveAddresses(flags, terminal.env);
+    await writeDown({ operation: "source_add", tenant }, { addresses, terminal, audit });
   });
   if (flags.json === true) return terminal.out(`${JSON.stringify(source)}\n`);
   const how =
@@ -198,6 +201,9 @@ async function remove(name: string, options: SourceOptions, terminal: Terminal):
     const { progress } = await listedOf(connection, source);
     await connection.store.remove(name);
     if (isStreamSource(source)) await connection.streams.forget(source);
+    const addresses = resolveAddresses(options, terminal.env);
+    const trail = { addresses, terminal, audit: connection.audit };
+    await writeDown({ operation: "source_remove", tenant: source.tenant }, trail);
     return progress?.sequence;
   });
   if (options.json === true) {

@@ -8,6 +8,7 @@ import { type Change, TenantAccounts, type UserOptions } from "../../tenants/acc
 import { livingUsers, type TenantAccount } from "../../tenants/accounts-file.ts";
 import { type ConfForm, confForms } from "../../tenants/server-conf.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { writeDownOfFiles } from "../audit.ts";
 import { connectClaims } from "../connect.ts";
 import { CliError } from "../exit.ts";
 import { durationMs, tenantValue, withJson } from "../options.ts";
@@ -57,7 +58,10 @@ function addMaking(tenant: Command, terminal: Terminal): void {
     .argument("<tenant>", "its name", tenantValue)
     .addOption(lives())
     .action((id: TenantId, options: MakeOptions) =>
-      make(id, { options, terminal, how: (accounts, user) => accounts.create(id, user) }),
+      make(id, {
+        ...{ options, terminal, operation: "account_create" },
+        how: (accounts, user) => accounts.create(id, user),
+      }),
     );
   withServer(tenant.command("rotate"), "new credentials; the old ones end", [
     "freshet tenant rotate acme --keep-old",
@@ -67,7 +71,10 @@ function addMaking(tenant: Command, terminal: Terminal): void {
     .addOption(lives())
     .option("--keep-old", "the old ones stay good until they are revoked")
     .action((id: TenantId, options: MakeOptions) =>
-      make(id, { options, terminal, how: (accounts, user) => accounts.rotate(id, user) }),
+      make(id, {
+        ...{ options, terminal, operation: "account_rotate" },
+        how: (accounts, user) => accounts.rotate(id, user),
+      }),
     );
 }
 
@@ -127,14 +134,19 @@ function open({ store }: StoreOptions, { env }: Terminal): TenantAccounts {
 interface Making {
   readonly options: MakeOptions;
   readonly terminal: Terminal;
+  readonly operation: "account_create" | "account_rotate";
   readonly how: (accounts: TenantAccounts, user: UserOptions) => Promise<Change>;
 }
 
 /** The path of the credentials alone on standard output, so that a script can take it. */
-async function make(tenant: TenantId, { options, terminal, how }: Making): Promise<void> {
+async function make(
+  tenant: TenantId,
+  { options, terminal, operation, how }: Making,
+): Promise<void> {
   const accounts = open(options, terminal);
   const user = { livesMs: options.expiresIn, keepsOld: options.keepOld };
   const { pushed, users } = await how(accounts, user);
+  await writeDownOfFiles({ operation, tenant }, terminal);
   const { paths } = accounts;
   const creds = paths.tenantCreds(tenant);
   const isPushed = await tell(accounts, pushed, { options, terminal });
@@ -155,6 +167,7 @@ async function revoke(
 ): Promise<void> {
   const accounts = open(options, terminal);
   const { pushed, users } = await accounts.revoke(tenant, options.user);
+  await writeDownOfFiles({ operation: "account_revoke", tenant }, terminal);
   const isPushed = await tell(accounts, pushed, { options, terminal });
   const what = options.user ?? tenant;
   if (options.json === true) return json({ revoked: what, users, pushed: isPushed }, terminal);
@@ -168,6 +181,7 @@ async function engine(
 ): Promise<void> {
   const accounts = open(options, terminal);
   const { pushed } = await accounts.renewEngine(options.sourceStream ?? []);
+  await writeDownOfFiles({ operation: "account_engine" }, terminal);
   const isPushed = await tell(accounts, pushed, { options, terminal });
   const { engineCreds, repliesCreds } = accounts.paths;
   if (options.json === true) {

@@ -14,10 +14,12 @@ import {
 import { confirmedTo, emptyManifest } from "../../contract/manifest.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import { activeLife, checkServed, isErased, type TenantLife } from "../../contract/tenant-life.ts";
+import type { AuditLog } from "../../log/audit-port.ts";
 import { changeLife } from "../../log/lives.ts";
 import type { Log } from "../../log/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { type Addresses, resolveAddresses } from "../addresses.ts";
+import { type Done, writeDown } from "../audit.ts";
 import { connectEraser, connectTenants } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
 import { tenantValue, withNats } from "../options.ts";
@@ -35,6 +37,15 @@ interface EraseOptions extends LifeOptions {
   readonly receipt?: string | undefined;
 }
 
+interface Audited {
+  readonly audit: AuditLog;
+}
+
+interface Asked {
+  readonly options: EraseOptions;
+  readonly terminal: Terminal;
+}
+
 export type LifeLog = Pick<
   Log,
   "docs" | "chunks" | "manifests" | "lives" | "generations" | "deployment"
@@ -43,14 +54,18 @@ export type LifeLog = Pick<
 /** Adds its sub-commands to the command `tenant`. */
 export function addTenantLife(tenant: Command, terminal: Terminal): void {
   const change = (
-    name: string,
+    name: "suspend" | "resume" | "sleep" | "wake",
     what: string,
     run: (log: LifeLog, of: TenantId) => Promise<string>,
   ) =>
     withNats(tenant.command(name).description(what), [`freshet tenant ${name} acme`])
       .argument("<tenant>", "its name", tenantValue)
       .action(async (of: TenantId, options: LifeOptions) => {
-        const state = await withLog(options, terminal, (log) => run(log, of));
+        const state = await withLog(options, terminal, async (log) => {
+          const now = await run(log, of);
+          await audited({ operation: `tenant_${name}`, tenant: of }, { log, options, terminal });
+          return now;
+        });
         const json = `${JSON.stringify({ tenant: of, state })}\n`;
         terminal.out(options.json === true ? json : `${of} is ${state}\n`);
       });
@@ -90,7 +105,7 @@ function documentValue(value: string): DocumentId {
 async function withLog<Result>(
   options: LifeOptions,
   terminal: Terminal,
-  run: (log: LifeLog) => Promise<Result>,
+  run: (log: LifeLog & Audited) => Promise<Result>,
 ): Promise<Result> {
   const log = await connectTenants(resolveAddresses(options, terminal.env));
   try {
@@ -98,6 +113,14 @@ async function withLog<Result>(
   } finally {
     await log.close();
   }
+}
+
+function audited(
+  done: Done,
+  { log, options, terminal }: Asked & { readonly log: Audited },
+): Promise<void> {
+  const addresses = resolveAddresses(options, terminal.env);
+  return writeDown(done, { addresses, terminal, audit: log.audit });
 }
 
 // --- sleep, suspend ----------------------------------------------------------------------------
@@ -169,7 +192,9 @@ async function eraseTenant(
     }
     const what = `everything of tenant ${tenant}, for good. Its name is never used again`;
     if (life.state !== "erased") await confirm(what, tenant, { options, terminal });
-    await runErase(log, { options, terminal }, (eraser) => eraser.eraseTenant(tenant));
+    const asked = { options, terminal };
+    await audited({ operation: "tenant_erase", tenant, outcome: "begun" }, { log, ...asked });
+    await runErase(log, asked, (eraser) => eraser.eraseTenant(tenant));
   });
 }
 
@@ -186,7 +211,9 @@ async function eraseDocument(
       `holds of the tenant's other documents for replays goes with it`;
     await confirm(what, tenant, { options, terminal });
     const versions = await publishDelete(log, tenant, id);
-    await runErase(log, { options, terminal }, (eraser) => eraser.eraseDocument(tenant, versions));
+    const asked = { options, terminal };
+    await audited({ operation: "document_erase", tenant, outcome: "begun" }, { log, ...asked });
+    await runErase(log, asked, (eraser) => eraser.eraseDocument(tenant, versions));
   });
 }
 
@@ -203,11 +230,6 @@ export async function publishDelete(
   const { seq: version } = await send(id);
   const { seq: through } = await send(eraseMarkerId);
   return { version, through };
-}
-
-interface Asked {
-  readonly options: EraseOptions;
-  readonly terminal: Terminal;
 }
 
 async function runErase(

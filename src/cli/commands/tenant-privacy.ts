@@ -21,6 +21,7 @@ import type { Log } from "../../log/port.ts";
 import { changePrivacy } from "../../log/privacy.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
+import { type Done, writeDown } from "../audit.ts";
 import { connectTenants } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
 import { durationIn, tenantValue, withNats } from "../options.ts";
@@ -63,8 +64,11 @@ export function addTenantPrivacy(tenant: Command, terminal: Terminal): void {
     "freshet tenant privacy acme --raw-retention 0s",
     "FRESHET_PAYLOAD_KEY_FILE=payload.key freshet tenant privacy acme --encryption required",
   ]).action((of: TenantId, options: PrivacyOptions) =>
-    withLog(options, terminal, async (log, keys) => {
-      tell(of, await setPrivacy({ log, keys }, of, options), { options, terminal });
+    withLog(options, terminal, async ({ log, keys, audited }) => {
+      const privacy = await setPrivacy({ log, keys }, of, options);
+      if (options.rawRetention !== undefined || options.encryption !== undefined)
+        await audited({ operation: "tenant_privacy", tenant: of });
+      tell(of, privacy, { options, terminal });
     }),
   );
   withNats(
@@ -73,8 +77,10 @@ export function addTenantPrivacy(tenant: Command, terminal: Terminal): void {
   )
     .argument("<tenant>", "its name", tenantValue)
     .action((of: TenantId, options: Options) =>
-      withLog(options, terminal, async (log, keys) => {
-        tell(of, await rotateKey({ log, keys }, of), { options, terminal });
+      withLog(options, terminal, async ({ log, keys, audited }) => {
+        const privacy = await rotateKey({ log, keys }, of);
+        await audited({ operation: "tenant_rotate_key", tenant: of });
+        tell(of, privacy, { options, terminal });
       }),
     );
   withNats(
@@ -83,8 +89,9 @@ export function addTenantPrivacy(tenant: Command, terminal: Terminal): void {
       .description("wrap all tenants' keys with the first secret of FRESHET_PAYLOAD_KEY_FILE"),
     ["FRESHET_PAYLOAD_KEY_FILE=payload.key freshet tenant rewrap-keys"],
   ).action((options: Options) =>
-    withLog(options, terminal, async (log, keys) => {
+    withLog(options, terminal, async ({ log, keys, audited }) => {
       const rewrapped = await rewrapKeys({ log, keys });
+      await audited({ operation: "tenant_rewrap_keys", accepted: rewrapped });
       const json = `${JSON.stringify({ rewrapped })}\n`;
       terminal.out(options.json === true ? json : `${rewrapped} keys are wrapped anew\n`);
     }),
@@ -102,13 +109,14 @@ function rawValue(value: string): RawWish {
 async function withLog(
   options: Options,
   terminal: Terminal,
-  run: (log: PrivacyLog, keys: readonly PayloadKey[]) => Promise<void>,
+  run: (site: Site & { readonly audited: (done: Done) => Promise<void> }) => Promise<void>,
 ): Promise<void> {
   const addresses = resolveAddresses(options, terminal.env);
   const keys = installationKeys(addresses.payloadKey?.());
   const log = await connectTenants(addresses);
   try {
-    await run(log, keys);
+    const trail = { addresses, terminal, audit: log.audit };
+    await run({ log, keys, audited: (done) => writeDown(done, trail) });
   } finally {
     await log.close();
   }

@@ -1,0 +1,51 @@
+/** Commands that change something leave it in the trail of the installation that they change. */
+
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { entriesOf } from "../../src/cli/commands/audit.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { tenantId } from "../../src/contract/ids.ts";
+import type { NatsLog } from "../../src/log/nats/log.ts";
+import { connectTo } from "../log/nats-harness.ts";
+import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
+
+const acme = tenantId("acme");
+let server: PrivateNats;
+let log: NatsLog;
+beforeEach(async () => {
+  server = await startPrivateNats();
+  log = await connectTo(server);
+  await log.audit.ensure();
+});
+afterEach(async () => {
+  await log.close();
+  await server[Symbol.asyncDispose]();
+});
+
+async function run(...args: readonly string[]): Promise<void> {
+  let said = "";
+  const say = (text: string): void => {
+    said += text;
+  };
+  const env = { FRESHET_NATS_URL: server.url, FRESHET_PARTITIONS: String(log.partitions) };
+  const terminal = {
+    ...{ out: say, note: say, env, terminal: false },
+    stdin: (async function* () {})(),
+    signal: new AbortController().signal,
+  };
+  const code = await runCli(args, terminal, "1.2.3");
+  expect(`${code} ${said}`).toMatch(/^0 /);
+  expect(said).not.toContain("not in the audit trail");
+}
+
+it("names what was done to tenants, and nothing that was only looked at", async () => {
+  await run("tenant", "suspend", acme);
+  await run("tenant", "resume", acme);
+  await run("tenant", "privacy", acme);
+  await run("tenant", "privacy", acme, "--raw-retention", "12h");
+  const { entries } = await entriesOf({ audit: log.audit, key: undefined }, { max: 10 });
+  expect(entries.map(({ operation, tenant, outcome }) => [operation, tenant, outcome])).toEqual([
+    ["tenant_suspend", acme, "ok"],
+    ["tenant_resume", acme, "ok"],
+    ["tenant_privacy", acme, "ok"],
+  ]);
+});
