@@ -3,6 +3,8 @@
  * worker are killed: no reply is of two generations, and each can take the other's place.
  */
 import { rmSync } from "node:fs";
+import { Connection, Client as Temporal } from "@temporalio/client";
+import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
 import { runCli } from "../../src/cli/program.ts";
@@ -11,6 +13,8 @@ import type { TenantGenerations } from "../../src/contract/generation.ts";
 import { type DocumentId, generationName, type TenantId } from "../../src/contract/ids.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
 import type { Answer } from "../../src/contract/query.ts";
+import { reembedWorkflowId } from "../../src/contract/reembed.ts";
+import { checkSavedHistory } from "../merges/saved-history.ts";
 import {
   type FreshetProcess,
   freshTenant,
@@ -96,6 +100,10 @@ it("builds a generation beside the one that answers, through kill -9 of worker a
     const both = tenants.filter((one) => names.includes(one.tenant));
     expect(both.map(({ state }) => state)).toEqual(["ready", "ready"]);
     expect(new Set(both.map(({ documents: live }) => live)).size).toBe(1);
+  });
+  checkSavedHistory(await historyOfBuild(), {
+    ...{ name: "reembed", holds: "beginGeneration" },
+    hides: ["harbour", "Nora"],
   });
 });
 
@@ -286,4 +294,16 @@ async function cli(action: string, ...flags: readonly string[]) {
     "test",
   );
   return { code, out, note };
+}
+
+async function historyOfBuild(): Promise<string> {
+  const { FRESHET_TEMPORAL_ADDRESS: address = "", FRESHET_TEMPORAL_NAMESPACE: namespace = "" } =
+    site.env;
+  const connection = await Connection.connect({ address });
+  try {
+    const { workflow } = new Temporal({ connection, namespace });
+    return historyToJSON(await workflow.getHandle(reembedWorkflowId(tenant)).fetchHistory());
+  } finally {
+    await connection.close();
+  }
 }
