@@ -59,7 +59,11 @@ export async function awaitConfirmed(
   const atMs = clock.nowMs();
   checkServed((await log.lives.get(tenant)).life);
   const documentId = await documentOf(ports, request);
-  if (documentId === undefined) throw new FreshetError("not_found");
+  if (documentId === undefined) {
+    // Another erase may have taken the operation while this one waited: later ones wait for holds.
+    await letGo(ports, request);
+    throw new FreshetError("not_found");
+  }
   let holds = holdsOf(await hold(ports, request));
   let end: Position | undefined;
   for (let look = 0; ; look += 1) {
