@@ -84,6 +84,20 @@ describe("many documents in one request", () => {
     ]);
   });
 
+  it("that are all refused let others have a turn, wherever empty lines are", async () => {
+    let turns = 0;
+    let isOver = false;
+    const other = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(other);
+    };
+    setImmediate(other);
+    const lines = Array.from({ length: 3_200 }, (_, at) => (at % 32 === 31 ? "" : "{broken"));
+    expect(await send(lines)).toHaveLength(3_100);
+    isOver = true;
+    expect(turns).toBeGreaterThan(50);
+  });
+
   it("are published several at once but never more than the bound", async () => {
     await send(Array.from({ length: 500 }, (_, index) => ({ id: `d${index}`, text: "t" })));
     expect(service.publishingMost).toBeGreaterThan(1);
