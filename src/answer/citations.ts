@@ -23,12 +23,17 @@ const tagCharsMax = 2_000;
 
 /**
  * `1`, `1, 2`, `1-3` is read as 1 and 3; also `Source 1`, which small models write, and `^1`, a
- * foot note's.
+ * foot note's. That is one number: `[^0-9]` is a pattern of signs.
  */
-const markerPattern = /^\s*(?:sources?\s*:?\s*#?\s*|\^)?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
-/** `【1】`, and with a place behind it `【1†L2-L5】`, as models write that were taught to browse. */
-const wideMarker = /^【\s*(\d{1,6})\s*(?:[†:][^【】]{0,80})?】/u;
-const wideMarkerBegun = /^【\s{0,3}(?:\d{0,6}\s{0,3}|\d{1,6}\s{0,3}[†:][^【】]{0,80})$/u;
+const markerPattern =
+  /^\s*(?:sources?\s*:?\s*#?\s*|\^(?=\d+\s*$))?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
+/**
+ * `【1】`, and with a place behind it `【1†L2-L5】` or `【1:0†source】`, as models write that were
+ * taught to browse. These brackets are those of Chinese and Japanese: `【2023】` is a year, and
+ * `【1:概要】` a heading.
+ */
+const wideMarker = /^【\s{0,3}(\d{1,3})(?::\d{1,6})?\s{0,3}(?:†[^【】]{0,80})?】/u;
+const wideMarkerBegun = /^【\s{0,3}(?:\d{1,3}(?::\d{0,6})?\s{0,3}(?:†[^【】]{0,80})?)?$/u;
 const loadingTag =
   /^<\/?(?:img|a|iframe|script|style|object|embed|link|svg|video|audio|source|form|input|button|meta|base)(?![a-z0-9-])/i;
 const loadingTagNameCharsMax = 9;

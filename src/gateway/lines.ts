@@ -18,10 +18,14 @@ export async function* splitLines(
   let line = 1;
   for await (const chunk of source) {
     let from = 0;
-    for (let at = chunk.indexOf(newline); at !== -1; at = chunk.indexOf(newline, from)) {
-      pending.add(chunk.subarray(from, at));
-      const bytes = pending.take();
-      if (bytes === undefined || !isBlank(bytes)) yield { line, bytes };
+    for (let at = lineEnd(chunk, from); at !== -1; at = lineEnd(chunk, from)) {
+      // At once: a message of nothing but line ends has millions of them.
+      const isShort = pending.isEmpty && at - from <= lineBytesMax;
+      if (!isShort || !isBlank(chunk, from, at)) {
+        pending.add(chunk.subarray(from, at));
+        const bytes = pending.take();
+        if (bytes === undefined || !isBlank(bytes)) yield { line, bytes };
+      }
       line += 1;
       from = at + 1;
     }
@@ -31,6 +35,11 @@ export async function* splitLines(
   if (last === undefined || !isBlank(last)) yield { line, bytes: last };
 }
 
+/** A search costs more than a look. */
+function lineEnd(chunk: Uint8Array, from: number): number {
+  return chunk[from] === newline ? from : chunk.indexOf(newline, from);
+}
+
 class PendingLine {
   readonly #max: number;
   #parts: Uint8Array[] = [];
@@ -38,6 +47,10 @@ class PendingLine {
 
   constructor(max: number) {
     this.#max = max;
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === 0;
   }
 
   add(part: Uint8Array): void {
@@ -54,6 +67,10 @@ class PendingLine {
   }
 }
 
-function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+function isBlank(bytes: Uint8Array, from = 0, to = bytes.length): boolean {
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at];
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
+  }
+  return true;
 }

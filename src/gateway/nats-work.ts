@@ -10,7 +10,7 @@
  *        of a new inbox may come to another server of a cluster after the question.
  */
 
-import { type Msg, type NatsConnection, nuid, type Subscription } from "nats";
+import { Match, type Msg, type NatsConnection, nuid, type Subscription } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { apiRoot, cancelToken, goneRoot } from "../contract/service-subjects.ts";
@@ -86,7 +86,7 @@ export class NatsWork {
   /** NJ1. The id comes as a header, or as the text of the message. */
   #cancel(message: Msg): void {
     const tenant = message.subject.split(".")[1] ?? "";
-    const given = message.headers?.get("Freshet-Request-Id") ?? "";
+    const given = message.headers?.get("Freshet-Request-Id", Match.IgnoreCase) ?? "";
     const id = given === "" ? message.string().slice(0, 64) : given;
     for (const one of this.#running.values()) if (one.name === `${tenant}/${id}`) this.#end(one);
   }

@@ -33,7 +33,10 @@ export interface LinesRequest {
   readonly linesMax?: number | undefined;
 }
 
-/** Lines that are refused wait for nothing: after so many (some ms) others have a turn. */
+/**
+ * Lines that are refused wait for nothing: after so many (some ms) others have a turn. Numbers of
+ * lines do not tell: empty ones have one as well, and are passed over.
+ */
 const linesPerTurn = 32;
 
 /**
@@ -50,6 +53,7 @@ export async function publishLines(
   let reached = 0;
   let stopped: unknown;
   let refused = false;
+  let seen = 0;
   const add = (result: LineResult) => {
     results.push(result);
     refused ||= stopsTheRest(result);
@@ -59,7 +63,8 @@ export async function publishLines(
       if (request.signal.aborted) break;
       if (line.line > linesMax) throw tooMany(linesMax);
       await publishLine({ handler, request, line, inFlight, add });
-      if (line.line % linesPerTurn === 0) await systemClock.turn();
+      seen += 1;
+      if (seen % linesPerTurn === 0) await systemClock.turn();
       reached = line.line;
       if (refused) break;
     }

@@ -16,6 +16,7 @@ import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { late, waitAtMost } from "../runtime/deadline.ts";
 import { FairShares, type Share } from "../runtime/fair-shares.ts";
+import { whenClosed } from "./caller.ts";
 
 /** Takes room for a line in flight; undefined when the signal aborts first. */
 export type LineRoom = (bytes: number, signal: AbortSignal) => Promise<Share | undefined>;
@@ -28,7 +29,8 @@ export class PublishBodies {
 
   /** BO1: from before the body is read until the reply is out. @throws FreshetError overloaded */
   admit(tenant: TenantId, request: FastifyRequest, reply: FastifyReply): void {
-    reply.raw.once("close", this.hold(tenant, heldBytes(request, limits.httpDocumentBytesMax)));
+    const bytes = heldBytes(request, limits.httpDocumentBytesMax);
+    whenClosed(reply.raw, this.hold(tenant, bytes));
   }
 
   /** A body of so many bytes, until what is returned is called. @throws FreshetError overloaded */

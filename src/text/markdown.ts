@@ -62,12 +62,19 @@ export function firstHeading(text: string): string | undefined {
   return undefined;
 }
 
-/** `<h1 align="center">Name</h1>`, as the first lines of a README often are. */
-const htmlHeading = /<h([1-6])\b[^<>]*>(.{1,1000}?)<\/h\1>/is;
+/**
+ * `<h1 align="center">Name</h1>`, as the first lines of a README often are. It holds no other one,
+ * so each is gone through once.
+ */
+const htmlHeading = /<h([1-6])\b[^<>]*>((?:(?!<h[1-6]\b)[^]){1,1000}?)<\/h\1>/i;
+/** What a browser shows as it is written, or not at all; one that does not end, to the end. */
+const htmlWithoutTitle = /<!--[^]*?(?:-->|$)|<(pre|script|style|textarea)\b[^]*?(?:<\/\1\b|$)/gi;
+const htmlCharsMax = 4_000;
 
 function htmlTitleIn(text: string, { kind, start, end }: Block): string {
   if (kind !== "prose" || text[start] !== "<") return "";
-  const [, , inner = ""] = htmlHeading.exec(text.slice(start, Math.min(end, start + 4_000))) ?? [];
+  const html = text.slice(start, Math.min(end, start + htmlCharsMax));
+  const [, , inner = ""] = htmlHeading.exec(html.replace(htmlWithoutTitle, "")) ?? [];
   const [, description = ""] = /\balt="([^"]*)"/i.exec(inner) ?? [];
   return inner === "" ? "" : plainTitle(inner) || plainTitle(description);
 }

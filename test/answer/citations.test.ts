@@ -23,6 +23,8 @@ const cases: readonly (readonly [string, string])[] = [
   ["Merges are durable【1】, also【2†L3-L5】, not【9】.", "Merges are durable [1], also [2], not."],
   ["as said 【1】(http://evil.example)", "as said [1] (http://evil.example)"],
   ["【重要】【12月】 read 【1", "【重要】【12月】 read 【1"],
+  ["【2023】年 【1:概要】 【2:0†source】", "【2023】年 【1:概要】 [2]"],
+  ["a pattern [^0-9] of signs", "a pattern [^0-9] of signs"],
   ['a <img src="http://evil.example"> b', "a b"],
   ["a <a href='x'>link</a> b", "a link b"],
   ["a <https://evil.example> b", "a b"],
@@ -39,7 +41,8 @@ const pieces = fc.array(
   fc.oneof(
     fc.constantFrom(...cases.flat()),
     fc.constantFrom("[", "]", "(", ")", "!", "<", ">", " ", "\n", ":", "1", "99", "img", "a", "/"),
-    fc.constantFrom("【", "】", "【1", "†", "^1", "【1†L2】", "【99】"),
+    fc.constantFrom("【", "】", "【1", "†", "^1", "【1†L2】", "【99】", "【1:", "【2023", "^0-9"),
+    fc.constantFrom("    ", "【    1】", "【  2  †x】", ":0"),
     fc.constantFrom("![", "](", "[1]", "[99]", "<img ", "http://x", "Source 1", "x".repeat(250)),
     fc.constantFrom("[".repeat(5), "(".repeat(2_100), "word ", ", ", ". "),
     fc.string({ maxLength: 6 }),

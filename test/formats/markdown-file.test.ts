@@ -126,6 +126,10 @@ describe("a Markdown file", () => {
       "Logo name",
     ],
     ["```html\n<h1>no</h1>\n```\n\n# Yes", "Yes"],
+    ["<!-- <h1>no</h1> -->\n\n# Yes", "Yes"],
+    ["<div>\n<!-- <h1>no</h1> -->\n</div>\n\n# Yes", "Yes"],
+    ["<pre>\n<h1>no</h1>\n</pre>\n\n# Yes", "Yes"],
+    ["<!-- badge --><h1>Name</h1>\n", "Name"],
     ["```\n# never closed", "a.md"],
   ])("in Markdown %j is called %j", async (content, title) => {
     expect((await read("a.md", content)).documents).toMatchObject([{ title }]);

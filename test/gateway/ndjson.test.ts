@@ -8,6 +8,7 @@ import { splitLines } from "../../src/gateway/lines.ts";
 import { publishLines } from "../../src/gateway/ndjson.ts";
 import { PublishBodies } from "../../src/gateway/publish-bodies.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 import { FakeService } from "./fake-service.ts";
 import { type Fixture, fixture } from "./http-fixture.ts";
 
@@ -39,13 +40,21 @@ describe("lines of a body", () => {
     expect(found).toEqual(whole);
   });
 
-  it("that are too long are skipped to their end and named", async () => {
+  it("that are empty cost next to nothing: a message may be nothing else", async () => {
+    const began = cpuMs();
+    expect(await read(10, "\n".repeat(16 * 1_024 * 1_024))).toEqual([]);
+    expect(cpuMs() - began).toBeLessThan(4_000);
+  });
+
+  it("that are too long are skipped to their end, also blank ones, and named", async () => {
     expect(await read(3, "abcd", "efgh\nok\nabc\nabcd")).toEqual([
       "1:too long",
       "2:ok",
       "3:abc",
       "4:too long",
     ]);
+    expect(await read(3, "    \nok")).toEqual(["1:too long", "2:ok"]);
+    expect(await read(3, "  ", "  \nok")).toEqual(["1:too long", "2:ok"]);
   });
 });
 
@@ -82,6 +91,20 @@ describe("many documents in one request", () => {
       { line: 4, error: { code: "invalid_document", retryable: false } },
       { line: 5, id: "c" },
     ]);
+  });
+
+  it("that are all refused let others have a turn, wherever empty lines are", async () => {
+    let turns = 0;
+    let isOver = false;
+    const other = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(other);
+    };
+    setImmediate(other);
+    const lines = Array.from({ length: 3_200 }, (_, at) => (at % 32 === 31 ? "" : "{broken"));
+    expect(await send(lines)).toHaveLength(3_100);
+    isOver = true;
+    expect(turns).toBeGreaterThan(50);
   });
 
   it("are published several at once but never more than the bound", async () => {

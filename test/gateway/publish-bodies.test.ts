@@ -1,7 +1,12 @@
-import type { Socket } from "node:net";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { boundedBody } from "../../src/gateway/publish-bodies.ts";
+import { abortWhenCallerLeaves } from "../../src/gateway/caller.ts";
+import { boundedBody, PublishBodies } from "../../src/gateway/publish-bodies.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { type Fixture, fixture, rawSocket } from "./http-fixture.ts";
 
@@ -105,6 +110,39 @@ describe("bodies of publish requests", () => {
     expect([200, 429].map((code) => codes.filter((other_) => other_ === code).length)).toEqual([
       4, 16,
     ]);
+  });
+});
+
+describe("a caller who left while it was looked up who that is", () => {
+  /** The reply of a request whose connection has ended. */
+  async function closed(): Promise<ServerResponse> {
+    const reply = Promise.withResolvers<ServerResponse>();
+    const server = createServer((_, response) => reply.resolve(response));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const socket = connect(port, "127.0.0.1");
+    sockets.push(socket);
+    socket.write("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n");
+    const response = await reply.promise;
+    socket.destroy();
+    await once(response, "close");
+    server.close();
+    return response;
+  }
+
+  it("keeps no place: nothing would give it back (BO1)", async () => {
+    const bodies = new PublishBodies();
+    const raw = await closed();
+    const request = { headers: {} } as FastifyRequest;
+    for (let times = 0; times <= limits.httpPublishesInFlightMax; times += 1) {
+      const admit = () => bodies.admit("acme" as TenantId, request, { raw } as FastifyReply);
+      expect(admit).not.toThrow();
+    }
+  });
+
+  it("is gone for whoever asks after that", async () => {
+    expect(abortWhenCallerLeaves(await closed()).signal.aborted).toBe(true);
   });
 });
 

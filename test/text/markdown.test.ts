@@ -213,6 +213,16 @@ describe("Markdown as blocks", () => {
     expect(cpuMs() - began).toBeLessThan(linearMs);
   });
 
+  test.each(["<h1>", "<h1>x</h2>", "<h1 ", "<!-- ", "<pre>", "<h1>\n\n"])(
+    "256 KiB of %j are gone through once for a title",
+    (piece) => {
+      const paragraph = `${piece.repeat(4_096 / piece.length)}\n\n`;
+      const began = cpuMs();
+      expect(firstHeading(paragraph.repeat(64))).toBeUndefined();
+      expect(cpuMs() - began).toBeLessThan(linearMs);
+    },
+  );
+
   test("fields above a text are no heading of it", () => {
     expect(firstHeading("---\ntitle: x\ntags: [a]\n---\n\n# Real")).toBe("Real");
     expect(firstHeading("---\n\nNo fields\n---\n")).toBe("No fields");

@@ -6,7 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import { abortWhenCallerLeaves } from "../caller.ts";
+import { abortWhenCallerLeaves, whenClosed } from "../caller.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
@@ -100,7 +100,7 @@ export function addEmbeddingsRoute(
   const bodyLimit = limits.embeddingsBytesMax;
   const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const bytes = heldBytes(request, bodyLimit);
-    reply.raw.once("close", embeddings.hold(gate.tenantOf(request), bytes));
+    whenClosed(reply.raw, embeddings.hold(gate.tenantOf(request), bytes));
   };
   const asking = { onRequest: [gate.admits("query"), admit], bodyLimit };
   app.post(openAiPaths.embeddings, asking, async (request, reply) => {
