@@ -8,7 +8,7 @@
  *        off can be repeated until all else is gone;
  *        Until the receipt they are held against retention, which may be a matter of minutes. An
  *        erase that ends leaves what another one holds, and it waits for those of earlier
- *        operations, which it would take away from them, for as long as they go on;
+ *        operations, which it would take away from them;
  *   ED3  objects and letters of a version above the delete belong to a document that was published
  *        anew: they stay.
  */
@@ -73,12 +73,7 @@ export async function awaitConfirmed(
     const isGone = !(await isLive(log, tenant));
     if (isGone) end ??= last?.position;
     const isHere = end !== undefined && (isGone || confirmedTo(manifest) >= end);
-    const first = Math.min(version, ...holds) as Version;
-    const isFirst = first === version;
-    // One that was terminated lets go of nothing itself.
-    if (!isFirst && (await ports.isErasing?.(tenant, first)) === false) {
-      await letGo(ports, { ...request, version: first });
-    }
+    const isFirst = holds.every((held) => held >= version);
     // EG2.
     if (isHere && isFirst && end !== undefined && (await areConfirmed(ports, request))) {
       const below = { docs: nextAfter(version), chunks: end };

@@ -18,7 +18,7 @@ import type {
 } from "../../src/contract/erase.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { TenantId, Version } from "../../src/contract/ids.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import type { ErasureCounts, SignedReceipt, SignReceipt } from "../../src/contract/receipt.ts";
 import { isErased } from "../../src/contract/tenant-life.ts";
 import type { Erasable } from "../../src/log/erasure-port.ts";
@@ -37,8 +37,6 @@ export interface ErasePorts extends MergePorts {
   readonly sign: SignReceipt;
   readonly requestMerge: (tenant: TenantId) => Promise<void>;
   readonly cancelMerge: (tenant: TenantId) => Promise<unknown>;
-  /** Whether an erase of a document goes on; absent: it does, as long as the process. */
-  readonly isErasing?: ((tenant: TenantId, version: Version) => Promise<boolean>) | undefined;
 }
 
 export async function beginErase(ports: ErasePorts, { tenant }: EraseInput): Promise<EraseBegun> {

@@ -12,7 +12,6 @@ import {
   type Epoch,
   nextAfter,
   type Position,
-  type TenantId,
   type Version,
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -294,33 +293,6 @@ describe("an erase of a document", () => {
     expect(ends).toEqual(["early"]);
     const live = new Set(world.cold.objects(acme).map(({ documentId }) => documentId));
     expect([...live].sort()).toEqual(["epsilon", "unmerged"]);
-  });
-
-  it("waits for no earlier one that was terminated: that lets go of nothing itself (ED2)", async () => {
-    const world = await filledWorld();
-    const early = await deleteOf(world, "alpha");
-    const late = await deleteOf(world, "beta");
-    const ports = { ...erasePorts(world), looksMax: 1 };
-    await createEraseActivities(ports)
-      .awaitConfirmed(early)
-      .catch(() => {});
-    await runMerge(world.ports);
-    let goesOn = true;
-    const asked: Version[] = [];
-    const isErasing = async (_: TenantId, version: Version): Promise<boolean> => {
-      asked.push(version);
-      return goesOn;
-    };
-    const steps = createEraseActivities({ ...ports, isErasing });
-    const waits = () =>
-      expect(steps.awaitConfirmed(late)).rejects.toMatchObject({ code: "not_ready" });
-    await waits();
-    await waits();
-    goesOn = false;
-    await waits();
-    expect((await steps.awaitConfirmed(late)).found.operations).toBeGreaterThan(0);
-    expect(asked).toEqual([early.version, early.version, early.version]);
-    expect((await world.log.privacy.get(acme)).privacy.holds).toEqual([late.version]);
   });
 
   it("whose operation was taken while it waited holds nothing for ever (ED2)", async () => {

@@ -21,13 +21,11 @@ import type { SignReceipt } from "../../contract/receipt.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { type Around, mapCalls } from "../../runtime/map-calls.ts";
 import type { MergeClient } from "../port.ts";
-import type { TemporalClients } from "./client.ts";
 import { toApplicationFailure } from "./failures.ts";
 
 export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
-  readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel"> &
-    Pick<TemporalClients, "isErasing">;
+  readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel">;
   readonly sign: SignReceipt;
   readonly sources?: TenantSources | undefined;
   readonly endpoints?: TenantSources | undefined;
@@ -67,7 +65,6 @@ export function createTemporalActivities({
       endpoints,
       requestMerge: (tenant) => client.due(tenant, "operator"),
       cancelMerge: (tenant) => client.cancel(tenant),
-      isErasing: (tenant, version) => client.isErasing(tenant, version),
       // Temporal waits, not a slot of this worker: what is waited for are merges, which need slots.
       looksMax: 1,
     }),

@@ -14,9 +14,8 @@ import {
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
 import { deliveryNames } from "../../contract/delivery.ts";
-import { eraseWorkflowId } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
-import type { TenantId, Version } from "../../contract/ids.ts";
+import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import {
   type MergeInput,
@@ -69,14 +68,7 @@ export interface TemporalOptions extends TemporalAccess {
 
 export type TemporalClients = MergeClient &
   EraseClient &
-  DeliveryClient & {
-    readonly reembeds: ReembedClient;
-    /**
-     * Whether the erase of this operation has begun and not ended.
-     * @throws FreshetError temporal_unavailable
-     */
-    isErasing(tenant: TenantId, version: Version): Promise<boolean>;
-  };
+  DeliveryClient & { readonly reembeds: ReembedClient };
 
 const racedAttemptsMax = 3;
 
@@ -220,18 +212,6 @@ class TemporalMergeClient implements TemporalClients {
       }),
     );
     return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
-  }
-
-  isErasing(tenant: TenantId, version: Version): Promise<boolean> {
-    return this.#call(limits.temporalRequestMs, async () => {
-      const handle = this.#client.workflow.getHandle(eraseWorkflowId(tenant, version));
-      try {
-        return (await handle.describe()).closeTime === undefined;
-      } catch (thrown) {
-        if (thrown instanceof WorkflowNotFoundError) return false;
-        throw thrown;
-      }
-    });
   }
 
   get reembeds(): ReembedClient {

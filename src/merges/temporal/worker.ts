@@ -25,10 +25,11 @@ import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { SignReceipt } from "../../contract/receipt.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
+import type { DeliveryClient, MergeClient } from "../port.ts";
 import { accessVersion, connectionOf, explainTemporal, resolveAccess } from "./access.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { workflowBundle } from "./bundle.ts";
-import { connectTemporal, type TemporalClients, type TemporalOptions } from "./client.ts";
+import { connectTemporal, type TemporalOptions } from "./client.ts";
 import { createDeliveryWorker, type DeliveryParts, sweepDeliveries } from "./deliveries.ts";
 import { deliveryQueue } from "./delivery-start.ts";
 import { reembedQueue } from "./reembed-client.ts";
@@ -97,7 +98,7 @@ export async function startMergeWorker(options: MergeWorkerOptions): Promise<Mer
 class RunningMergeWorker implements MergeWorker {
   readonly #options: MergeWorkerOptions;
   readonly #bundle: { readonly code: string };
-  readonly #client: TemporalClients;
+  readonly #client: MergeClient & DeliveryClient;
   readonly #stop = new AbortController();
   readonly #polling = Promise.withResolvers<void>();
   #worker: Worker | null = null;
