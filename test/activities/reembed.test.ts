@@ -253,7 +253,8 @@ describe("a generation that is built", () => {
 
 describe("a generation that is given up", () => {
   it("is removed from every store, behind a tombstone, and its tenant keeps the other one (GR1)", async () => {
-    const world = setUp();
+    const clock = createManualClock();
+    const world = setUp(clock);
     await world.writer.upsert("a", 2);
     await runMerge(world.ports);
     await beginGeneration(world.reembed, { tenant: acme, model: "other" });
@@ -262,8 +263,14 @@ describe("a generation that is given up", () => {
     expect(await world.cold.hasTenant(second)).toBe(true);
     const before = await documentsOf(world, acme);
     await changeGenerations(world.log.generations, acme, abandon);
-    expect(await removeReleased(world.reembed)).toBe(1);
     const { log, cold } = world;
+    const late = cold.objects(second);
+    expect(await removeReleased(world.reembed)).toBe(0);
+    expect(await cold.hasTenant(second)).toBe(false);
+    // A request of a merge that was under way (GR2).
+    await cold.upsert(second, late);
+    await clock.advance(limits.mergeConfirmMs);
+    expect(await removeReleased(world.reembed)).toBe(1);
     expect(await cold.hasTenant(second)).toBe(false);
     expect(await log.manifests.get(second)).toBeNull();
     expect((await log.chunks.last(second))?.reason).toBe("tenant_erased");
