@@ -60,7 +60,6 @@ export async function awaitConfirmed(
   checkServed((await log.lives.get(tenant)).life);
   const documentId = await documentOf(ports, request);
   if (documentId === undefined) throw new FreshetError("not_found");
-  let holds = holdsOf(await hold(ports, request));
   let end: Position | undefined;
   for (let look = 0; ; look += 1) {
     const last = await log.chunks.last(tenant);
@@ -69,8 +68,8 @@ export async function awaitConfirmed(
     const isGone = !(await isLive(log, tenant));
     if (isGone) end ??= last?.position;
     const isHere = end !== undefined && (isGone || confirmedTo(manifest) >= end);
-    const isFirst = holds.every((held) => held >= version);
-    // EG2.
+    // At each look: an earlier one may have begun later.
+    const isFirst = holdsOf(await hold(ports, request)).every((held) => held >= version);
     if (isHere && isFirst && end !== undefined && (await areConfirmed(ports, request))) {
       const below = { docs: nextAfter(version), chunks: end };
       const found = await countsOf(ports, { request, documentId, below });
@@ -83,11 +82,10 @@ export async function awaitConfirmed(
     ports.heartbeat({ done: look, total: look });
     await clock.sleep(backoffMs(pauses, look), ports.signal());
     ports.signal()?.throwIfAborted();
-    if (!isFirst) holds = holdsOf((await log.privacy.get(tenant)).privacy);
   }
 }
 
-/** Whether the other generations have the delete in cold for good, too. */
+/** EG2: whether the other generations have the delete in cold for good, too. */
 async function areConfirmed(
   ports: ErasePorts,
   { tenant, through }: EraseDocumentInput,
