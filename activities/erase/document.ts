@@ -85,12 +85,14 @@ export async function awaitConfirmed(
   }
 }
 
-/** EG2: whether the other generations have the delete in cold for good, too. */
+/** EG2, EG3: whether the other generations have the delete in cold for good, too. */
 async function areConfirmed(
   ports: ErasePorts,
   { tenant, through }: EraseDocumentInput,
 ): Promise<boolean> {
   const { log } = ports;
+  // EG3.
+  if ((await log.generations.get(tenant)).generations.released.length > 0) return false;
   let areAll = true;
   for (const name of await liveOthers(log, tenant)) {
     const end = await positionOf(ports, name, through);

@@ -1,18 +1,24 @@
-/** Holds of erases of documents that have ended without a receipt. */
+/** Holds of erases of documents that have ended without a receipt, and given-up generations. */
 
 import { describe, expect, it } from "vitest";
 import { createEraseActivities } from "../../activities/erase/erase.ts";
+import { removeReleased } from "../../activities/reembed/remove.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
 import { eraseMarkerId } from "../../src/contract/erase.ts";
+import { abandon, begin } from "../../src/contract/generation.ts";
 import {
   type DocumentId,
   type Epoch,
+  generationName,
   type Position,
   type TenantId,
   type Version,
 } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { withHolds } from "../../src/contract/tenant-privacy.ts";
+import { changeGenerations } from "../../src/log/generations.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { erasePorts, publish } from "./erase-kit.ts";
 import { runMerge } from "./run-merge.ts";
 import { acme, createWorld, type World } from "./world.ts";
@@ -97,3 +103,21 @@ const bound = <Port extends object>(port: Port): Port =>
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+
+it("an erase of a document waits until a generation that was given up is gone (EG3)", async () => {
+  const clock = createManualClock();
+  const world = createWorld({ clock });
+  const request = await deletedIn(world);
+  const plan = { model: "other", probe: "p", from: noneYet, upTo: 0 as Version };
+  await changeGenerations(world.log.generations, acme, (record) => begin(record, plan));
+  await changeGenerations(world.log.generations, acme, abandon);
+  const steps = createEraseActivities({ ...erasePorts(world), looksMax: 1 });
+  await expect(steps.awaitConfirmed(request)).rejects.toMatchObject({ code: "not_ready" });
+  const ports = { ...world.ports, cancelMerge: nothing };
+  expect(await removeReleased(ports)).toBe(0);
+  await expect(steps.awaitConfirmed(request)).rejects.toMatchObject({ code: "not_ready" });
+  await clock.advance(limits.mergeConfirmMs);
+  expect(await removeReleased(ports)).toBe(1);
+  expect((await steps.awaitConfirmed(request)).found.operations).toBeGreaterThan(0);
+  expect(await world.cold.hasTenant(generationName(acme, 2))).toBe(false);
+});
