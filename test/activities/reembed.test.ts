@@ -291,6 +291,10 @@ it("begins once, however often the step is repeated, and not for a tenant that h
   const request = { tenant: acme, model: "other" };
   expect(await beginGeneration(world.reembed, request)).toEqual({ number: 2 });
   expect(await beginGeneration(world.reembed, request)).toEqual({ number: 2 });
+  // Also once it has joined: its workflow may have been terminated then.
+  await joinGeneration(world.reembed, build);
+  expect(await beginGeneration(world.reembed, request)).toEqual({ number: 2 });
+  await feedIt(world);
   const another = beginGeneration(world.reembed, { tenant: acme, model: "third" });
   await expect(another).rejects.toMatchObject({ code: "invalid_request" });
   const { generations }: { generations: TenantGenerations } = await world.log.generations.get(acme);
