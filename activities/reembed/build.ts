@@ -95,9 +95,8 @@ async function turn(
   const end = await log.chunks.last(source);
   const last = await log.chunks.last(target);
   if (last !== null && last.epoch > noEpoch) return over("its owner feeds it");
-  const untilMs = clock.monotonicMs() + turnMs;
+  const isOver = turnOf(clock, turnMs);
   const records = new GenerationRecords(ports, { target, last, encoder, textsPerS });
-  const isOver = (): boolean => clock.monotonicMs() >= untilMs;
   const { from, upTo } = record;
   const isWhole =
     (records.cursor >= upTo ||
@@ -117,6 +116,22 @@ async function turn(
   const { cursor, texts } = records;
   const standing = await standingOf(ports, source, { from, cursor: latest(cursor, noVersion) });
   return { kind: isWhole ? "caught-up" : "more", texts, ...standing };
+}
+
+/**
+ * Asked after each page. What is read before the first one counts for nothing, and the turn may
+ * take as long as that once more: else a turn in a large cold shard would be over with its first
+ * page, and the next one would begin with reading all of it again.
+ */
+function turnOf(clock: ReembedPorts["clock"], turnMs: number): () => boolean {
+  const begunMs = clock.monotonicMs();
+  let untilMs: number | undefined;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    const readMs = Math.min(nowMs - begunMs, turnMs * limits.reembedTurnStretchMax);
+    untilMs ??= nowMs + Math.max(turnMs, readMs);
+    return nowMs >= untilMs;
+  };
 }
 
 const latest = (one: Version, other: Version): Version => Math.max(one, other) as Version;

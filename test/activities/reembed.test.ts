@@ -3,7 +3,7 @@
  * attempts that run beside each other, the new one ends with the documents of the old one.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   beginGeneration,
   buildGeneration,
@@ -187,6 +187,23 @@ describe("a generation that is built", () => {
       expect(record.body.chunks.every(({ vector }) => vector.length === 4)).toBe(true);
     }
     expect(world.merges).toContain(second);
+  });
+
+  it("does more than a page in a turn, however long cold takes to be read", async () => {
+    const clock = createManualClock();
+    const world = setUp(clock);
+    for (let count = 0; count < 40; count += 1) await world.writer.upsert(`doc-${count}`, 5);
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    const walk = world.cold.walk.bind(world.cold);
+    vi.spyOn(world.cold, "walk").mockImplementation(async (...asked) => {
+      await clock.advance(2 * limits.reembedTurnMs);
+      return walk(...asked);
+    });
+    const ports = { ...world.reembed, turnMs: limits.reembedTurnMs };
+    const unpaced = { ...build, textsPerS: Number.POSITIVE_INFINITY };
+    const { kind, texts } = await buildGeneration(ports, unpaced);
+    expect([kind, texts]).toEqual(["caught-up", 200]);
   });
 
   it("waits for a merge that is not confirmed: what cold lost is not taken for what was never there (GS2)", async () => {
