@@ -101,7 +101,7 @@ async function turn(
   const isWhole =
     (records.cursor >= upTo ||
       (await records.appendAll(
-        mergedRecords(ports, source, { after: records.cursor, upTo }),
+        mergedRecords(ports, source, { after: records.cursor, upTo, from }),
         isOver,
       ))) &&
     (await records.appendAll(

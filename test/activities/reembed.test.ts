@@ -206,6 +206,27 @@ describe("a generation that is built", () => {
     expect([kind, texts]).toEqual(["caught-up", 200]);
   });
 
+  it("goes on where later merges are never confirmed for long, and not before its own is (GS2)", async () => {
+    const world = setUp();
+    await world.writer.upsert("a");
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    const from = (await world.log.manifests.get(acme))?.manifest.to ?? (0 as Position);
+    await world.writer.upsert("b");
+    await runMerge(world.ports);
+    const confirm = async (confirmed: number): Promise<void> => {
+      const stored = await world.log.manifests.get(acme);
+      if (stored === null) throw new Error("no manifest");
+      const manifest = { ...stored.manifest, confirmed: confirmed as Position };
+      await world.log.manifests.commit(acme, manifest, stored.revision);
+    };
+    await confirm(from - 1);
+    expect(await turn(world)).toBe("cold_unavailable");
+    await confirm(from);
+    await feedIt(world);
+    expect(await documentsOf(world, second)).toEqual(await documentsOf(world, acme));
+  });
+
   it("waits for a merge that is not confirmed: what cold lost is not taken for what was never there (GS2)", async () => {
     const world = setUp();
     await world.writer.upsert("a");
