@@ -11,6 +11,7 @@ import { emptyManifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
 import { isErased, type TenantLife } from "../src/contract/tenant-life.ts";
 import type { MergePorts } from "./context.ts";
+import { type IsErasing, releaseHolds } from "./erase/holds.ts";
 import { passingOver, type SweepStep } from "./passing-over.ts";
 import { givenUpNames, removeReleased } from "./reembed/remove.ts";
 import { purgeRaw } from "./retention/raw.ts";
@@ -41,6 +42,7 @@ export interface SweepOptions {
   readonly requestMerge: (tenant: TenantId, reason: MergeReason) => Promise<void>;
   readonly requestScrub: (tenant: TenantId) => Promise<void>;
   readonly cancelMerge: (name: TenantId) => Promise<unknown>;
+  readonly isErasing: IsErasing;
 }
 
 export function createSweepActivities(options: SweepOptions): SweepActivities {
@@ -68,6 +70,7 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
           return true;
         },
       });
+      await releaseHolds(ports, options.isErasing);
       // Each minute, where retention of all else looks once an hour; merges wait for none of it.
       await purgeRaw(ports);
       await removeReleased({ ...ports, cancelMerge: options.cancelMerge });

@@ -64,7 +64,6 @@ export async function awaitConfirmed(
     await letGo(ports, request);
     throw new FreshetError("not_found");
   }
-  let holds = holdsOf(await hold(ports, request));
   let end: Position | undefined;
   for (let look = 0; ; look += 1) {
     const last = await log.chunks.last(tenant);
@@ -73,8 +72,8 @@ export async function awaitConfirmed(
     const isGone = !(await isLive(log, tenant));
     if (isGone) end ??= last?.position;
     const isHere = end !== undefined && (isGone || confirmedTo(manifest) >= end);
-    const isFirst = holds.every((held) => held >= version);
-    // EG2.
+    // At each look: an earlier one may have begun later.
+    const isFirst = holdsOf(await hold(ports, request)).every((held) => held >= version);
     if (isHere && isFirst && end !== undefined && (await areConfirmed(ports, request))) {
       const below = { docs: nextAfter(version), chunks: end };
       const found = await countsOf(ports, { request, documentId, below });
@@ -87,16 +86,17 @@ export async function awaitConfirmed(
     ports.heartbeat({ done: look, total: look });
     await clock.sleep(backoffMs(pauses, look), ports.signal());
     ports.signal()?.throwIfAborted();
-    if (!isFirst) holds = holdsOf((await log.privacy.get(tenant)).privacy);
   }
 }
 
-/** Whether the other generations have the delete in cold for good, too. */
+/** EG2, EG3: whether the other generations have the delete in cold for good, too. */
 async function areConfirmed(
   ports: ErasePorts,
   { tenant, through }: EraseDocumentInput,
 ): Promise<boolean> {
   const { log } = ports;
+  // EG3.
+  if ((await log.generations.get(tenant)).generations.released.length > 0) return false;
   let areAll = true;
   for (const name of await liveOthers(log, tenant)) {
     const end = await positionOf(ports, name, through);

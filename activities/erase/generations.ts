@@ -3,7 +3,9 @@
  * removes it.
  *
  *   EG1  each has a tombstone, or a confirmed delete, of its own before anything of it is removed;
- *   EG2  a generation that is built is waited for: it would append the document after its removal.
+ *   EG2  a generation that is built is waited for: it would append the document after its removal;
+ *   EG3  a document's erase waits until generations that are given up are gone, which a sweep sees
+ *        to: they may hold the document, and take no delete any more.
  */
 
 import { storedNames } from "../../src/contract/generation.ts";

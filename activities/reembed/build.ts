@@ -11,11 +11,12 @@
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import {
+  type Building,
   begin,
   feed,
   type Generation,
+  isUnderWay,
   join,
-  type TenantGenerations,
 } from "../../src/contract/generation.ts";
 import {
   generationName,
@@ -42,19 +43,17 @@ export async function beginGeneration(
   checkServed((await log.lives.get(tenant)).life);
   const made = await ports.withEncoder({ model }, async ({ probe }) => {
     return changeGenerations(log.generations, tenant, async (record) => {
-      // An earlier attempt of this step: the workflow is one for each tenant.
-      if (record.state === "building" && record.other.model === model) return record;
+      // An earlier attempt of this step, or a workflow that was terminated: one for each tenant.
+      if (isUnderWay(record) && record.other.model === model) return record;
       const source = generationName(tenant, record.active.number);
       const manifest = (await log.manifests.get(source))?.manifest ?? emptyManifest;
       return begin(record, { model, probe, from: manifest.to, upTo: manifest.version });
     });
   });
   const { generations } = made;
-  if (generations.state !== "building") throw new FreshetError("internal", "no build began");
+  if (!isUnderWay(generations)) throw new FreshetError("internal", "no build began");
   return { number: generations.other.number };
 }
-
-type Building = Extract<TenantGenerations, { state: "building" | "joining" }>;
 
 /** Undefined: why not, is in the record. */
 async function buildingOf(
@@ -62,8 +61,7 @@ async function buildingOf(
   { tenant, number }: BuildRequest,
 ): Promise<Building | undefined> {
   const { generations: record } = await log.generations.get(tenant);
-  const isUnderWay = record.state === "building" || record.state === "joining";
-  return isUnderWay && record.other.number === number ? record : undefined;
+  return isUnderWay(record) && record.other.number === number ? record : undefined;
 }
 
 const over = (why: string): BuildTurn => ({ kind: "over", texts: 0, done: 0, total: 0, why });
@@ -97,14 +95,13 @@ async function turn(
   const end = await log.chunks.last(source);
   const last = await log.chunks.last(target);
   if (last !== null && last.epoch > noEpoch) return over("its owner feeds it");
-  const untilMs = clock.monotonicMs() + turnMs;
+  const isOver = turnOf(clock, turnMs);
   const records = new GenerationRecords(ports, { target, last, encoder, textsPerS });
-  const isOver = (): boolean => clock.monotonicMs() >= untilMs;
   const { from, upTo } = record;
   const isWhole =
     (records.cursor >= upTo ||
       (await records.appendAll(
-        mergedRecords(ports, source, { after: records.cursor, upTo }),
+        mergedRecords(ports, source, { after: records.cursor, upTo, from }),
         isOver,
       ))) &&
     (await records.appendAll(
@@ -119,6 +116,22 @@ async function turn(
   const { cursor, texts } = records;
   const standing = await standingOf(ports, source, { from, cursor: latest(cursor, noVersion) });
   return { kind: isWhole ? "caught-up" : "more", texts, ...standing };
+}
+
+/**
+ * Asked after each page. What is read before the first one counts for nothing, and the turn may
+ * take as long as that once more: else a turn in a large cold shard would be over with its first
+ * page, and the next one would begin with reading all of it again.
+ */
+function turnOf(clock: ReembedPorts["clock"], turnMs: number): () => boolean {
+  const begunMs = clock.monotonicMs();
+  let untilMs: number | undefined;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    const readMs = Math.min(nowMs - begunMs, turnMs * limits.reembedTurnStretchMax);
+    untilMs ??= nowMs + Math.max(turnMs, readMs);
+    return nowMs >= untilMs;
+  };
 }
 
 const latest = (one: Version, other: Version): Version => Math.max(one, other) as Version;

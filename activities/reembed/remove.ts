@@ -3,14 +3,19 @@
  * whoever looks first removes them, and it may be done twice.
  *
  *   GR1  a tombstone is written first: what is late, of a build or of an owner that has not heard,
- *        appends nothing after it; a step of a merge does nothing for such a generation.
+ *        appends nothing after it; a step of a merge does nothing for such a generation;
+ *   GR2  it is struck from the record by a removal that began when requests of merges that were
+ *        under way at its tombstone have ended: one may have written into the emptied stores, and
+ *        then nobody would look there again, not even an erase of the tenant.
  */
 
 import { isReleased, removed, type TenantGenerations } from "../../src/contract/generation.ts";
 import { generationName, generationOf, type TenantId, tenantOf } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { changeGenerations } from "../../src/log/generations.ts";
 import type { Log } from "../../src/log/port.ts";
-import type { MergePorts } from "../context.ts";
+import { isTombstone } from "../../src/log/tombstone.ts";
+import { logNowMs, type MergePorts } from "../context.ts";
 import { sealTenant } from "../erase/seal.ts";
 import { payDeadLetters } from "../merge/dead-letters.ts";
 import { passingOver } from "../passing-over.ts";
@@ -19,7 +24,7 @@ export interface RemovePorts extends MergePorts {
   readonly cancelMerge: (name: TenantId) => Promise<unknown>;
 }
 
-/** How many. @throws FreshetError log_unavailable, log_identity */
+/** How many are struck from the records. @throws FreshetError log_unavailable, log_identity */
 export async function removeReleased(ports: RemovePorts): Promise<number> {
   const { log } = ports;
   let count = 0;
@@ -28,7 +33,8 @@ export async function removeReleased(ports: RemovePorts): Promise<number> {
       ports.signal()?.throwIfAborted();
       const name = generationName(tenant, number);
       const done = await passingOver(ports, { step: "retention", tenant: name }, async () => {
-        await removeGeneration(ports, name);
+        const isLast = await removeGeneration(ports, name);
+        if (!isLast) return false;
         await changeGenerations(log.generations, tenant, (record) => removed(record, number));
         return true;
       });
@@ -38,17 +44,27 @@ export async function removeReleased(ports: RemovePorts): Promise<number> {
   return count;
 }
 
-async function removeGeneration(ports: RemovePorts, name: TenantId): Promise<void> {
+/** Resolves with whether nothing can come after it (GR2). */
+async function removeGeneration(ports: RemovePorts, name: TenantId): Promise<boolean> {
   const { log, cold } = ports;
   await ports.cancelMerge(name);
   await payDeadLetters(ports, name);
   const { chunks: below } = await sealTenant(ports, { tenant: name });
+  const isLast = await isSettled(ports, name);
   const signal = ports.signal();
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
   await log.erasure.remove({ tenant: name, of: "heads", signal, onProgress });
   await log.erasure.remove({ tenant: name, of: "generation", signal, onProgress });
   await log.erasure.remove({ tenant: name, of: "records", below, signal, onProgress });
   await cold.eraseTenant(name);
+  return isLast;
+}
+
+/** GR2. By the log's clock: the next look may be another worker's. */
+async function isSettled(ports: RemovePorts, name: TenantId): Promise<boolean> {
+  const last = await ports.log.chunks.last(name);
+  if (last === null || !isTombstone(last)) return false;
+  return (await logNowMs(ports)) - last.atMs >= limits.mergeConfirmMs;
 }
 
 /** Of all tenants, in one read. @throws FreshetError log_unavailable */

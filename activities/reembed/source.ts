@@ -6,7 +6,8 @@
  *   GS1  a document that was changed or deleted meanwhile is not in cold as it was: its later
  *        record says so, and lies in the part that is read in CHUNKS;
  *   GS2  cold is read only while it is whole by its own word and the manifest's: what it lost is
- *        not taken for what was never there.
+ *        not taken for what was never there. Merges since the build began may be unconfirmed: where
+ *        documents come all day one always is, and nothing of them is read in cold.
  */
 
 import { objectId } from "../../src/cold/object-id.ts";
@@ -39,14 +40,18 @@ interface Merged {
 
 type SourcePorts = Pick<MergePorts, "log" | "cold" | "signal" | "heartbeat">;
 
-/** Versions above `after`, up to `upTo`, oldest first. @throws FreshetError cold_unavailable, … */
+/**
+ * Versions above `after`, up to `upTo`, oldest first; they were merged up to `from`.
+ * @throws FreshetError cold_unavailable, …
+ */
 export async function* mergedRecords(
   ports: SourcePorts,
   name: TenantId,
-  range: { readonly after: Version; readonly upTo: Version },
+  range: { readonly after: Version; readonly upTo: Version; readonly from: Position },
 ): AsyncGenerator<SourceRecord> {
-  const heads = await wholeHeads(ports, name);
-  const wanted = await liveIn(ports, name, { heads, ...range });
+  const { after, upTo, from } = range;
+  const heads = await wholeHeads(ports, name, from);
+  const wanted = await liveIn(ports, name, { heads, after, upTo });
   for (const document of wanted) {
     const { documentId, version } = document;
     const objects = await objectsOf(ports, name, document);
@@ -64,12 +69,16 @@ export async function* mergedRecords(
 }
 
 /** GS2. */
-async function wholeHeads({ log, cold }: SourcePorts, name: TenantId): Promise<Heads> {
+async function wholeHeads(
+  { log, cold }: SourcePorts,
+  name: TenantId,
+  from: Position,
+): Promise<Heads> {
   const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
   const marker = manifest.to === 0 ? null : await cold.readMarker(name);
-  const isWhole = confirmedTo(manifest) >= manifest.to && (marker?.to ?? 0) >= manifest.to;
+  const isWhole = confirmedTo(manifest) >= from && (marker?.to ?? 0) >= manifest.to;
   if (isWhole) return readHeads(log.manifests, name, manifest.pieces);
-  throw new FreshetError("cold_unavailable", "the last merge is not confirmed yet");
+  throw new FreshetError("cold_unavailable", "what the build begins with is not confirmed yet");
 }
 
 async function liveIn(

@@ -185,7 +185,10 @@ function ownedBy(description: string | undefined, deployment: string | undefined
   return `${description}${deployment === undefined ? "" : `; deployment ${deployment}`}`;
 }
 
-/** Creates what is missing; two processes may do so at once, also of two deployments. */
+/**
+ * Creates what is missing; two processes may do so at once, also of two deployments.
+ * @throws FreshetError cold_unavailable (WS1, WS3)
+ */
 export async function ensureCollections(client: WeaviateClient, of?: TenantId): Promise<void> {
   await createChunks(client);
   const { deployment, chunks: name } = collectionsOf(client);
@@ -197,8 +200,24 @@ export async function ensureCollections(client: WeaviateClient, of?: TenantId): 
   await upgradeChunks(client);
   if (of === undefined || generationOf(of) === 1) return;
   await createChunks(client, of);
+  await refuseOthers(client, of);
   await refuseCopies(client, of);
   await upgradeChunks(client, of);
+}
+
+/**
+ * WS1, of a later generation: its collection may have outlived the deployment that made it.
+ *
+ * @throws FreshetError cold_unavailable
+ */
+async function refuseOthers(client: WeaviateClient, of: TenantId): Promise<void> {
+  const { chunks: name, deployment } = collectionsOf(client, of);
+  if (deployment === undefined || (await ownerOf(client, name)) === deployment) return;
+  throw new FreshetError(
+    "cold_unavailable",
+    `weaviate's collection ${name} belongs to another deployment: delete it when that one is gone ` +
+      "(ops/runbooks/log-identity.md)",
+  );
 }
 
 /**

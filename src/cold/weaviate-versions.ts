@@ -15,19 +15,22 @@ interface VersionParts {
 export const widthOf = ({ dimensions }: VersionParts, name: TenantId): number | undefined =>
   generationOf(name) === 1 ? dimensions : undefined;
 
-/** Of the vectors that a later generation has; undefined while it has none. */
+/**
+ * Of the vectors that a later generation has; undefined while it has none. Of two objects one has a
+ * vector: the other may be the marker (WM2).
+ */
 async function storedWidth(
   { connection }: VersionParts,
   name: TenantId,
 ): Promise<number | undefined> {
   const { objects } = await connection.run((client, signal) =>
     chunksOf(client, name).query.fetchObjects(
-      { limit: 1, includeVector: [vectorName], returnProperties: ["version"] },
+      { limit: 2, includeVector: [vectorName], returnProperties: ["version"] },
       { abortSignal: signal },
     ),
   );
-  const vector = objects[0]?.vectors[vectorName];
-  return vector?.length;
+  const widths = objects.map(({ vectors }) => vectors[vectorName]?.length ?? 0);
+  return widths.find((width) => width > 0);
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * The cold shard in Weaviate (port.ts, C1-C3), through one multi-tenant collection. Weaviate may be
- * down at any time, also at the start: see weaviate-connection.ts.
+ * The cold shard in Weaviate (port.ts, C1-C3), through a multi-tenant collection, and one more for
+ * each number of a later generation (WS4). Weaviate may be down at any time, also at the start: see
+ * weaviate-connection.ts.
  *
  * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms
  * for any page, so that callers run several at once (what it refuses: weaviate-write.ts); a `field`

@@ -86,6 +86,9 @@ export type TenantGenerations =
       readonly cut?: Cut | undefined;
     } & Always);
 
+/** A generation that is built: nobody feeds it yet. */
+export type Building = Extract<TenantGenerations, { state: "building" | "joining" }>;
+
 export const firstGeneration: TenantGenerations = {
   state: "single",
   active: { number: 1, model: null, builtTo: 0 as Version },
@@ -116,6 +119,9 @@ export function storedNames(tenant: TenantId, record: TenantGenerations): readon
   const numbers = [record.active.number, ...other, ...record.released];
   return numbers.map((number) => generationName(tenant, number));
 }
+
+export const isUnderWay = (record: TenantGenerations): record is Building =>
+  record.state === "building" || record.state === "joining";
 
 export const isReleased = (record: TenantGenerations, number: number): boolean =>
   number < record.next &&

@@ -12,16 +12,20 @@
  *   EO3  where the log does not hold all that came after the cursor, the reader gets
  *        events_expired instead of a stream with a hole;
  *   EO4  a position from outside that the log has not come to is refused: what comes until then
- *        would be left out without a word.
+ *        would be left out without a word;
+ *   EO5  a reader stays with the generation that answered when it came, for as long as that one is
+ *        fed. Then it reads on in the one that answers, where it had come to.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentStatus, StoredEvent } from "../contract/events.ts";
+import { fedGenerations, type Generation } from "../contract/generation.ts";
 import {
   type DocumentId,
   generationName,
   nextAfter,
   noPosition,
+  noVersion,
   type Position,
   position,
   type TenantId,
@@ -34,12 +38,16 @@ import type { ChunksLog, DocsLog, EventSink, Log } from "../log/port.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 
+/** The generation whose records tell a tenant's events, and from where on they tell all. */
+interface Told {
+  readonly name: TenantId;
+  readonly beginsAt: Version;
+}
+
 export interface EventsOptions {
   readonly chunks: Pick<ChunksLog, "first" | "last" | "headers">;
-  /** The generation whose records tell a tenant's events, and from where on they tell all. */
-  readonly readFrom: (
-    tenant: TenantId,
-  ) => Promise<{ readonly name: TenantId; readonly beginsAt: Version }>;
+  /** `current` while it is fed (EO5); else the one that answers. */
+  readonly readFrom: (tenant: TenantId, current?: TenantId) => Promise<Told>;
   readonly notices: Pick<EventSink, "listen">;
   /** The document at the tenant's owner. @throws FreshetError not_ready while there is none */
   readonly stateOf: (tenant: TenantId, id: DocumentId) => Promise<DocumentState>;
@@ -62,22 +70,32 @@ export async function* eventsAfter(
   const { tenant: of, signal } = request;
   const bell = listen(options, of);
   try {
-    const { name: tenant, beginsAt } = await options.readFrom(of);
-    await checkPosition(options, { ...request, tenant });
-    if (request.after !== undefined && request.after < beginsAt) throw expired(nextAfter(beginsAt));
-    let cursor = await startOf(options.chunks, { ...request, tenant });
+    let told = await options.readFrom(of);
+    await checkPosition(options, { ...request, tenant: told.name });
+    // What the reader has.
+    let seen = request.after ?? (await options.chunks.last(told.name))?.version ?? noVersion;
+    let cursor = await startOf(options.chunks, told, seen);
+    let isIdle = false;
     yield [];
     for (;;) {
+      const { name: tenant } = told;
       const last = await options.chunks.last(tenant);
       if (last === null || last.position <= cursor) {
-        await bell.wait(signal);
+        // One that was waited for in vain may not be fed any more.
+        if (isIdle) told = await options.readFrom(of, tenant);
+        isIdle = told.name === tenant;
+        if (isIdle) await bell.wait(signal);
+        else cursor = await startOf(options.chunks, told, seen);
         continue;
       }
+      isIdle = false;
       for await (const page of pagesOf(options.chunks, {
         ...{ tenant, after: cursor, to: last.position, signal },
       })) {
         cursor = page.end;
-        const headers = page.headers.filter(({ version }) => version > (request.after ?? -1));
+        // A tombstone repeats a version, as a fence does, and is no operation.
+        const headers = page.headers.filter(({ version }) => version > seen);
+        seen = headers.at(-1)?.version ?? seen;
         if (headers.length === 0) continue;
         await untilShown(options, { tenant: of, signal, headers });
         yield headers.map(eventOf);
@@ -101,20 +119,30 @@ async function checkPosition(
   throw new FreshetError("invalid_request", says);
 }
 
-/** The generation that answers now; a reader stays with it. @throws FreshetError log_unavailable */
+/** @throws FreshetError log_unavailable */
 export function readFromOf({ generations }: Pick<Log, "generations">): EventsOptions["readFrom"] {
-  return async (tenant) => {
-    const { number, builtTo } = (await generations.get(tenant)).generations.active;
-    return { name: generationName(tenant, number), beginsAt: builtTo };
+  return async (tenant, current) => {
+    const { generations: record } = await generations.get(tenant);
+    const named = fedGenerations(record).find((one) => nameOf(one) === current);
+    const { builtTo: beginsAt } = named ?? record.active;
+    return { name: nameOf(named ?? record.active), beginsAt };
+
+    function nameOf({ number }: Generation): TenantId {
+      return generationName(tenant, number);
+    }
   };
 }
 
-/** The position after which to read: from there on the chain holds every later operation. */
+/**
+ * The position after which to read: from there on the chain holds every later operation.
+ * @throws FreshetError events_expired, log_unavailable
+ */
 async function startOf(
   chunks: EventsOptions["chunks"],
-  { tenant, after }: EventsRequest,
+  { name: tenant, beginsAt }: Told,
+  after: Version,
 ): Promise<Position> {
-  if (after === undefined) return (await chunks.last(tenant))?.position ?? noPosition;
+  if (after < beginsAt) throw expired(nextAfter(beginsAt));
   const first = await chunks.first(tenant);
   if (first === null) return noPosition;
   if (first.version > after) {

@@ -11,8 +11,9 @@ import { createSweepActivities } from "../../activities/sweep.ts";
 import { eraseDocumentStory, eraseTenantStory } from "../../workflows/erase-story.ts";
 import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
 import { TenantMerges } from "../../workflows/tenant-merges.ts";
+import { eraseWorkflowId } from "../contract/erase.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
-import type { TenantId } from "../contract/ids.ts";
+import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
 import type { MergeActivities } from "../contract/merge-steps.ts";
@@ -44,6 +45,8 @@ class MemoryMergeClient implements MergeClient, EraseClient {
   readonly #entities = new Map<TenantId, Entity>();
   readonly #last = new Map<TenantId, MergeProgress>();
   readonly #running = new Set<Promise<void>>();
+  /** Workflow ids of the erases of documents that are under way. */
+  readonly #erasing = new Set<string>();
   readonly #closed = new AbortController();
   #sweeping: Promise<void> | null = null;
 
@@ -99,9 +102,19 @@ class MemoryMergeClient implements MergeClient, EraseClient {
     return eraseTenantStory(this.#erase(), input, (ms) => this.#pause(ms));
   }
 
-  eraseDocument(tenant: TenantId, versions: Parameters<EraseClient["eraseDocument"]>[1]) {
+  async eraseDocument(tenant: TenantId, versions: Parameters<EraseClient["eraseDocument"]>[1]) {
     const input = { tenant, ...versions };
-    return eraseDocumentStory(this.#erase(), input, (ms) => this.#pause(ms));
+    const id = eraseWorkflowId(tenant, versions.version);
+    this.#erasing.add(id);
+    try {
+      return await eraseDocumentStory(this.#erase(), input, (ms) => this.#pause(ms));
+    } finally {
+      this.#erasing.delete(id);
+    }
+  }
+
+  async isErasing(tenant: TenantId, version: Version): Promise<boolean> {
+    return this.#erasing.has(eraseWorkflowId(tenant, version));
   }
 
   #erase() {
@@ -194,6 +207,7 @@ class MemoryMergeClient implements MergeClient, EraseClient {
     const sweep = createSweepActivities({
       ...{ ports, ageMs, requestMerge, requestScrub },
       cancelMerge: (tenant) => this.cancel(tenant),
+      isErasing: (tenant, version) => this.isErasing(tenant, version),
     });
     let slotAtMs = clock.monotonicMs();
     while (!signal.aborted) {

@@ -75,6 +75,11 @@ export interface EraseClient {
     tenant: TenantId,
     versions: { readonly version: Version; readonly through: Version },
   ): Promise<SignedReceipt>;
+  /**
+   * Whether the erase of the document that was deleted by `version` is under way.
+   * @throws FreshetError temporal_unavailable
+   */
+  isErasing(tenant: TenantId, version: Version): Promise<boolean>;
 }
 
 /** Deliveries to webhooks, however they are run. Both fail with temporal_unavailable. */

@@ -322,6 +322,7 @@ describe("the sweep", () => {
       requestMerge,
       requestScrub: async () => {},
       cancelMerge: async () => {},
+      isErasing: async () => true,
     });
     expect(await sweep.signalDueTenants()).toEqual({ tenants: 3, due: 1 });
     expect(asked).toEqual(["old"]);

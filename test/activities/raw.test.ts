@@ -56,7 +56,8 @@ describe("raw text that a tenant wants gone at once", () => {
     await decide(newest);
     await clock.advance(idsMs + 1_000);
     const nothing = async (): Promise<void> => {};
-    const asked = { requestMerge: nothing, requestScrub: nothing, cancelMerge: nothing };
+    const isErasing = async () => true;
+    const asked = { requestMerge: nothing, requestScrub: nothing, cancelMerge: nothing, isErasing };
     const sweep = createSweepActivities({ ports, ageMs: 1e9, ...asked });
     await sweep.signalDueTenants();
     const after = await ports.log.docs.nextVersion({ tenant: acme, after: 0 as Version });

@@ -3,7 +3,7 @@
  * attempts that run beside each other, the new one ends with the documents of the old one.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   beginGeneration,
   buildGeneration,
@@ -189,6 +189,44 @@ describe("a generation that is built", () => {
     expect(world.merges).toContain(second);
   });
 
+  it("does more than a page in a turn, however long cold takes to be read", async () => {
+    const clock = createManualClock();
+    const world = setUp(clock);
+    for (let count = 0; count < 40; count += 1) await world.writer.upsert(`doc-${count}`, 5);
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    const walk = world.cold.walk.bind(world.cold);
+    vi.spyOn(world.cold, "walk").mockImplementation(async (...asked) => {
+      await clock.advance(2 * limits.reembedTurnMs);
+      return walk(...asked);
+    });
+    const ports = { ...world.reembed, turnMs: limits.reembedTurnMs };
+    const unpaced = { ...build, textsPerS: Number.POSITIVE_INFINITY };
+    const { kind, texts } = await buildGeneration(ports, unpaced);
+    expect([kind, texts]).toEqual(["caught-up", 200]);
+  });
+
+  it("goes on where later merges are never confirmed for long, and not before its own is (GS2)", async () => {
+    const world = setUp();
+    await world.writer.upsert("a");
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    const from = (await world.log.manifests.get(acme))?.manifest.to ?? (0 as Position);
+    await world.writer.upsert("b");
+    await runMerge(world.ports);
+    const confirm = async (confirmed: number): Promise<void> => {
+      const stored = await world.log.manifests.get(acme);
+      if (stored === null) throw new Error("no manifest");
+      const manifest = { ...stored.manifest, confirmed: confirmed as Position };
+      await world.log.manifests.commit(acme, manifest, stored.revision);
+    };
+    await confirm(from - 1);
+    expect(await turn(world)).toBe("cold_unavailable");
+    await confirm(from);
+    await feedIt(world);
+    expect(await documentsOf(world, second)).toEqual(await documentsOf(world, acme));
+  });
+
   it("waits for a merge that is not confirmed: what cold lost is not taken for what was never there (GS2)", async () => {
     const world = setUp();
     await world.writer.upsert("a");
@@ -253,7 +291,8 @@ describe("a generation that is built", () => {
 
 describe("a generation that is given up", () => {
   it("is removed from every store, behind a tombstone, and its tenant keeps the other one (GR1)", async () => {
-    const world = setUp();
+    const clock = createManualClock();
+    const world = setUp(clock);
     await world.writer.upsert("a", 2);
     await runMerge(world.ports);
     await beginGeneration(world.reembed, { tenant: acme, model: "other" });
@@ -262,8 +301,14 @@ describe("a generation that is given up", () => {
     expect(await world.cold.hasTenant(second)).toBe(true);
     const before = await documentsOf(world, acme);
     await changeGenerations(world.log.generations, acme, abandon);
-    expect(await removeReleased(world.reembed)).toBe(1);
     const { log, cold } = world;
+    const late = cold.objects(second);
+    expect(await removeReleased(world.reembed)).toBe(0);
+    expect(await cold.hasTenant(second)).toBe(false);
+    // A request of a merge that was under way (GR2).
+    await cold.upsert(second, late);
+    await clock.advance(limits.mergeConfirmMs);
+    expect(await removeReleased(world.reembed)).toBe(1);
     expect(await cold.hasTenant(second)).toBe(false);
     expect(await log.manifests.get(second)).toBeNull();
     expect((await log.chunks.last(second))?.reason).toBe("tenant_erased");
@@ -284,6 +329,10 @@ it("begins once, however often the step is repeated, and not for a tenant that h
   const request = { tenant: acme, model: "other" };
   expect(await beginGeneration(world.reembed, request)).toEqual({ number: 2 });
   expect(await beginGeneration(world.reembed, request)).toEqual({ number: 2 });
+  // Also once it has joined: its workflow may have been terminated then.
+  await joinGeneration(world.reembed, build);
+  expect(await beginGeneration(world.reembed, request)).toEqual({ number: 2 });
+  await feedIt(world);
   const another = beginGeneration(world.reembed, { tenant: acme, model: "third" });
   await expect(another).rejects.toMatchObject({ code: "invalid_request" });
   const { generations }: { generations: TenantGenerations } = await world.log.generations.get(acme);

@@ -261,7 +261,8 @@ describe("a tenant whose own state is broken", () => {
     };
     const requestScrub = () => Promise.resolve();
     const cancelMerge = requestScrub;
-    const options = { ports: world.ports, ageMs: 1, requestMerge, requestScrub, cancelMerge };
+    const rest = { requestScrub, cancelMerge, isErasing: async () => true };
+    const options = { ports: world.ports, ageMs: 1, requestMerge, ...rest };
     const { due, tenants } = await createSweepActivities(options).signalDueTenants();
     expect([tenants, due, asked]).toEqual([2, 1, [acme]]);
   });

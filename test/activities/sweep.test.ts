@@ -30,6 +30,7 @@ function sweepOf(world: World, ask = async (_tenant: TenantId): Promise<void> =>
     requestMerge: request,
     requestScrub: request,
     cancelMerge: async () => {},
+    isErasing: async () => true,
   });
   return { asked, sweep };
 }

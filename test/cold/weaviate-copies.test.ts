@@ -1,11 +1,16 @@
-/** WS3, with a schema as the vendor's client tells it: a single server makes no second copy. */
+/** WS1 and WS3, with a schema as the vendor's client tells it: a single server makes no second copy. */
 
 import { expect, it } from "vitest";
 import type { CollectionConfigCreate, WeaviateClient } from "weaviate-client";
-import { ensureCollections, refuseCopies } from "../../src/cold/weaviate-schema.ts";
+import {
+  claimCollections,
+  ensureCollections,
+  refuseCopies,
+} from "../../src/cold/weaviate-schema.ts";
+import { generationName, type TenantId } from "../../src/contract/ids.ts";
 
 /** Collections by their name, each with its number of copies; remembers what is created. */
-function schemaOf(copies: Map<string, number>) {
+function schemaOf(copies: Map<string, number>, descriptions = new Map<string, string>()) {
   const created: CollectionConfigCreate[] = [];
   const collections = {
     exists: async (name: string) => copies.has(name),
@@ -13,6 +18,7 @@ function schemaOf(copies: Map<string, number>) {
       config: {
         get: async () => ({
           replication: { factor: copies.get(name) },
+          description: descriptions.get(name),
           ...{ properties: [], vectorizers: {} },
           invertedIndex: { stopwords: { preset: "none" }, bm25: { k1: 0, b: 0 } },
         }),
@@ -23,6 +29,7 @@ function schemaOf(copies: Map<string, number>) {
     create: async (config: CollectionConfigCreate) => {
       created.push(config);
       copies.set(config.name, config.replication?.factor ?? 3);
+      descriptions.set(config.name, config.description ?? "");
     },
   };
   return { client: { collections } as unknown as WeaviateClient, created };
@@ -48,4 +55,23 @@ it("makes collections of one copy, whatever the server's own choice is (WS3)", a
   expect(created.map(({ name, replication }) => [name, replication?.factor])).toEqual([
     ["FreshetChunk", 1],
   ]);
+});
+
+it("uses no collection of a generation that another deployment has left (WS1)", async () => {
+  const [ours, theirs] = ["0123456789abcdef", "fedcba9876543210"];
+  const second = generationName("acme" as TenantId, 2);
+  const fresh = schemaOf(new Map());
+  await claimCollections(fresh.client, ours);
+  await ensureCollections(fresh.client, second);
+  expect(fresh.created.map(({ name }) => name)).toEqual(["FreshetChunk", "FreshetChunk_G2"]);
+  const left = schemaOf(
+    new Map([["FreshetChunk_G2", 1]]),
+    new Map([["FreshetChunk_G2", `chunks; deployment ${theirs}`]]),
+  );
+  await claimCollections(left.client, ours);
+  await expect(ensureCollections(left.client, second)).rejects.toMatchObject({
+    code: "cold_unavailable",
+    message: expect.stringContaining("FreshetChunk_G2 belongs to another deployment"),
+  });
+  await ensureCollections(left.client);
 });

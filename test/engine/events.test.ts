@@ -4,12 +4,28 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { StoredEvent } from "../../src/contract/events.ts";
-import type { DocumentId, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import {
+  begin,
+  cutOver,
+  feed,
+  finish,
+  join,
+  type TenantGenerations,
+} from "../../src/contract/generation.ts";
+import {
+  type DocumentId,
+  generationName,
+  type Position,
+  type TenantId,
+  type Version,
+} from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ChunkRecord } from "../../src/contract/record.ts";
 import type { DocumentState } from "../../src/contract/service.ts";
 import { eventsAfter, readFromOf } from "../../src/engine/events.ts";
+import { changeGenerations } from "../../src/log/generations.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
+import { tombstoneOf } from "../../src/log/tombstone.ts";
 import { appendAll, duplicate, fence, reject, removal, upsert } from "../log/records.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 
@@ -247,6 +263,43 @@ describe("the event stream", () => {
     const placed = await appendAll(chunks, later, first.at(-1));
     await chunks.purge({ tenant, below: placed[1] as Position });
     await expect(events.next()).rejects.toMatchObject({ code: "events_expired" });
+  });
+
+  it("goes on in the other generation when the reader's own is given up, without its tombstone (EO1, EO5)", async () => {
+    const log = createMemoryLog();
+    const second = generationName(tenant, 2);
+    const change = (next: (record: TenantGenerations) => TenantGenerations) =>
+      changeGenerations(log.generations, tenant, next);
+    const plan = { model: "other", probe: "p", from: 0 as Position, upTo: none };
+    await change((record) => begin(record, plan));
+    await change((record) => join(record, 2));
+    await change((record) => feed(record, { number: 2, builtTo: none }));
+    const placed = await appendAll(log.chunks, recordsOf(["upsert"]));
+    const next = [1, 2, 3].map((version) => upsert({ tenant: second, version, epoch: 1 }, "d"));
+    const clock = createManualClock();
+    const events = eventsAfter(
+      { ...viewOf(log), stateOf: everythingShown, clock },
+      { tenant, after: none, signal: new AbortController().signal },
+    );
+    await events.next();
+    expect((await events.next()).value).toMatchObject([{ seq: 1 }]);
+    await appendAll(log.chunks, next);
+    await change((record) => cutOver(record, { at: none, atMs: 1, isForced: true }));
+    const reading = events.next();
+    // Both are fed: it stays, and waits for the record of the one that it reads.
+    await clock.untilSleeping(1);
+    await clock.advance(limits.eventsPollMs);
+    const more = await appendAll(log.chunks, [recordOf("upsert", 2)], placed.at(-1));
+    await clock.untilSleeping(1);
+    await clock.advance(limits.eventsPollMs);
+    expect((await reading).value).toMatchObject([{ seq: 2 }]);
+    await change(finish);
+    const last = await log.chunks.last(tenant);
+    await appendAll(log.chunks, [tombstoneOf(tenant, last)], more.at(-1));
+    const rest = events.next();
+    await clock.untilSleeping(1);
+    await clock.advance(limits.eventsPollMs);
+    expect((await rest).value).toMatchObject([{ seq: 3, status: "visible" }]);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   cutOver,
   finish,
   isModelName,
+  isUnderWay,
   rollBack,
   type TenantGenerations,
 } from "../../contract/generation.ts";
@@ -144,7 +145,7 @@ async function start(parts: Run): Promise<void> {
   const { tenant, options, log } = parts;
   const { model = "", rate: textsPerS = limits.reembedTextsPerS } = options;
   const { generations } = await log.generations.get(tenant);
-  const isGoingOn = generations.state === "building" && generations.other.model === model;
+  const isGoingOn = isUnderWay(generations) && generations.other.model === model;
   if (generations.state !== "single" && !isGoingOn) {
     throw new CliError(
       `tenant ${tenant} has a second generation (${generations.other.model ?? "its first model"}): ` +

@@ -19,6 +19,8 @@ export const mergeLimits = {
   reembedPageRecords: 256,
   /** So long one activity of it works before it reports: what a pause waits for, and progress. */
   reembedTurnMs: 30 * secondMs,
+  /** So many times longer is a turn that had as long to read before its first page: all of cold. */
+  reembedTurnStretchMax: 8,
   /** Texts a second, unless it is told: a part of what one core embeds, beside questions. */
   reembedTextsPerS: 50,
   reembedTextsPerSMax: 100_000,

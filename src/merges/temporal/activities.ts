@@ -20,12 +20,13 @@ import type { MergeActivities } from "../../contract/merge-steps.ts";
 import type { SignReceipt } from "../../contract/receipt.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { type Around, mapCalls } from "../../runtime/map-calls.ts";
-import type { MergeClient } from "../port.ts";
+import type { EraseClient, MergeClient } from "../port.ts";
 import { toApplicationFailure } from "./failures.ts";
 
 export interface TemporalActivitiesOptions {
   readonly ports: Omit<MergePorts, "heartbeat" | "signal">;
-  readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel">;
+  readonly client: Pick<MergeClient, "due" | "scrubDue" | "cancel"> &
+    Pick<EraseClient, "isErasing">;
   readonly sign: SignReceipt;
   readonly sources?: TenantSources | undefined;
   readonly endpoints?: TenantSources | undefined;
@@ -72,6 +73,7 @@ export function createTemporalActivities({
     ...createSweepActivities({
       ...{ ports, ageMs, requestMerge, requestScrub },
       cancelMerge: (name) => client.cancel(name),
+      isErasing: (tenant, version) => client.isErasing(tenant, version),
     }),
     purgeOld: (request: RetentionRequest) => purgeOld(ports, request, replayWindowMs),
   };

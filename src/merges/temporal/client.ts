@@ -14,8 +14,9 @@ import {
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
 import { deliveryNames } from "../../contract/delivery.ts";
+import { eraseWorkflowId } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
-import type { TenantId } from "../../contract/ids.ts";
+import type { TenantId, Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import {
   type MergeInput,
@@ -199,6 +200,18 @@ class TemporalMergeClient implements TemporalClients {
     versions: Parameters<EraseClient["eraseDocument"]>[1],
   ): Promise<SignedReceipt> {
     return this.#erase(documentErase(tenant, versions, this.#options));
+  }
+
+  isErasing(tenant: TenantId, version: Version): Promise<boolean> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      const handle = this.#client.workflow.getHandle(eraseWorkflowId(tenant, version));
+      try {
+        return (await handle.describe()).status.name === "RUNNING";
+      } catch (thrown) {
+        if (thrown instanceof WorkflowNotFoundError) return false;
+        throw thrown;
+      }
+    });
   }
 
   /** Joins the one that runs. The wait is the caller's to bound: an erase takes what it takes. */

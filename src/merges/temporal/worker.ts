@@ -25,7 +25,7 @@ import { mergeNames, mergeSearchAttributes } from "../../contract/merge.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { SignReceipt } from "../../contract/receipt.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
-import type { DeliveryClient, MergeClient } from "../port.ts";
+import type { DeliveryClient, EraseClient, MergeClient } from "../port.ts";
 import { accessVersion, connectionOf, explainTemporal, resolveAccess } from "./access.ts";
 import { createTemporalActivities } from "./activities.ts";
 import { workflowBundle } from "./bundle.ts";
@@ -98,7 +98,7 @@ export async function startMergeWorker(options: MergeWorkerOptions): Promise<Mer
 class RunningMergeWorker implements MergeWorker {
   readonly #options: MergeWorkerOptions;
   readonly #bundle: { readonly code: string };
-  readonly #client: MergeClient & DeliveryClient;
+  readonly #client: MergeClient & DeliveryClient & EraseClient;
   readonly #stop = new AbortController();
   readonly #polling = Promise.withResolvers<void>();
   #worker: Worker | null = null;
