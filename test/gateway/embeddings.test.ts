@@ -147,6 +147,21 @@ describe("a request for vectors", () => {
     expect(await Promise.all(running)).toHaveLength(3);
   });
 
+  it("counts a reply until it is out, however slowly it is read (OE2)", async () => {
+    const handler = createEmbeddingsHandler(embeddings);
+    const input = Array<string>(limits.embeddingsInputsMax).fill("x");
+    const { signal } = new AbortController();
+    const unread: (() => void)[] = [];
+    const untilOut = (release: () => void): void => void unread.push(release);
+    const ask = () =>
+      handler.embed({ tenant: "acme" as TenantId, body: { input }, signal, untilOut });
+    expect([await ask(), await ask()]).toHaveLength(2);
+    await expect(ask()).rejects.toMatchObject({ code: "overloaded" });
+    expect(unread).toHaveLength(2);
+    unread[0]?.();
+    expect((await ask()).data).toHaveLength(input.length);
+  });
+
   it("takes a key where keys are, and says whose it is by the key alone", async () => {
     const key = "a-key-of-acme-0123456789";
     const keyed = open({ apiKeys: () => new Map([[key, "acme" as TenantId]]) });

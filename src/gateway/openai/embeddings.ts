@@ -5,7 +5,8 @@
  *   OE1  the model that computed them is in every reply (`freshet`), so that a caller can tell a
  *        server with another one;
  *   OE2  no tenant takes all of the requests in flight, of the bytes of their bodies, or of the
- *        texts whose vectors make the replies; a body over HTTP has its bytes before it is read.
+ *        texts whose vectors make the replies; a body over HTTP has its bytes before it is read,
+ *        and a reply over HTTP counts until the caller has it: some read slowly.
  */
 
 import { z } from "zod";
@@ -26,6 +27,8 @@ export interface UncheckedEmbeddings {
   /** Parsed JSON, unchecked. */
   readonly body: unknown;
   readonly signal: AbortSignal;
+  /** Gets the end of what the texts hold, to call it when the reply is out; else that is at once. */
+  readonly untilOut?: ((release: () => void) => void) | undefined;
 }
 
 export interface EmbeddingsHandler {
@@ -76,14 +79,14 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
       const share = taken(bodies.tryTake(tenant, Math.max(1, bodyBytes)));
       return () => share.release();
     },
-    async embed({ body, ...caller }) {
+    async embed({ body, untilOut = (release) => release(), ...caller }) {
       const request = parseEmbeddingsRequest(body);
       checkModel(request, model);
       const texts = [request.input].flat();
       const place = taken(inFlight.tryTake(caller.tenant));
-      const room = textsInFlight.tryTake(caller.tenant, texts.length);
+      let room: Share | undefined;
       try {
-        taken(room);
+        room = taken(textsInFlight.tryTake(caller.tenant, texts.length));
         const { truncate, input_type: as } = request;
         const embedded = await embeddings.embed({ ...caller, texts, as, truncate });
         return {
@@ -98,7 +101,7 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
           freshet: { ...describeModel(model), redacted: redacts },
         };
       } finally {
-        room?.release();
+        if (room !== undefined) untilOut(room.release.bind(room));
         place.release();
       }
     },

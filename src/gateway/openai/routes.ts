@@ -106,7 +106,8 @@ export function addEmbeddingsRoute(
   app.post(openAiPaths.embeddings, asking, async (request, reply) => {
     const { tenant, credential } = gate.identityOf(request);
     const { signal } = abortWhenCallerLeaves(reply.raw);
-    return embeddings.embed({ tenant, credential, body: request.body, signal });
+    const untilOut = (release: () => void): void => whenClosed(reply.raw, release);
+    return embeddings.embed({ tenant, credential, body: request.body, signal, untilOut });
   });
 }
 
