@@ -142,7 +142,8 @@ async function startOf(
   { name: tenant, beginsAt }: Told,
   after: Version,
 ): Promise<Position> {
-  if (after < beginsAt) throw expired(nextAfter(beginsAt));
+  // Who reads from sequence 0 on is at -1.
+  if (Math.max(after, noVersion) < beginsAt) throw expired(nextAfter(beginsAt));
   const first = await chunks.first(tenant);
   if (first === null) return noPosition;
   if (first.version > after) {

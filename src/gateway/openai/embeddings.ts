@@ -27,7 +27,7 @@ export interface UncheckedEmbeddings {
   /** Parsed JSON, unchecked. */
   readonly body: unknown;
   readonly signal: AbortSignal;
-  /** Gets the end of what the texts hold, to call it when the reply is out; else that is at once. */
+  /** Gets the end of what the texts hold, to call when the reply is out; else that is at once. */
   readonly untilOut?: ((release: () => void) => void) | undefined;
 }
 
