@@ -99,6 +99,11 @@ export class Connection {
     return this.#twice(work, { ms: this.#schemaMs, caller: undefined });
   }
 
+  /** Between two looks at what a cluster carries out by and by. */
+  pause(ms: number): Promise<void> {
+    return this.#options.clock.sleep(ms);
+  }
+
   /** A node alone has no leader to wait for. */
   get #schemaMs(): number {
     return this.#addresses.length > 1 ? limits.coldClusterSchemaMs : limits.coldRequestMs;

@@ -4,10 +4,11 @@
  */
 
 import type { WeaviateClient } from "weaviate-client";
+import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Connection } from "./weaviate-connection.ts";
-import { InactiveTenantError, UnknownTenantError } from "./weaviate-fault.ts";
+import { InactiveTenantError, translate, UnknownTenantError } from "./weaviate-fault.ts";
 import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
@@ -116,6 +117,7 @@ function restOf(
         // could say that they are gone: they are there until that node hears of it.
         await collection.withTenant(own).length();
         await collection.tenants.remove(own);
+        await untilUnknown(connection, () => collection.withTenant(own).length());
       }),
     exists: (tenant) =>
       connection.runOnSchema(async (client) => (await holdingIt(client, tenant)).length > 0),
@@ -124,6 +126,26 @@ function restOf(
         client.collections.use(name).tenants.deactivate(tenantOf(tenant)),
       ),
   };
+}
+
+/**
+ * The nodes of a cluster carry out a removal one after the other: until the one with the objects
+ * has, it shows them.
+ */
+async function untilUnknown(
+  connection: Pick<Connection, "pause">,
+  count: () => Promise<number>,
+): Promise<void> {
+  for (let looks = 1; ; looks += 1) {
+    try {
+      await count();
+    } catch (error) {
+      if (translate(error) instanceof UnknownTenantError) return;
+      throw error;
+    }
+    if (looks === limits.coldErasedLooksMax) throw new FreshetError("cold_unavailable");
+    await connection.pause(limits.coldErasedLookEveryMs);
+  }
 }
 
 /** The collections that have the tenant. */

@@ -1,6 +1,6 @@
 /**
  * Histories of real runs, replayed against the workflows as they are now: a change that would break
- * runs that are under way fails here. Saved by merge.temporal.test.ts and webhooks.temporal.test.ts
+ * runs that are under way fails here. Saved by merge.temporal, webhooks.temporal and reembed.servers
  * with FRESHET_SAVE_HISTORIES=1; after an intended break (no run of the old code is alive anywhere) save
  * them anew.
  */
@@ -28,10 +28,17 @@ describe("the workflows replay", () => {
     bundle = await workflowBundle({ logger, directory: compiledDirectory() });
   });
 
-  it("at least a full merge, an outage, a stopped worker, a scrub and a webhook", () => {
+  it("at least a full merge, an outage, a stopped worker, a scrub, a webhook and a re-embedding", () => {
     expect(files).toEqual(
       expect.arrayContaining([
-        ...["cold-down.json", "scrub.json", "story.json", "worker-stopped.json", "webhook.json"],
+        ...[
+          "cold-down.json",
+          "scrub.json",
+          "story.json",
+          "worker-stopped.json",
+          "webhook.json",
+          "reembed.json",
+        ],
       ]),
     );
   });

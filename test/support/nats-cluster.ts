@@ -1,12 +1,13 @@
 /** Three nats-servers on loopback that make one JetStream cluster of a test's own: to kill, freeze and start again. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { startNatsAt } from "../../ops/servers/nats.ts";
 import { clusterMembers, freeClusterPorts } from "../../ops/servers/nats-cluster.ts";
 import type { RunningServer } from "../../ops/servers/supervise.ts";
+import { onFreePorts, startedAll } from "./cluster-ports.ts";
 import { natsProgram } from "./private-nats.ts";
 
 export interface ClusterServer {
@@ -35,15 +36,20 @@ export async function startNatsCluster(
 ): Promise<NatsCluster> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-nats-cluster-"));
   const program = await natsProgram();
-  const members = clusterMembers({
-    ...{ program, directory, ...settings },
-    prefix: "server",
-    logFile: (name) => join(directory, `${name}.log`),
-    env: plainEnvironment(process.env),
-    ports: await freeClusterPorts(),
+  const servers = await onFreePorts(freeClusterPorts, async (ports) => {
+    // What an earlier attempt wrote names its ports.
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory);
+    const members = clusterMembers({
+      ...{ program, directory, ports, ...settings },
+      prefix: "server",
+      logFile: (name) => join(directory, `${name}.log`),
+      env: plainEnvironment(process.env),
+    });
+    const made = members.map((member) => new Server(member.name, member));
+    await startedAll(made);
+    return made;
   });
-  const servers = members.map((member) => new Server(member.name, member));
-  await Promise.all(servers.map((server) => server.start()));
   return {
     servers,
     url: servers.map(({ url }) => url).join(","),

@@ -1,6 +1,6 @@
 /** Three Weaviates on loopback that make one cluster of a test's own: to kill, freeze and start again. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -15,6 +15,7 @@ import {
 } from "../../ops/servers/weaviate-cluster.ts";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
+import { onFreePorts, startedAll } from "./cluster-ports.ts";
 
 export interface ClusterNode {
   readonly name: string;
@@ -43,14 +44,20 @@ export async function startWeaviateCluster(): Promise<WeaviateCluster> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-weaviate-cluster-"));
   const want = { nats: false, temporal: false, weaviate: true, embedding: false, llm: false };
   const tools = await ensureTools({ env: process.env, progress: silentProgress, want });
-  const plan: WeaviatePlan = {
-    ...{ directory, program: tools.weaviate ?? "", apiKey: "test", clusterPassword: "test" },
-    logFile: (name) => join(directory, `${name}.log`),
-    env: plainEnvironment(process.env),
-    ports: await freeWeaviatePorts(),
-  };
-  const nodes = plan.ports.map((_, index) => new Node(plan, index));
-  await Promise.all(nodes.map((node) => node.start()));
+  const { plan, nodes } = await onFreePorts(freeWeaviatePorts, async (ports) => {
+    // What an earlier attempt wrote names its ports.
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory);
+    const plan: WeaviatePlan = {
+      ...{ directory, program: tools.weaviate ?? "", apiKey: "test", clusterPassword: "test" },
+      logFile: (name) => join(directory, `${name}.log`),
+      env: plainEnvironment(process.env),
+      ports,
+    };
+    const nodes = plan.ports.map((_, index) => new Node(plan, index));
+    await startedAll(nodes);
+    return { plan, nodes };
+  });
   return {
     nodes,
     address: addressOfCluster(plan),

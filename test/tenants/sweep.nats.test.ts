@@ -98,6 +98,9 @@ describe.each(["operator", "accounts", "one-account"] as const)("as %s", (form) 
 
   /** What the victim and the log have of it, once everything that was sent has gone its way. */
   async function traces(attack: () => Promise<void>) {
+    // What an earlier test had said to the victim is on its way.
+    await site.log.connection.flush();
+    await other.flush();
     heard.length = 0;
     site.service.asked.length = 0;
     const before = await site.stored();
