@@ -46,7 +46,7 @@ interface Run {
   readonly terminal: Terminal;
   readonly addresses: Addresses;
   readonly tenant: TenantId;
-  readonly log: Log;
+  readonly log: Awaited<ReturnType<typeof connectTenants>>;
 }
 
 export function addReembed(program: Command, terminal: Terminal): void {
@@ -313,6 +313,7 @@ function tell({ options, terminal, tenant }: Run, value: object, lines: readonly
   else terminal.out(`${lines.join("\n")}\n`);
 }
 
-function written({ tenant, addresses, terminal }: Run, operation: AuditOperation): Promise<void> {
-  return writeDown({ operation, tenant }, { addresses, terminal });
+function written(run: Run, operation: AuditOperation): Promise<void> {
+  const { tenant, addresses, terminal, log } = run;
+  return writeDown({ operation, tenant }, { addresses, terminal, audit: log.audit });
 }
