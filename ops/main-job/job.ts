@@ -195,7 +195,10 @@ async function untilDropped(engines: readonly Engine[], signal: AbortSignal): Pr
     const own = tenants.find((entry) => entry.tenant === tenant);
     if (own !== undefined && own.unmerged_chunks === 0 && own.hot.documents === 0) return;
     if (clock.monotonicMs() > until) {
-      throw new SetupError("hot did not let go of merged documents: see the engine's log");
+      const left = `${own?.hot.documents ?? "?"} are left, ${own?.unmerged_chunks ?? "?"} chunks unmerged`;
+      throw new SetupError(
+        `hot did not let go of merged documents (${left}): see the engine's log`,
+      );
     }
     signal.throwIfAborted();
     await clock.sleep(pollMs, signal);
