@@ -47,8 +47,8 @@ export async function benchText(context: BenchContext): Promise<BenchResult> {
   for (const each of worst.slice(0, 5))
     context.say(`${each.cost.toFixed(0)} ns/char: ${JSON.stringify(each.text.slice(0, 100))}`);
   const growths = await inTurn(seeds, async (text) => {
-    const long = await cost(filled(text, charsPerLongText));
-    return { text, growth: long / (await repeated(() => filled(text, 8 * charsPerText), cost)) };
+    const costOf = (chars: number) => repeated(() => filled(text, chars), cost);
+    return { text, growth: (await costOf(charsPerLongText)) / (await costOf(8 * charsPerText)) };
   });
   const [grown] = growths.toSorted((a, b) => b.growth - a.growth);
   context.say(`${JSON.stringify(grown?.text)} grows most`);
