@@ -26,6 +26,7 @@ import {
 } from "../contract/ids.ts";
 import { untilStored } from "./compare-and-set.ts";
 import type { GenerationStore, StoredGenerations } from "./generation-port.ts";
+import { loadOnce } from "./load-once.ts";
 
 /** What a generation shows here; undefined while it cannot answer. */
 export type VisibleOf = (name: TenantId) => Version | undefined;
@@ -40,19 +41,11 @@ interface Known {
 export class KnownGenerations {
   readonly #store: Pick<GenerationStore, "all">;
   readonly #known = new Map<TenantId, Known>();
-  #loading: Promise<void> | undefined;
+  /** GB1. Once; a failure is tried again at the next call. @throws FreshetError log_unavailable */
+  readonly load = loadOnce(() => this.#readAll());
 
   constructor(store: Pick<GenerationStore, "all">) {
     this.#store = store;
-  }
-
-  /** GB1. Once; a failure is tried again at the next call. @throws FreshetError log_unavailable */
-  load(): Promise<void> {
-    this.#loading ??= this.#readAll().catch((thrown: unknown) => {
-      this.#loading = undefined;
-      throw thrown;
-    });
-    return this.#loading;
   }
 
   /** False for what was known already. */

@@ -20,26 +20,19 @@ import {
 } from "../contract/tenant-life.ts";
 import { untilStored } from "./compare-and-set.ts";
 import type { LifeStore } from "./life-port.ts";
+import { loadOnce } from "./load-once.ts";
 
 export class TenantLives {
   readonly #store: Pick<LifeStore, "all">;
   readonly #lives = new Map<TenantId, { readonly life: TenantLife; readonly revision: number }>();
-  #loading: Promise<void> | undefined;
-
-  constructor(store: Pick<LifeStore, "all">) {
-    this.#store = store;
-  }
-
   /**
    * LB1. Once; a failure is tried again by the next caller.
    * @throws FreshetError log_unavailable
    */
-  load(): Promise<void> {
-    this.#loading ??= this.#readAll().catch((thrown: unknown) => {
-      this.#loading = undefined;
-      throw thrown;
-    });
-    return this.#loading;
+  readonly load = loadOnce(() => this.#readAll());
+
+  constructor(store: Pick<LifeStore, "all">) {
+    this.#store = store;
   }
 
   of(tenant: TenantId): TenantLife | undefined {

@@ -1,40 +1,34 @@
 /** What tenants ask for beyond redaction, in memory. */
 
-import { type TenantId, tenantOf } from "../../contract/ids.ts";
+import type { TenantId } from "../../contract/ids.ts";
 import { noPrivacy, type TenantPrivacy } from "../../contract/tenant-privacy.ts";
 import type { NamedPrivacy, PrivacyStore, StoredPrivacy } from "../privacy-port.ts";
 import type { Availability } from "./availability.ts";
+import { MemoryTenantRecords } from "./tenant-records.ts";
 
 export class MemoryPrivacy implements PrivacyStore {
-  readonly #availability: Availability;
-  readonly #stored = new Map<TenantId, StoredPrivacy>();
-  #revision = 0;
+  readonly #records: MemoryTenantRecords<TenantPrivacy>;
 
   constructor(availability: Availability) {
-    this.#availability = availability;
+    this.#records = new MemoryTenantRecords(availability);
   }
 
   async get(tenant: TenantId): Promise<StoredPrivacy> {
-    await this.#availability.pass();
-    return this.#stored.get(tenantOf(tenant)) ?? { privacy: noPrivacy, revision: 0 };
+    const { value = noPrivacy, revision = 0 } = (await this.#records.get(tenant)) ?? {};
+    return { privacy: value, revision };
   }
 
-  async put(tenant: TenantId, privacy: TenantPrivacy, expectedRevision: number): Promise<boolean> {
-    await this.#availability.pass();
-    if ((this.#stored.get(tenant)?.revision ?? 0) !== expectedRevision) return false;
-    this.#revision += 1;
-    this.#stored.set(tenant, { privacy: structuredClone(privacy), revision: this.#revision });
-    return true;
+  put(tenant: TenantId, privacy: TenantPrivacy, expectedRevision: number): Promise<boolean> {
+    return this.#records.put(tenant, privacy, expectedRevision);
   }
 
   async *all(): AsyncGenerator<NamedPrivacy> {
-    await this.#availability.pass();
-    for (const [tenant, stored] of this.#stored) yield { tenant, ...stored };
+    for await (const { value, ...stored } of this.#records.all()) {
+      yield { ...stored, privacy: value };
+    }
   }
 
   erase(tenant: TenantId, isRemoved: boolean): number {
-    const found = this.#stored.has(tenant) ? 1 : 0;
-    if (isRemoved) this.#stored.delete(tenant);
-    return found;
+    return this.#records.erase(tenant, isRemoved);
   }
 }

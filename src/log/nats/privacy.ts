@@ -1,6 +1,5 @@
 /** What tenants ask for beyond redaction, on JetStream: one message each, beside the manifest. */
 
-import { isDeepStrictEqual } from "node:util";
 import { isTenantId, type TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { noPrivacy, type TenantPrivacy } from "../../contract/tenant-privacy.ts";
@@ -8,41 +7,32 @@ import type { NamedPrivacy, PrivacyStore, StoredPrivacy } from "../privacy-port.
 import { decodePrivacy, encodePrivacy } from "../wire/privacy.ts";
 import { privacyFilter, privacySubject, tenantIn } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
-import { newestReadable } from "./newest.ts";
-import { publishIfLastUntilKnown } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
 import { streamNames } from "./streams.ts";
+import { NatsTenantRecords } from "./tenant-records.ts";
 
 const stream = streamNames.manifests;
 
 export class NatsPrivacy implements PrivacyStore {
   readonly #context: NatsContext;
+  readonly #records: NatsTenantRecords<TenantPrivacy>;
 
   constructor(context: NatsContext) {
     this.#context = context;
+    this.#records = new NatsTenantRecords(context, {
+      ...{ subjectOf: privacySubject, filter: privacyFilter },
+      ...{ encode: encodePrivacy, decode: decodePrivacy },
+      silence: "a change of what a tenant asks for got no answer",
+    });
   }
 
   async get(tenant: TenantId): Promise<StoredPrivacy> {
-    const { value, tail } = await newestReadable(this.#context, {
-      ...{ stream, subject: privacySubject(tenant) },
-      read: ({ data }) => decodePrivacy(data),
-    });
-    return { privacy: value ?? noPrivacy, revision: tail };
+    const { value, revision } = await this.#records.get(tenant);
+    return { privacy: value ?? noPrivacy, revision };
   }
 
   put(tenant: TenantId, privacy: TenantPrivacy, expectedRevision: number): Promise<boolean> {
-    const payload = encodePrivacy(privacy);
-    return publishIfLastUntilKnown<boolean>(this.#context, {
-      message: { subject: privacySubject(tenant), payload, expectedLast: expectedRevision },
-      stored: () => true,
-      readBack: async () => {
-        const found = await this.get(tenant);
-        if (found.revision === expectedRevision) return { kind: "open" };
-        const result = isDeepStrictEqual(found.privacy, decodePrivacy(payload));
-        return { kind: "known", result };
-      },
-      silence: "a change of what a tenant asks for got no answer",
-    });
+    return this.#records.put(tenant, privacy, expectedRevision);
   }
 
   async *all(): AsyncGenerator<NamedPrivacy> {

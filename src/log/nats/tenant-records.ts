@@ -52,18 +52,16 @@ export class NatsTenantRecords<Value> {
 
   /** False when another was stored meanwhile. */
   put(tenant: TenantId, value: Value, expectedRevision: number): Promise<boolean> {
-    const { subjectOf, encode, silence } = this.#kind;
+    const { subjectOf, encode, decode, silence } = this.#kind;
+    const payload = encode(value);
     return publishIfLastUntilKnown<boolean>(this.#context, {
-      message: {
-        subject: subjectOf(tenant),
-        payload: encode(value),
-        expectedLast: expectedRevision,
-      },
+      message: { subject: subjectOf(tenant), payload, expectedLast: expectedRevision },
       stored: () => true,
       readBack: async () => {
         const found = await this.get(tenant);
         if (found.revision === expectedRevision) return { kind: "open" };
-        return { kind: "known", result: isDeepStrictEqual(found.value, value) };
+        // As it is read: an absent field of the value may have been one that is undefined.
+        return { kind: "known", result: isDeepStrictEqual(found.value, decode(payload)) };
       },
       silence,
     });
