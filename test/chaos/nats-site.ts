@@ -8,8 +8,9 @@ import {
   type MemberPorts,
 } from "../../ops/servers/nats-cluster.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
+import { Server } from "../support/server.ts";
 import type { NatsServer } from "./faults.ts";
-import { Server, ServerGroup } from "./server.ts";
+import { ServerGroup } from "./server.ts";
 
 export interface NatsSiteOptions {
   readonly servers: 1 | 3;

@@ -18,6 +18,7 @@ import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import { startTemporal } from "../../ops/servers/temporal.ts";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { inheritedEnvironment } from "../support/environment.ts";
+import { type Process, Server } from "../support/server.ts";
 import {
   isMergeWorker,
   type Link,
@@ -29,7 +30,7 @@ import {
 import { NatsSite } from "./nats-site.ts";
 import { NodeProcess, type NodeSpec } from "./node-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
-import { type Process, Server, type ServerGroup } from "./server.ts";
+import type { ServerGroup } from "./server.ts";
 import { WeaviateSite } from "./weaviate-site.ts";
 
 export interface SiteOptions {

@@ -10,8 +10,9 @@ import {
   startWeaviateMember,
   type WeaviatePlan,
 } from "../../ops/servers/weaviate-cluster.ts";
+import { Server } from "../support/server.ts";
 import type { WeaviateNode } from "./faults.ts";
-import { Server, ServerGroup } from "./server.ts";
+import { ServerGroup } from "./server.ts";
 
 export interface WeaviateSiteOptions {
   readonly servers: 1 | 3;

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { startNatsAt } from "../../ops/servers/nats.ts";
 import { clusterMembers, freeClusterPorts } from "../../ops/servers/nats-cluster.ts";
-import type { RunningServer } from "../../ops/servers/supervise.ts";
 import { onFreePorts, startedAll } from "./cluster-ports.ts";
 import { natsProgram } from "./private-nats.ts";
+import { Server } from "./server.ts";
 
 export interface ClusterServer {
   readonly name: string;
@@ -46,7 +46,7 @@ export async function startNatsCluster(
       logFile: (name) => join(directory, `${name}.log`),
       env: plainEnvironment(process.env),
     });
-    const made = members.map((member) => new Server(member.name, member));
+    const made = members.map((member) => new Member(member.name, member));
     await startedAll(made);
     return made;
   });
@@ -65,37 +65,13 @@ export async function startNatsCluster(
   };
 }
 
-class Server implements ClusterServer {
+class Member extends Server implements ClusterServer {
   readonly name: string;
   readonly url: string;
-  readonly #options: Parameters<typeof startNatsAt>[0];
-  #running: RunningServer | undefined;
 
   constructor(name: string, options: Parameters<typeof startNatsAt>[0]) {
+    super(() => startNatsAt(options));
     this.name = name;
     this.url = `nats://127.0.0.1:${options.port}`;
-    this.#options = options;
-  }
-
-  async start(): Promise<void> {
-    this.#running ??= await startNatsAt(this.#options);
-  }
-
-  async kill(): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    await running?.kill();
-  }
-
-  freeze(): void {
-    this.#signal("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#signal("SIGCONT");
-  }
-
-  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
   }
 }

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { plainEnvironment } from "../../ops/servers/context.ts";
-import type { RunningServer } from "../../ops/servers/supervise.ts";
 import { addressOf, type WeaviateAddress } from "../../ops/servers/weaviate.ts";
 import {
   addressOfCluster,
@@ -16,6 +15,7 @@ import {
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { onFreePorts, startedAll } from "./cluster-ports.ts";
+import { Server } from "./server.ts";
 
 export interface ClusterNode {
   readonly name: string;
@@ -92,46 +92,22 @@ export async function homeOfTenant(
   return found;
 }
 
-class Node implements ClusterNode {
+class Node extends Server implements ClusterNode {
   readonly name: string;
   readonly address: WeaviateAddress;
   readonly dataPath: string;
-  readonly #start: () => Promise<RunningServer>;
-  #running: RunningServer | undefined;
 
   constructor(plan: WeaviatePlan, index: number) {
     const ports = plan.ports[index];
     if (ports === undefined) throw new RangeError(`no node ${index} in this cluster`);
+    super(() => startWeaviateMember(plan, index));
     this.name = `weaviate-${index + 1}`;
     this.address = addressOf({ ...plan, ports });
     this.dataPath = join(plan.directory, this.name);
-    this.#start = () => startWeaviateMember(plan, index);
-  }
-
-  async start(): Promise<void> {
-    this.#running ??= await this.#start();
-  }
-
-  async kill(): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    await running?.kill();
-  }
-
-  freeze(): void {
-    this.#signal("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#signal("SIGCONT");
   }
 
   loseDisk(): void {
-    if (this.#running !== undefined) throw new Error(`${this.name} runs`);
+    if (this.isAlive) throw new Error(`${this.name} runs`);
     rmSync(this.dataPath, { recursive: true, force: true });
-  }
-
-  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
   }
 }
