@@ -8,14 +8,14 @@
  *   GW1  a change is seen without a call to this node: the log is the only channel.
  */
 
-import { toFreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { Logger } from "../src/contract/observation.ts";
-import type { GenerationStore } from "../src/log/generation-port.ts";
+import type { GenerationStore, NamedGenerations } from "../src/log/generation-port.ts";
 import type { KnownGenerations } from "../src/log/generations.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { Mailbox } from "../src/runtime/mailbox.ts";
 import type { LifeMessage } from "./messages.ts";
+import { type RecordWatch, watchRecords } from "./watch-records.ts";
 
 export interface GenerationWatcherOptions {
   readonly store: Pick<GenerationStore, "watch">;
@@ -34,19 +34,18 @@ export function generationWatcherActor(
   });
 }
 
-async function watchAll(
-  { store, generations, partitionOf, retryMs, logger }: GenerationWatcherOptions,
-  { signal, clock }: ActorContext<never>,
+function watchAll(
+  { store, generations, partitionOf, ...options }: GenerationWatcherOptions,
+  context: ActorContext<never>,
 ): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      for await (const { tenant, generations: record, revision } of store.watch(signal)) {
-        if (!generations.heard(tenant, record, revision)) continue;
-        await partitionOf(tenant)?.put({ type: "life", tenant }, signal);
-      }
-    } catch (thrown) {
-      logger.warn({ code: toFreshetError(thrown).code }, "the watch on generations broke");
-    }
-    await clock.sleep(retryMs, signal);
-  }
+  const watch: RecordWatch<NamedGenerations> = {
+    ...options,
+    records: "generations",
+    watch: (signal) => store.watch(signal),
+    heard: async ({ tenant, generations: record, revision }, signal) => {
+      if (!generations.heard(tenant, record, revision)) return;
+      await partitionOf(tenant)?.put({ type: "life", tenant }, signal);
+    },
+  };
+  return watchRecords(watch, context);
 }

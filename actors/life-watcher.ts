@@ -9,15 +9,15 @@
  *   LF2  what this node keeps for questions of a tenant is forgotten when its documents are erased.
  */
 
-import { toFreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { Logger } from "../src/contract/observation.ts";
 import { isErased } from "../src/contract/tenant-life.ts";
-import type { LifeStore } from "../src/log/life-port.ts";
+import type { LifeStore, NamedLife } from "../src/log/life-port.ts";
 import type { TenantLives } from "../src/log/lives.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { Mailbox } from "../src/runtime/mailbox.ts";
 import type { LifeMessage } from "./messages.ts";
+import { type RecordWatch, watchRecords } from "./watch-records.ts";
 
 export interface LifeWatcherOptions {
   readonly store: Pick<LifeStore, "watch">;
@@ -37,22 +37,21 @@ export function lifeWatcherActor(
   });
 }
 
-async function watchAll(
-  { store, lives, partitionOf, forget, retryMs, logger }: LifeWatcherOptions,
-  { signal, clock }: ActorContext<never>,
+function watchAll(
+  { store, lives, partitionOf, forget, ...options }: LifeWatcherOptions,
+  context: ActorContext<never>,
 ): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      for await (const { tenant, life, revision } of store.watch(signal)) {
-        if (!lives.heard(tenant, life, revision)) continue;
-        if (isErased(life) || (life.state === "active" && life.forgetAtMs !== undefined)) {
-          forget(tenant);
-        }
-        await partitionOf(tenant)?.put({ type: "life", tenant }, signal);
+  const watch: RecordWatch<NamedLife> = {
+    ...options,
+    records: "tenants' lives",
+    watch: (signal) => store.watch(signal),
+    heard: async ({ tenant, life, revision }, signal) => {
+      if (!lives.heard(tenant, life, revision)) return;
+      if (isErased(life) || (life.state === "active" && life.forgetAtMs !== undefined)) {
+        forget(tenant);
       }
-    } catch (thrown) {
-      logger.warn({ code: toFreshetError(thrown).code }, "the watch on tenants' lives broke");
-    }
-    await clock.sleep(retryMs, signal);
-  }
+      await partitionOf(tenant)?.put({ type: "life", tenant }, signal);
+    },
+  };
+  return watchRecords(watch, context);
 }

@@ -10,12 +10,12 @@
  *   W3  a view that takes nothing delays no other: only its newest manifest waits for it (I9).
  */
 
-import { toFreshetError } from "../src/contract/errors.ts";
 import type { TenantId } from "../src/contract/ids.ts";
 import type { Logger } from "../src/contract/observation.ts";
 import type { ManifestStore, StoredManifest } from "../src/log/port.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { Directory } from "./directory/directory.ts";
+import { type RecordWatch, watchRecords } from "./watch-records.ts";
 
 export interface ManifestWatcherOptions {
   readonly manifests: Pick<ManifestStore, "watch">;
@@ -33,20 +33,18 @@ export function manifestWatcherActor(
   });
 }
 
-async function watchAll(
-  { manifests, directory, retryMs, logger }: ManifestWatcherOptions,
+function watchAll(
+  { manifests, directory, ...options }: ManifestWatcherOptions,
   context: ActorContext<never>,
 ): Promise<void> {
-  const { signal, clock } = context;
   const deliveries = new Deliveries(directory, context);
-  while (!signal.aborted) {
-    try {
-      for await (const stored of manifests.watch(signal)) deliveries.deliver(stored.tenant, stored);
-    } catch (thrown) {
-      logger.warn({ code: toFreshetError(thrown).code }, "the watch on manifests broke");
-    }
-    await clock.sleep(retryMs, signal);
-  }
+  const watch: RecordWatch<StoredManifest & { readonly tenant: TenantId }> = {
+    ...options,
+    records: "manifests",
+    watch: (signal) => manifests.watch(signal),
+    heard: (stored) => deliveries.deliver(stored.tenant, stored),
+  };
+  return watchRecords(watch, context);
 }
 
 /** W3: per tenant at most one delivery that waits for room, and the newest manifest after it. */
