@@ -22,6 +22,8 @@ export interface GenerationParts {
   readonly answering: (tenant: TenantId) => TenantId;
   /** What the tenant shows here. */
   readonly visible: (tenant: TenantId) => Version;
+  /** Why nothing answers under this name here, where its model is not loaded. */
+  readonly absence: (name: TenantId) => FreshetError | undefined;
 }
 
 export function tenantGenerations(
@@ -29,18 +31,20 @@ export function tenantGenerations(
   options: TopologyOptions,
   { own, directory }: { readonly own: TenantEncoder; readonly directory: Directory },
 ): GenerationParts {
-  const { log, clock, logger } = options;
-  const generations = new KnownGenerations(log.generations);
+  const { log, clock, logger, installedModels } = options;
+  const generations = new KnownGenerations(log.generations, (name) => directory.tenant(name));
   const make = (generation: Generation) => openBeside(system, options, generation);
   const visibleOf = (name: TenantId): Version | undefined => {
     const status = directory.tenant(name)?.status;
     return status?.state === "ready" ? status.visible : undefined;
   };
   const answering = (tenant: TenantId) => generations.answering(tenant, visibleOf);
+  const encoders = new TenantEncoders(own, generations, { clock, logger, installedModels, make });
   return {
     generations,
-    encoders: new TenantEncoders(own, generations, { clock, logger, make }),
+    encoders,
     answering,
+    absence: (name) => (directory.tenant(name) ? undefined : encoders.absence(name)),
     visible: (tenant) => visibleOf(answering(tenant)) ?? noVersion,
   };
 }

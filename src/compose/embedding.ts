@@ -237,6 +237,23 @@ export async function openGenerationEncoder(
   }
 }
 
+/** Models that a generation may have here: installed, with a graph to compute them. */
+export function installedModels(config: Config): readonly string[] {
+  const root = modelsDir(config);
+  return filesOf(root)
+    .filter((name) => isModelName(name) && canCompute(config, join(root, name)))
+    .slice(0, limits.announcedModelsMax);
+}
+
+function canCompute(config: Config, modelDir: string): boolean {
+  const embedding = { ...config.embedding, graph: undefined, modelDir };
+  try {
+    return existsSync(graphFile({ ...config, embedding }));
+  } catch {
+    return false;
+  }
+}
+
 function cacheDir(config: Config): string {
   return config.cacheDir ?? join(homedir(), ".cache", "freshet");
 }
