@@ -22,6 +22,8 @@ export interface GenerationParts {
   readonly answering: (tenant: TenantId) => TenantId;
   /** What the tenant shows here. */
   readonly visible: (tenant: TenantId) => Version;
+  /** GB4. @throws FreshetError not_ready, log_unavailable */
+  readonly caughtUp: (tenant: TenantId) => Promise<void>;
   /** Why nothing answers under this name here, where its model is not loaded. */
   readonly absence: (name: TenantId) => FreshetError | undefined;
 }
@@ -44,8 +46,33 @@ export function tenantGenerations(
     generations,
     encoders,
     answering,
+    caughtUp: takeOvers({ log, generations, directory, answering }),
     absence: (name) => (directory.tenant(name) ? undefined : encoders.absence(name)),
     visible: (tenant) => visibleOf(answering(tenant)) ?? noVersion,
+  };
+}
+
+/** GB4. What the other one had recorded is read once a life: later both are fed alike. */
+function takeOvers({
+  log,
+  generations,
+  directory,
+  answering,
+}: Pick<TopologyOptions, "log"> &
+  Pick<GenerationParts, "generations" | "answering"> & {
+    readonly directory: Directory;
+  }): GenerationParts["caughtUp"] {
+  const floors = new WeakMap<object, Version>();
+  return async (tenant) => {
+    const entry = directory.tenant(answering(tenant));
+    const other = generations.unproved(tenant);
+    if (entry === undefined || other === undefined) return;
+    const floor = floors.get(entry) ?? (await log.chunks.last(other))?.version ?? noVersion;
+    floors.set(entry, floor);
+    if (entry.status.state === "ready" && entry.status.visible >= floor) {
+      return generations.prove(tenant, entry);
+    }
+    throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
   };
 }
 

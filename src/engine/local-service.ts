@@ -192,11 +192,13 @@ async function isAdmitted(
 
 /** A tenant that sleeps wakes. @throws FreshetError tenant_erased, tenant_suspended, not_ready */
 async function begin(
-  { lives, isOwner, awake }: Pick<Topology, "lives" | "isOwner" | "awake">,
+  { lives, isOwner, awake, caughtUp }: Pick<Topology, "lives" | "isOwner" | "awake" | "caughtUp">,
   tenant: TenantId,
 ): Promise<void> {
   lives.check(tenant);
-  if (isOwner(tenant)) await awake(tenant);
+  if (!isOwner(tenant)) return;
+  await awake(tenant);
+  await caughtUp(tenant);
 }
 
 /**

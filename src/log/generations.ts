@@ -10,7 +10,9 @@
  *        what was seen once is seen again, and every reply is of one generation;
  *   GB3  that moment is of the life that showed the old one when the cut-over came. A process that
  *        begins to serve the tenant later, as its next owner does, answers from the new one alone:
- *        the owner before it may have done so already.
+ *        the owner before it may have done so already;
+ *   GB4  and not before it shows all that the old one had recorded when it was first asked there:
+ *        the owner before may have shown that by the old one.
  */
 
 import {
@@ -41,6 +43,8 @@ interface Known {
   answering: number;
   /** GB3: what shows it here, where that is not the one that the record names. */
   readonly through: object | undefined;
+  /** What shows the one that answers, if it was seen to show all that the one before had shown. */
+  proved?: object | undefined;
 }
 
 /** GB3: what shows a generation here, an object of its own for each life; undefined for nothing. */
@@ -102,8 +106,29 @@ export class KnownGenerations {
     const old = generationName(tenant, known.answering);
     const shown = visibleOf(generationName(tenant, active.number));
     const hasAll = shown !== undefined && shown >= (visibleOf(old) ?? 0);
+    if (hasAll) known.proved = this.#lifeOf(generationName(tenant, active.number));
     if (hasAll || this.#lifeOf(old) !== known.through) known.answering = active.number;
     return generationName(tenant, known.answering);
+  }
+
+  /**
+   * The other one that is fed, where the one that answers took over from it and has not been seen
+   * here to show all that it had shown: an earlier owner may have shown more (GB4).
+   */
+  unproved(tenant: TenantId): TenantId | undefined {
+    const known = this.#known.get(tenant);
+    if (known?.record.state !== "fed" || known.record.cut === undefined) return undefined;
+    const { active, other } = known.record;
+    if (known.answering !== active.number) return undefined;
+    const life = this.#lifeOf(generationName(tenant, active.number));
+    if (life === undefined || known.proved === life) return undefined;
+    return generationName(tenant, other.number);
+  }
+
+  /** It shows all that the other one had recorded. */
+  prove(tenant: TenantId, life: object): void {
+    const known = this.#known.get(tenant);
+    if (known !== undefined) known.proved = life;
   }
 
   /** Whether what this one shows is what the tenant's publishers hear of. */

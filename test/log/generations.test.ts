@@ -49,6 +49,28 @@ it("who begins to serve the tenant after a cut-over never answers from the old o
   expect(asked()).toBe("acme~2");
 });
 
+it("the next owner has to show what the old one had recorded, each life once (GB4)", () => {
+  const lives = new Map<string, object>([["acme~2", { life: 1 }]]);
+  const known = new KnownGenerations(createMemoryLog().generations, (name) => lives.get(name));
+  known.heard(acme, cut, 1);
+  expect(known.unproved(acme)).toBe("acme");
+  known.prove(acme, lives.get("acme~2") ?? {});
+  expect(known.unproved(acme)).toBeUndefined();
+  lives.set("acme~2", { life: 2 });
+  expect(known.unproved(acme)).toBe("acme");
+  // One that saw both through the cut-over has compared them.
+  const seen = new KnownGenerations(createMemoryLog().generations, (name) => lives.get(name));
+  lives.set("acme", {});
+  seen.heard(acme, fed, 1);
+  seen.heard(acme, cut, 2);
+  expect(seen.unproved(acme)).toBeUndefined();
+  seen.answering(acme, () => 5 as Version);
+  expect([seen.answering(acme, () => undefined), seen.unproved(acme)]).toEqual([
+    "acme~2",
+    undefined,
+  ]);
+});
+
 it("a process that begins after a cut-over answers from the new one alone (GB1)", async () => {
   const log = createMemoryLog();
   await log.generations.put(acme, cut, 0);
