@@ -124,6 +124,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
     holder: (...args) => call(() => log.leases.holder(...args)),
     epochOf: (...args) => call(() => log.leases.epochOf(...args)),
     announce: (...args) => call(() => log.leases.announce(...args)),
+    announced: () => call(() => log.leases.announced()),
     withdraw: (...args) => call(() => log.leases.withdraw(...args)),
     snapshot: () => call(() => log.leases.snapshot()),
   };

@@ -159,6 +159,7 @@ export function bound(leases: LeaseStore): LeaseStore {
     holder: (...args) => leases.holder(...args),
     epochOf: (...args) => leases.epochOf(...args),
     announce: (...args) => leases.announce(...args),
+    announced: () => leases.announced(),
     withdraw: (...args) => leases.withdraw(...args),
     snapshot: () => leases.snapshot(),
   };
