@@ -27,6 +27,8 @@ export interface MembershipOptions {
   /** The node's name in the deployment: a restarted process is the same node. */
   readonly name: string;
   readonly leases: LeaseStore;
+  /** Those that it can embed by now, beside the engines' own. */
+  readonly models?: (() => readonly string[]) | undefined;
   readonly partitions: readonly Mailbox<PartitionMessage>[];
   readonly announceEveryMs: number;
   readonly lookEveryMs: number;
@@ -58,14 +60,14 @@ function firstOrNone(first: Promise<number>, signal: AbortSignal): Promise<numbe
 }
 
 async function announce(
-  { name, leases, announceEveryMs, lookEveryMs, logger }: MembershipOptions,
+  { name, leases, models, announceEveryMs, lookEveryMs, logger }: MembershipOptions,
   { clock, signal }: ActorContext<never>,
   announced: (revision: number) => void,
 ): Promise<void> {
   let revision: number | undefined;
   let pauseMs = announceEveryMs;
   for (; !signal.aborted; await clock.sleep(pauseMs, signal)) {
-    revision = await leases.announce(name).catch((thrown: unknown) => {
+    revision = await leases.announce(name, models?.()).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
       logger.warn({ code }, "this node cannot be announced");
       return undefined;

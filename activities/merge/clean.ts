@@ -17,7 +17,8 @@
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
-import type { DocumentId, Version } from "../../src/contract/ids.ts";
+import { walkPieces } from "../../src/contract/generation.ts";
+import { type DocumentId, generationOf, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type {
   CleanRequest,
@@ -116,6 +117,10 @@ export async function sweepHeads(
 ): Promise<void> {
   const stored = await log.manifests.get(tenant);
   if (stored === null) return;
-  const keep = stored.manifest.pieces.map(({ digest }) => digest);
+  const { generations } = await log.generations.get(tenant);
+  const keep = [
+    ...stored.manifest.pieces.map(({ digest }) => digest),
+    ...walkPieces(generations, generationOf(tenant)),
+  ];
   await log.manifests.sweepPieces(tenant, { keep, through });
 }

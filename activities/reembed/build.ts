@@ -33,7 +33,8 @@ import { checkServed } from "../../src/contract/tenant-life.ts";
 import { changeGenerations } from "../../src/log/generations.ts";
 import type { ReembedPorts, TextEncoder } from "./ports.ts";
 import { GenerationRecords } from "./records.ts";
-import { laterRecords, mergedRecords, standingOf } from "./source.ts";
+import { laterRecords, mergedRecords, standingOf, wholeHeads } from "./source.ts";
+import { foundBy, type Walker, walkAgain, walkOn } from "./walk.ts";
 
 export async function beginGeneration(
   ports: ReembedPorts,
@@ -84,6 +85,14 @@ export async function buildGeneration(
   }
 }
 
+interface Turn {
+  readonly walker: Walker;
+  readonly record: Building;
+  readonly records: GenerationRecords;
+  /** Whether the turn has lasted as long as it may. */
+  readonly isOver: () => boolean;
+}
+
 async function turn(
   ports: ReembedPorts,
   { tenant, number, textsPerS }: BuildRequest,
@@ -95,15 +104,12 @@ async function turn(
   const end = await log.chunks.last(source);
   const last = await log.chunks.last(target);
   if (last !== null && last.epoch > noEpoch) return over("its owner feeds it");
-  const isOver = turnOf(clock, turnMs);
   const records = new GenerationRecords(ports, { target, last, encoder, textsPerS });
+  const isOver = turnOf(clock, turnMs);
+  const walker = { tenant, number, source, target };
   const { from, upTo } = record;
   const isWhole =
-    (records.cursor >= upTo ||
-      (await records.appendAll(
-        mergedRecords(ports, source, { after: records.cursor, upTo, from }),
-        isOver,
-      ))) &&
+    (records.cursor >= upTo || (await appendMerged(ports, { walker, record, records, isOver }))) &&
     (await records.appendAll(
       laterRecords(ports, source, {
         from,
@@ -118,10 +124,48 @@ async function turn(
   return { kind: isWhole ? "caught-up" : "more", texts, ...standing };
 }
 
+/** False when the turn is over before all that cold has of it is appended. */
+async function appendMerged(
+  ports: ReembedPorts,
+  { walker, record, records, isOver }: Turn,
+): Promise<boolean> {
+  const { source } = walker;
+  const { from, upTo } = record;
+  const range = { after: records.cursor, upTo };
+  const heads = await wholeHeads(ports, source, from);
+  const isWhole = record.walk?.isWhole === true;
+  const step = { walk: record.walk, heads, range, isOver: deadlineOf(ports) };
+  const walk = isWhole && record.walk ? record.walk : await walkOn(ports, walker, step);
+  if (!walk.isWhole) return false;
+  // What cold lost while it was walked is not taken for what was never there (GS2).
+  const now = isWhole ? heads : await wholeHeads(ports, source, from);
+  const found = await foundBy(ports, walker, { walk, heads: now, range }).catch(nullIfLost);
+  if (found === null || (found.missing > 0 && !walk.isSecond)) {
+    await walkAgain(ports, walker, { before: walk, isSecond: found !== null });
+    return false;
+  }
+  if (found.missing > 0) {
+    const { missing } = found;
+    ports.logger.warn({ tenant: source, missing }, "cold lacks documents that the heads name");
+  }
+  return records.appendAll(mergedRecords(ports, source, found.documents()), isOver);
+}
+
+function nullIfLost(thrown: unknown): null {
+  if (toFreshetError(thrown).code === "log_identity") return null;
+  throw thrown;
+}
+
+/** A walk has the time of a turn, and looks at one page at least. */
+function deadlineOf({ clock, turnMs = limits.reembedTurnMs }: ReembedPorts): () => boolean {
+  const untilMs = clock.monotonicMs() + turnMs;
+  return () => clock.monotonicMs() >= untilMs;
+}
+
 /**
- * Asked after each page. What is read before the first one counts for nothing, and the turn may
- * take as long as that once more: else a turn in a large cold shard would be over with its first
- * page, and the next one would begin with reading all of it again.
+ * Asked after each page. What is read before the first one (heads, what was walked) counts for
+ * nothing, and the turn may take as long as that once more: else a turn of a large tenant would be
+ * over with its first page, and the next one would begin with reading all of it again.
  */
 function turnOf(clock: ReembedPorts["clock"], turnMs: number): () => boolean {
   const begunMs = clock.monotonicMs();

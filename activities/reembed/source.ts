@@ -14,7 +14,7 @@ import { objectId } from "../../src/cold/object-id.ts";
 import type { ColdObject } from "../../src/cold/port.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import {
-  type DocumentId,
+  type Fingerprint,
   nextAfter,
   noPosition,
   type Position,
@@ -28,48 +28,68 @@ import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
 import { readHeads } from "../../src/heads/read-heads.ts";
 import type { MergePorts } from "../context.ts";
+import type { Begun } from "./walk.ts";
 
 /** A record without what the writer adds. */
 export type SourceRecord = ChunkRecord;
 
-interface Merged {
-  readonly documentId: DocumentId;
-  readonly version: Version;
-  readonly chunkCount: number;
-}
-
 type SourcePorts = Pick<MergePorts, "log" | "cold" | "signal" | "heartbeat">;
 
 /**
- * Versions above `after`, up to `upTo`, oldest first; they were merged up to `from`.
+ * What was walked, oldest version first.
  * @throws FreshetError cold_unavailable, …
  */
 export async function* mergedRecords(
   ports: SourcePorts,
   name: TenantId,
-  range: { readonly after: Version; readonly upTo: Version; readonly from: Position },
+  documents: Iterable<Begun>,
 ): AsyncGenerator<SourceRecord> {
-  const { after, upTo, from } = range;
-  const heads = await wholeHeads(ports, name, from);
-  const wanted = await liveIn(ports, name, { heads, after, upTo });
-  for (const document of wanted) {
-    const { documentId, version } = document;
-    const objects = await objectsOf(ports, name, document);
-    const [first] = objects;
-    if (first === undefined) continue;
-    const chunks = objects.map(({ text, heading, range: at, vector, sparse }) => ({
-      ...{ text, heading, range: at, vector },
-      ...(sparse === undefined ? {} : { sparse }),
-    }));
-    // Cold does not hold which rules redacted it.
-    const body = { info: first.info, chunks, model: "", redactor: "merged" };
-    const base = { tenant: name, version, epoch: 0 as ChunkRecord["epoch"] };
-    yield { ...base, kind: "upsert", documentId, chunkCount: chunks.length, body };
+  for (const page of pagesOf(documents, limits.reembedPageTexts)) {
+    const first = await firstObjects(ports, name, page);
+    for (const [at, { version }] of page.entries()) {
+      const objects = await objectsOf(ports, name, { version, first: first[at] });
+      const [head] = objects;
+      if (head === undefined) continue;
+      const { documentId, info } = head;
+      const chunks = objects.map(({ text, heading, range, vector, sparse }) => ({
+        ...{ text, heading, range, vector },
+        ...(sparse === undefined ? {} : { sparse }),
+      }));
+      // Cold does not hold which rules redacted it.
+      const body = { info, chunks, model: "", redactor: "merged" };
+      const base = { tenant: name, version, epoch: 0 as ChunkRecord["epoch"] };
+      yield { ...base, kind: "upsert", documentId, chunkCount: chunks.length, body };
+    }
   }
 }
 
-/** GS2. */
-async function wholeHeads(
+function* pagesOf(documents: Iterable<Begun>, size: number): Generator<readonly Begun[]> {
+  let page: Begun[] = [];
+  for (const document of documents) {
+    page.push(document);
+    if (page.length < size) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+async function firstObjects(
+  { cold, signal }: SourcePorts,
+  name: TenantId,
+  page: readonly Begun[],
+): Promise<readonly (ColdObject | undefined)[]> {
+  signal()?.throwIfAborted();
+  const stored = await cold.stored(
+    name,
+    page.map(({ id }) => id),
+  );
+  const byId = new Map(stored.map((object) => [object.id, object]));
+  return page.map(({ id }) => byId.get(id));
+}
+
+/** GS2: of the merges up to `from` at least. @throws FreshetError cold_unavailable, … */
+export async function wholeHeads(
   { log, cold }: SourcePorts,
   name: TenantId,
   from: Position,
@@ -81,54 +101,34 @@ async function wholeHeads(
   throw new FreshetError("cold_unavailable", "what the build begins with is not confirmed yet");
 }
 
-async function liveIn(
-  { cold, heartbeat, signal }: SourcePorts,
-  name: TenantId,
-  {
-    heads,
-    after,
-    upTo,
-  }: { readonly heads: Heads; readonly after: Version; readonly upTo: Version },
-): Promise<readonly Merged[]> {
-  const found: Merged[] = [];
-  const limit = limits.coldIdsPerRequestMax;
-  let walked = 0;
-  for (let last: string | null = null; ; ) {
-    signal()?.throwIfAborted();
-    const page: Awaited<ReturnType<typeof cold.walk>> = await cold.walk(name, {
-      after: last,
-      limit,
-    });
-    for (const { documentId, version, chunk, chunkCount } of page) {
-      if (chunk !== 0 || version <= after || version > upTo) continue;
-      if (heads.get(fingerprintOf(name, documentId)) !== version) continue;
-      found.push({ documentId, version, chunkCount });
-    }
-    walked += page.length;
-    heartbeat({ done: walked, total: walked });
-    last = page.at(-1)?.id ?? null;
-    if (last === null) return found.sort((one, other) => one.version - other.version);
-  }
-}
-
 /** None for one that was superseded, and cleaned away, since the walk (GS1). */
 async function objectsOf(
   { cold, log }: SourcePorts,
   name: TenantId,
-  { documentId, version, chunkCount }: Merged,
+  { version, first }: { readonly version: Version; readonly first: ColdObject | undefined },
 ): Promise<readonly ColdObject[]> {
-  const ids = Array.from({ length: chunkCount }, (_, chunk) =>
-    objectId({ tenant: name, documentId, version, chunk }),
-  );
-  const objects: ColdObject[] = [];
-  for (let at = 0; at < ids.length; at += limits.loadPageObjects) {
-    objects.push(...(await cold.stored(name, ids.slice(at, at + limits.loadPageObjects))));
+  const objects = first === undefined ? [] : [first];
+  const { documentId, chunkCount } = first ?? { documentId: undefined, chunkCount: 1 };
+  if (documentId !== undefined) {
+    const ids = Array.from({ length: chunkCount - 1 }, (_, at) =>
+      objectId({ tenant: name, documentId, version, chunk: at + 1 }),
+    );
+    for (let at = 0; at < ids.length; at += limits.loadPageObjects) {
+      objects.push(...(await cold.stored(name, ids.slice(at, at + limits.loadPageObjects))));
+    }
   }
   if (objects.length === chunkCount) return objects.sort((one, other) => one.chunk - other.chunk);
   const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
   const heads = await readHeads(log.manifests, name, manifest.pieces);
-  if (heads.get(fingerprintOf(name, documentId)) !== version) return [];
+  if (!isNamed(heads, version, documentId && fingerprintOf(name, documentId))) return [];
   throw new FreshetError("cold_unavailable", "a document is not whole in cold");
+}
+
+/** Of one whose object is gone nothing but the version is known, which is that of no other. */
+function isNamed(heads: Heads, wanted: Version, fingerprint: Fingerprint | undefined): boolean {
+  if (fingerprint !== undefined) return heads.get(fingerprint) === wanted;
+  for (const [, version] of heads) if (version === wanted) return true;
+  return false;
 }
 
 /**

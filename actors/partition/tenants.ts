@@ -138,8 +138,14 @@ export class TenureTenants {
           logger.warn({ tenant, code }, "that a tenant is awake could not be noted");
         },
       );
-    } else if (!this.#isEnding(tenant)) return;
+    } else if (!this.#isEnding(tenant) && !this.#lacksGeneration(tenant)) return;
     await this.#startAgain(tenant);
+  }
+
+  /** PT4: one of a later generation has documents, so that nothing here is not nothing there. */
+  #lacksGeneration(tenant: TenantId): boolean {
+    const { generations } = this.#options;
+    return generations.fed(tenant).some((name) => name !== tenant && !this.#handles.has(name));
   }
 
   /** What the tenant is at has changed, or which generations it has. */

@@ -6,7 +6,10 @@
  *
  *   GE1  a generation's documents and its questions are embedded by the same model, so no vector of
  *        another one can be asked for or stored under its name;
- *   GE2  so many models beside the own one; one that no tenant needs any more makes room.
+ *   GE2  so many models beside the own one, also while several are opened: one after the other. One
+ *        that no tenant needs any more makes room;
+ *   GE3  what the node says that it can embed by is what a look at what is installed tells, without
+ *        those that it has tried in vain.
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -37,12 +40,14 @@ export class TenantEncoders {
   readonly #opened = new Map<string, Beside>();
   readonly #opening = new Map<string, Promise<void>>();
   readonly #failed = new Map<string, { readonly atMs: number; readonly error: FreshetError }>();
-  readonly #parts: Pick<TopologyOptions, "clock" | "logger">;
+  /** GE2: ends with the load that was begun last. */
+  #turn: Promise<void> = Promise.resolve();
+  readonly #parts: Pick<TopologyOptions, "clock" | "logger" | "installedModels">;
 
   constructor(
     own: TenantEncoder,
     generations: KnownGenerations,
-    parts: Pick<TopologyOptions, "clock" | "logger"> & {
+    parts: Pick<TopologyOptions, "clock" | "logger" | "installedModels"> & {
       readonly make: (generation: Generation) => Promise<Beside>;
     },
   ) {
@@ -64,11 +69,36 @@ export class TenantEncoders {
     return this.of(name) === this.#own;
   }
 
+  /** GE3. What has failed is tried again now and then, so that it is said when it was mended. */
+  openable(): readonly string[] {
+    const wanted = this.#generations.models();
+    for (const model of this.#failed.keys()) {
+      const generation = wanted.get(model);
+      if (generation !== undefined) this.#open(generation, model).catch(() => {}); // It is logged.
+    }
+    const installed = this.#parts.installedModels?.() ?? [];
+    return installed.filter((model) => !this.#failed.has(model));
+  }
+
+  /**
+   * Why nothing answers under this name here; undefined where the model is not what it waits for.
+   */
+  absence(name: TenantId): FreshetError | undefined {
+    const model = this.#generations.generation(name)?.model ?? null;
+    if (model === null || this.#opened.has(model)) return undefined;
+    const state = this.#failed.has(model) ? "cannot be loaded" : "is being loaded";
+    return new FreshetError("not_ready", `the model of this generation, ${model}, ${state} here`);
+  }
+
   /** @throws FreshetError embedding_unavailable, model_mismatch, overloaded (GE2) */
   async open(name: TenantId): Promise<void> {
     const generation = this.#generations.generation(name);
     const { model } = generation ?? {};
     if (generation === undefined || model === null || model === undefined) return;
+    await this.#open(generation, model);
+  }
+
+  async #open(generation: Generation, model: string): Promise<void> {
     if (this.#opened.has(model)) return;
     const failed = this.#failed.get(model);
     const sinceMs = this.#parts.clock.monotonicMs() - (failed?.atMs ?? 0);
@@ -81,7 +111,7 @@ export class TenantEncoders {
   async #tryLoad(generation: Generation, model: string): Promise<void> {
     const { clock, logger } = this.#parts;
     try {
-      await this.#load(generation, model);
+      await this.#inTurn(() => this.#load(generation, model));
       this.#failed.delete(model);
     } catch (thrown) {
       const error = toFreshetError(thrown);
@@ -102,6 +132,12 @@ export class TenantEncoders {
   async close(): Promise<void> {
     await Promise.allSettled(this.#opening.values());
     await Promise.all([...this.#opened.values()].map((one) => one.close()));
+  }
+
+  #inTurn(load: () => Promise<void>): Promise<void> {
+    const loaded = this.#turn.then(load);
+    this.#turn = loaded.catch(() => {});
+    return loaded;
   }
 
   async #load(generation: Generation, model: string): Promise<void> {

@@ -22,6 +22,10 @@ export interface GenerationParts {
   readonly answering: (tenant: TenantId) => TenantId;
   /** What the tenant shows here. */
   readonly visible: (tenant: TenantId) => Version;
+  /** GB4. @throws FreshetError not_ready, log_unavailable */
+  readonly caughtUp: (tenant: TenantId) => Promise<void>;
+  /** Why nothing answers under this name here, where its model is not loaded. */
+  readonly absence: (name: TenantId) => FreshetError | undefined;
 }
 
 export function tenantGenerations(
@@ -29,19 +33,46 @@ export function tenantGenerations(
   options: TopologyOptions,
   { own, directory }: { readonly own: TenantEncoder; readonly directory: Directory },
 ): GenerationParts {
-  const { log, clock, logger } = options;
-  const generations = new KnownGenerations(log.generations);
+  const { log, clock, logger, installedModels } = options;
+  const generations = new KnownGenerations(log.generations, (name) => directory.tenant(name));
   const make = (generation: Generation) => openBeside(system, options, generation);
   const visibleOf = (name: TenantId): Version | undefined => {
     const status = directory.tenant(name)?.status;
     return status?.state === "ready" ? status.visible : undefined;
   };
   const answering = (tenant: TenantId) => generations.answering(tenant, visibleOf);
+  const encoders = new TenantEncoders(own, generations, { clock, logger, installedModels, make });
   return {
     generations,
-    encoders: new TenantEncoders(own, generations, { clock, logger, make }),
+    encoders,
     answering,
+    caughtUp: takeOvers({ log, generations, directory, answering }),
+    absence: (name) => (directory.tenant(name) ? undefined : encoders.absence(name)),
     visible: (tenant) => visibleOf(answering(tenant)) ?? noVersion,
+  };
+}
+
+/** GB4. What the other one had recorded is read once a life: later both are fed alike. */
+function takeOvers({
+  log,
+  generations,
+  directory,
+  answering,
+}: Pick<TopologyOptions, "log"> &
+  Pick<GenerationParts, "generations" | "answering"> & {
+    readonly directory: Directory;
+  }): GenerationParts["caughtUp"] {
+  const floors = new WeakMap<object, Version>();
+  return async (tenant) => {
+    const entry = directory.tenant(answering(tenant));
+    const other = generations.unproved(tenant);
+    if (entry === undefined || other === undefined) return;
+    const floor = floors.get(entry) ?? (await log.chunks.last(other))?.version ?? noVersion;
+    floors.set(entry, floor);
+    if (entry.status.state === "ready" && entry.status.visible >= floor) {
+      return generations.prove(tenant, entry);
+    }
+    throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
   };
 }
 

@@ -45,6 +45,8 @@ export interface TopologyOptions {
   readonly embedder: Embedder;
   /** Loads the model of a generation; undefined where there is none but the own. */
   readonly openEncoder?: ((generation: Generation) => Promise<OpenedEncoder>) | undefined;
+  /** Names of those that it can load, as far as a look at what is installed tells. */
+  readonly installedModels?: (() => readonly string[]) | undefined;
   /** Weighs words of chunks and questions, as a third signal; undefined where that is off. */
   readonly sparse?: Encoder<SparseVector> | undefined;
   readonly isolation: Pick<Isolation, "process">;

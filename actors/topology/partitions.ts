@@ -5,12 +5,11 @@ import { limits } from "../../src/contract/limits.ts";
 import type { TenantCatalogue } from "../../src/log/catalogue.ts";
 import type { TenantLives } from "../../src/log/lives.ts";
 import { BoundedMailbox, type Mailbox } from "../../src/runtime/mailbox.ts";
-import type { ActorRef, ActorSystem } from "../../src/runtime/system.ts";
+import type { ActorRef } from "../../src/runtime/system.ts";
 import type { Directory } from "../directory/directory.ts";
 import { membershipActor } from "../membership.ts";
 import type { PartitionMessage } from "../messages.ts";
 import { partitionActor } from "../partition/partition.ts";
-import type { TopologyOptions } from "./options.ts";
 import { spawnTenant, type TenantWiring } from "./tenants.ts";
 
 const renewEveryMs = limits.leaseMs / 3;
@@ -38,7 +37,7 @@ export function spawnOwner(wiring: PartitionWiring): Owner {
   const numbers = [...wiring.directory.partitions.keys()];
   const actors = numbers.map((partition) => spawnPartition(partition, wiring));
   const partitions = actors.map(({ mailbox }) => mailbox);
-  const membership = spawnMembership(wiring.system, wiring.options, partitions);
+  const membership = spawnMembership(wiring, partitions);
   return {
     partitions,
     hasOthers: membership.hasOthers,
@@ -84,10 +83,10 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
 }
 
 function spawnMembership(
-  system: ActorSystem,
-  { name, node, log, logger }: TopologyOptions,
+  { system, options, encoders }: PartitionWiring,
   partitions: readonly Mailbox<PartitionMessage>[],
 ): { readonly actor: ActorRef<never>; readonly hasOthers: () => boolean } {
+  const { name, node, log, logger } = options;
   let count = 0;
   const actor = system.spawn<never>({
     name: "membership",
@@ -95,6 +94,7 @@ function spawnMembership(
     behaviour: membershipActor({
       name: name ?? node,
       leases: log.leases,
+      models: () => encoders.openable(),
       partitions,
       announceEveryMs: renewEveryMs,
       lookEveryMs: limits.membershipLookEveryMs,

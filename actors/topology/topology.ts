@@ -61,6 +61,13 @@ export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
   readonly generations: KnownGenerations;
   /** The name under which the tenant's questions are answered now. */
   answering(tenant: TenantId): TenantId;
+  /**
+   * Resolves when the generation that answers shows what the one before it may have shown.
+   * @throws FreshetError not_ready, log_unavailable
+   */
+  caughtUp(tenant: TenantId): Promise<void>;
+  /** Why nothing answers under this name here, where the model of a generation is not loaded. */
+  absence(name: TenantId): FreshetError | undefined;
   /** What each tenant of the installation is at, as far as this node has heard. */
   readonly lives: TenantLives;
   /**
@@ -86,7 +93,7 @@ export function startTopology(options: TopologyOptions): Topology {
   const lives = new TenantLives(log.lives);
   const own = { model: options.embedder.model, ingest: lanes.ingest, vectors: lanes.vectors };
   const parts = tenantGenerations(system, options, { own, directory });
-  const { generations, encoders, answering, visible } = parts;
+  const { generations, encoders, answering, visible, absence, caughtUp } = parts;
   const amounts = tenantAmounts(options, directory, answering);
   const shared = { system, options, directory, lanes, hot, lives, parts };
   const wiring = tenantWiring(shared, amounts.refusalOfLogged);
@@ -113,6 +120,8 @@ export function startTopology(options: TopologyOptions): Topology {
     lives,
     generations,
     answering,
+    absence,
+    caughtUp,
     awake: (tenant) => awake(tenant, directory.tenant(answering(tenant)), mailboxOf(tenant)),
     questions: questionTurns({ pool: anyQuestion.mailbox, shares: questionShares(), clock }),
     system,

@@ -44,7 +44,7 @@ interface CertificateFile {
 export function certificateFiles(config: Config): readonly CertificateFile[] {
   const { http, nats, temporal, weaviate, languageModels, embedding } = config;
   const models = languageModels.map(({ tls }) => tls);
-  const links = [nats.tls, temporal.tls, weaviate.tls, ...models, embedding.remote?.tls];
+  const links = [nats.tls, temporal.tls, weaviate.tls, ...models, embedding.link.tls];
   const own = http.tls && { setting: "FRESHET_HTTP_TLS_CERT_FILE", path: http.tls.certFile };
   return [...(own === undefined ? [] : [own]), ...links.flatMap(filesOf)];
 }

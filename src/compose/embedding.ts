@@ -108,11 +108,11 @@ interface OpenedEmbedder {
 
 async function openEmbedder(context: EmbeddingContext, model: ModelShape): Promise<OpenedEmbedder> {
   const { config, clock, logger, metrics = silentMetrics } = context;
-  const { remote, provider, fallback } = config.embedding;
+  const { remote, link, provider, fallback } = config.embedding;
   const shared = { model, clock, logger, metrics, random: Math.random };
   if (remote?.url !== undefined) {
-    const { model: requestModel, url, apiKey, tls } = remote;
-    const options = { ...shared, url, apiKey, tls, requestModel };
+    const { model: requestModel, url } = remote;
+    const options = { ...shared, ...link, url, requestModel };
     return { embedder: await createRemoteEmbedder(options), backend: "remote" };
   }
   if (remote?.subject !== undefined) {
@@ -198,7 +198,10 @@ async function probeOf(
   return { text, vector, name, ...(hasAny ? { prefixes } : {}) };
 }
 
-/** The model of a generation: one that `ops/setup` installed, computed in this process. */
+/**
+ * The model of a generation: one that `ops/setup` installed, computed in this process or by servers
+ * of its own. Its tokenizer and prefixes are needed here in either case.
+ */
 export interface GenerationEncoder {
   readonly embedder: Embedder;
   readonly tokenizer: Tokenizer;
@@ -222,8 +225,9 @@ export async function openGenerationEncoder(
     throw new FreshetError("invalid_request", `no model ${name} in ${dirname(dir)}; ${way}`);
   }
   // What is set up of the engines' own model does not hold for this one.
-  const none = { remote: undefined, graph: undefined, dimensions: undefined };
-  const embedding = { ...config.embedding, ...none, modelDir: dir };
+  const none = { graph: undefined, dimensions: undefined };
+  const remote = remoteOf(config, name);
+  const embedding = { ...config.embedding, ...none, remote, modelDir: dir };
   const own = { ...context, config: { ...config, embedding } };
   const opened = await openEmbedding(own, readModelShape(own.config));
   try {
@@ -234,6 +238,29 @@ export async function openGenerationEncoder(
   } catch (thrown) {
     await opened.embedder.close();
     throw thrown;
+  }
+}
+
+function remoteOf({ embedding }: Config, model: string): Config["embedding"]["remote"] {
+  const servers = embedding.generations.get(model);
+  return servers && { url: servers.url, subject: servers.subject, model };
+}
+
+/** Models that a generation may have here: installed, with a graph or servers to compute them. */
+export function installedModels(config: Config): readonly string[] {
+  const root = modelsDir(config);
+  return filesOf(root)
+    .filter((name) => isModelName(name) && canCompute(config, join(root, name)))
+    .slice(0, limits.announcedModelsMax);
+}
+
+function canCompute(config: Config, modelDir: string): boolean {
+  if (config.embedding.generations.has(basename(modelDir))) return true;
+  const embedding = { ...config.embedding, graph: undefined, modelDir };
+  try {
+    return existsSync(graphFile({ ...config, embedding }));
+  } catch {
+    return false;
   }
 }
 

@@ -16,9 +16,14 @@ import {
   type Links,
 } from "./links.ts";
 import { type LanguageModelLink, languageModelsOf } from "./models.ts";
-import type { Setting } from "./schemas.ts";
+import type { ModelServers, Setting } from "./schemas.ts";
 import { settings } from "./settings.ts";
 import { isSecret, presentIn, secretIn, tlsIn, type Value, type Values } from "./values.ts";
+
+interface EmbedLink {
+  readonly apiKey: Secret | undefined;
+  readonly tls: TlsFiles | undefined;
+}
 
 export interface Config extends Links {
   /** OpenAI-compatible endpoints in their order; none: answers are sentences of the sources. */
@@ -49,10 +54,12 @@ export interface Config extends Links {
           /** Of NATS. */
           readonly subject: string | undefined;
           readonly model: string | undefined;
-          readonly apiKey: Secret | undefined;
-          readonly tls: TlsFiles | undefined;
         }
       | undefined;
+    /** By model of a generation; one that is not named is computed in this process. */
+    readonly generations: ReadonlyMap<string, ModelServers>;
+    /** How any of them is spoken to. */
+    readonly link: EmbedLink;
     /** Of a vector; undefined means what the model's `config.json` says. */
     readonly dimensions: number | undefined;
   };
@@ -299,9 +306,12 @@ function assembleEmbedding(values: Values): Config["embedding"] {
             url,
             subject,
             model: values.FRESHET_EMBED_MODEL,
-            apiKey: secretIn(values, "FRESHET_EMBED_API_KEY"),
-            tls: tlsIn(values, "FRESHET_EMBED_TLS"),
           },
+    generations: values.FRESHET_EMBED_GENERATIONS ?? new Map(),
+    link: {
+      apiKey: secretIn(values, "FRESHET_EMBED_API_KEY"),
+      tls: tlsIn(values, "FRESHET_EMBED_TLS"),
+    },
     dimensions: values.FRESHET_EMBED_DIMENSIONS,
   };
 }

@@ -7,6 +7,7 @@ import {
   buildId,
   hostPort,
   hostPorts,
+  modelServers,
   natsUrls,
   oneOf,
   price,
@@ -345,6 +346,11 @@ export const embedderLinkSettings = {
     undefined,
     subject,
     "subject of NATS below which embed servers answer, instead of `FRESHET_EMBED_URL`",
+  ),
+  FRESHET_EMBED_GENERATIONS: setting(
+    undefined,
+    modelServers,
+    "embed servers of the models that tenants are re-embedded by, instead of these processes: `bge-small-en-v1.5=http://10.0.0.5:8788/v1;e5-small-v2=nats:freshet.embed.e5`; with the key and TLS of `FRESHET_EMBED_URL`. The same on all nodes and merge workers",
   ),
   FRESHET_EMBED_SERVER_PORT: setting(
     "8788",

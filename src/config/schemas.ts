@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { z } from "zod";
+import { isModelName } from "../contract/generation.ts";
 import { isTenantId, type TenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 
@@ -171,3 +172,40 @@ export const tenantWeights = z
   .meta({
     expected: "tenant=weight pairs with commas between, weights from 1 to 100, each tenant once",
   });
+
+/** Embed servers of one model: URLs with commas between, or a subject of NATS. */
+export interface ModelServers {
+  readonly url?: string;
+  readonly subject?: string;
+}
+
+const httpUrls = urls("http", "https");
+const subjectPattern = /^nats:[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+
+function modelServersIn(address: string): ModelServers | undefined {
+  if (subjectPattern.test(address)) return { subject: address.slice("nats:".length) };
+  const { success, data } = httpUrls.safeParse(address);
+  return success ? { url: data } : undefined;
+}
+
+/** `model=address;model=address`; no model is named twice. */
+export const modelServers = z
+  .string()
+  .transform((value) => value.split(";").map((pair) => splitAtFirst(pair.trim(), "=")))
+  .refine((pairs) =>
+    pairs.every(([model, address]) => isModelName(model) && modelServersIn(address) !== undefined),
+  )
+  .refine((pairs) => new Set(pairs.map(([model]) => model)).size === pairs.length)
+  .transform(
+    (pairs): ReadonlyMap<string, ModelServers> =>
+      new Map(pairs.map(([model, address]) => [model, modelServersIn(address) ?? {}])),
+  )
+  .meta({
+    expected:
+      "model=address pairs with semicolons between, each model once; an address is URLs with commas between, or nats:<subject>",
+  });
+
+function splitAtFirst(value: string, separator: string): readonly [string, string] {
+  const at = value.indexOf(separator);
+  return at < 0 ? [value, ""] : [value.slice(0, at), value.slice(at + 1)];
+}

@@ -71,6 +71,20 @@ interface BuiltFrom {
   readonly upTo: Version;
   /** ... and what became of later operations in the records after this one. */
   readonly from: Position;
+  /** Absent until a part of cold was walked. */
+  readonly walk?: ColdWalk | undefined;
+}
+
+/** How far a build has walked through cold to learn what is there, over as many turns as it takes. */
+export interface ColdWalk {
+  /** The last object that was looked at; the walk goes on behind it. */
+  readonly after: string;
+  /** What was found up to there: digests of pieces that lie beside the generation's heads. */
+  readonly pieces: readonly string[];
+  /** There is nothing behind `after`. */
+  readonly isWhole: boolean;
+  /** An earlier walk missed something that the heads name. */
+  readonly isSecond: boolean;
 }
 
 export type TenantGenerations =
@@ -175,6 +189,41 @@ export function begin(
   const { active, released, next } = record;
   const other = { number: next, builtTo: 0 as Version, ...made };
   return { state: "building", active, other, from, upTo, released, next: next + 1 };
+}
+
+/**
+ * A turn has walked on. Of two attempts one goes on, and the other one ends.
+ * @param step.before where it began
+ */
+export function walked(
+  record: TenantGenerations,
+  step: {
+    readonly number: number;
+    readonly before: ColdWalk | undefined;
+    readonly walk: ColdWalk;
+  },
+): TenantGenerations {
+  const { number, before, walk } = step;
+  if (!isUnderWay(record) || record.other.number !== number) throw given(number);
+  if (isSameWalk(record.walk, walk)) return record;
+  if (isSameWalk(record.walk, before)) return { ...record, walk };
+  throw new FreshetError("not_ready", "another attempt walks through cold for this generation");
+}
+
+function isSameWalk(one: ColdWalk | undefined, other: ColdWalk | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return (
+    one.after === other.after &&
+    one.isWhole === other.isWhole &&
+    one.isSecond === other.isSecond &&
+    one.pieces.join() === other.pieces.join()
+  );
+}
+
+/** Pieces that a walk has stored under the name of a generation that is built. */
+export function walkPieces(record: TenantGenerations, number: number): readonly string[] {
+  if (!isUnderWay(record) || record.other.number !== number) return [];
+  return record.walk?.pieces ?? [];
 }
 
 /** The build has nearly caught up: from now on DOCS is kept for it. */

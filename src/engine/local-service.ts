@@ -73,7 +73,7 @@ export function createLocalService({
       await trust.pass();
       await begin(topology, tenant);
       const access = accessOf(groups, aclDefault);
-      const name = topology.answering(tenant);
+      const name = hereAnswering(topology, tenant);
       const view = await askDocument(topology, name, id);
       const { version, shard, visible: visible_seq } = view;
       const isThere =
@@ -90,7 +90,7 @@ export function createLocalService({
       await trust.pass();
       await begin(topology, tenant);
       const access = accessOf(groups, aclDefault);
-      const name = topology.answering(tenant);
+      const name = hereAnswering(topology, tenant);
       const askView: AskView = (request) => askList(topology, name, request);
       const listed = await listDocuments({ tenant: name, access, cold, askView }, page);
       if (trust.refusal !== undefined) throw trust.refusal;
@@ -134,17 +134,36 @@ async function askHere(
 
 /**
  * The generation that answers: chosen once, at the beginning, so no reply is of two.
- * @throws FreshetError invalid_request (the wanted one is not there, or not ready to be asked)
+ * @throws FreshetError invalid_request (the wanted one is not there, or not ready to be asked),
+ * not_ready (its model is not loaded here)
  */
 function nameOf(
-  { answering, generations }: Pick<Topology, "answering" | "generations">,
+  topology: Pick<Topology, "answering" | "generations" | "isOwner" | "absence">,
   { tenant, question }: Pick<AskRequest, "tenant" | "question">,
 ): TenantId {
-  if (question.generation === undefined) return answering(tenant);
+  if (question.generation === undefined) return hereAnswering(topology, tenant);
   const name = generationName(tenant, question.generation);
-  if (generations.isFed(name)) return name;
+  if (topology.generations.isFed(name)) return here(topology, name);
   const message = `generation ${question.generation} of this tenant cannot be asked`;
   throw new FreshetError("invalid_request", message);
+}
+
+/** @throws FreshetError not_ready */
+function hereAnswering(
+  topology: Pick<Topology, "answering" | "isOwner" | "absence">,
+  tenant: TenantId,
+): TenantId {
+  return here(topology, topology.answering(tenant));
+}
+
+/**
+ * An owner without the model of a generation has none of its documents, and must not say that there
+ * are none. @throws FreshetError not_ready
+ */
+function here({ isOwner, absence }: Pick<Topology, "isOwner" | "absence">, name: TenantId) {
+  const why = isOwner(name) ? absence(name) : undefined;
+  if (why !== undefined) throw why;
+  return name;
 }
 
 interface AccessAsked {
@@ -173,11 +192,13 @@ async function isAdmitted(
 
 /** A tenant that sleeps wakes. @throws FreshetError tenant_erased, tenant_suspended, not_ready */
 async function begin(
-  { lives, isOwner, awake }: Pick<Topology, "lives" | "isOwner" | "awake">,
+  { lives, isOwner, awake, caughtUp }: Pick<Topology, "lives" | "isOwner" | "awake" | "caughtUp">,
   tenant: TenantId,
 ): Promise<void> {
   lives.check(tenant);
-  if (isOwner(tenant)) await awake(tenant);
+  if (!isOwner(tenant)) return;
+  await awake(tenant);
+  await caughtUp(tenant);
 }
 
 /**

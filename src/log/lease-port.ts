@@ -24,6 +24,12 @@ export interface NodeStart {
   readonly boot: number;
 }
 
+export interface Announcement {
+  readonly name: string;
+  /** Undefined: it did not say. */
+  readonly models: readonly string[] | undefined;
+}
+
 export interface LeaseStore {
   /**
    * The lease, or null while another process holds it. It is taken from a holder that has not
@@ -42,8 +48,11 @@ export interface LeaseStore {
   /**
    * Says that a node is there; resolves with the announcement's revision. The store forgets it a
    * lease time later.
+   * @param models those that it can embed by, beside the engines' own
    */
-  announce(name: string): Promise<number>;
+  announce(name: string, models?: readonly string[]): Promise<number>;
+  /** What the nodes said that are there. */
+  announced(): Promise<readonly Announcement[]>;
   /** Takes an announcement back. A later one of the same name, by any process, stays. */
   withdraw(name: string, revision: number): Promise<void>;
   /** What every node needs to share the partitions, in one request. */

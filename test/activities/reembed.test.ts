@@ -7,90 +7,29 @@ import { describe, expect, it, vi } from "vitest";
 import {
   beginGeneration,
   buildGeneration,
-  feedGeneration,
   joinGeneration,
 } from "../../activities/reembed/build.ts";
-import type { ReembedPorts } from "../../activities/reembed/ports.ts";
 import { removeReleased } from "../../activities/reembed/remove.ts";
 import { purgeOld } from "../../activities/retention/retention.ts";
-import { toFreshetError } from "../../src/contract/errors.ts";
 import { abandon, type TenantGenerations } from "../../src/contract/generation.ts";
-import {
-  type Epoch,
-  generationName,
-  type Position,
-  type TenantId,
-  type Version,
-} from "../../src/contract/ids.ts";
+import { type Epoch, type Position, type TenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import type { BuildTurn } from "../../src/contract/reembed.ts";
 import { changeGenerations } from "../../src/log/generations.ts";
-import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { runs } from "../support/runs.ts";
+import {
+  build,
+  documentsOf,
+  feedIt,
+  inPages,
+  type Reembedded,
+  second,
+  setUp,
+  toTheEnd,
+  turn,
+} from "./reembed-kit.ts";
 import { runMerge } from "./run-merge.ts";
-import { acme, createWorld, type World } from "./world.ts";
-
-const second = generationName(acme, 2);
-const build = { tenant: acme, number: 2, textsPerS: 1e6 };
-
-interface Reembedded extends World {
-  readonly reembed: ReembedPorts;
-  readonly merges: TenantId[];
-}
-
-/** Turns end after one page, so that there are many of them. */
-function setUp(clock: Clock = systemClock): Reembedded {
-  const world = createWorld({ clock });
-  const merges: TenantId[] = [];
-  const reembed: ReembedPorts = {
-    ...world.ports,
-    turnMs: 0,
-    withEncoder: (_, work) =>
-      work({
-        ...{ fingerprint: "new", probe: "probe" },
-        encode: async (texts) => texts.map((text) => new Float32Array([text.length, 0, 0, 1])),
-      }),
-    requestMerge: async (name) => void merges.push(name),
-    cancelMerge: async () => {},
-  };
-  return { ...world, reembed, merges };
-}
-
-async function turn({ reembed }: Reembedded): Promise<BuildTurn["kind"] | string> {
-  try {
-    return (await buildGeneration(reembed, build)).kind;
-  } catch (thrown) {
-    return toFreshetError(thrown).code;
-  }
-}
-
-async function toTheEnd(world: Reembedded): Promise<void> {
-  for (let turns = 0; (await turn(world)) !== "caught-up"; turns += 1) {
-    if (turns > 500) throw new Error("the build does not end");
-  }
-}
-
-async function feedIt(world: Reembedded): Promise<void> {
-  await toTheEnd(world);
-  await joinGeneration(world.reembed, build);
-  await toTheEnd(world);
-  await feedGeneration(world.reembed, build);
-}
-
-/** Live documents: their version and texts, as the chain of records says. */
-async function documentsOf({ log }: World, name: TenantId, after = 0 as Position) {
-  const live = new Map<string, string>();
-  const last = await log.chunks.last(name);
-  if (last === null) return live;
-  for await (const record of log.chunks.read({ tenant: name, after, to: last.position })) {
-    if (record.kind === "delete") live.delete(record.documentId);
-    if (record.kind !== "upsert") continue;
-    const texts = record.body.chunks.map(({ text }) => text).join("|");
-    live.set(record.documentId, `${record.version}: ${texts}`);
-  }
-  return live;
-}
+import { acme } from "./world.ts";
 
 type Step =
   | { readonly kind: "upsert"; readonly id: number; readonly chunks: number }
@@ -146,6 +85,7 @@ describe("a generation that is built", () => {
         fc.array(step, { maxLength: 16 }),
         async (before, during) => {
           const world = setUp();
+          inPages(world, 2);
           for (const one of before) {
             if (one.kind !== "turn" && one.kind !== "two turns") await take(world, one);
           }
@@ -195,10 +135,10 @@ describe("a generation that is built", () => {
     for (let count = 0; count < 40; count += 1) await world.writer.upsert(`doc-${count}`, 5);
     await runMerge(world.ports);
     await beginGeneration(world.reembed, { tenant: acme, model: "other" });
-    const walk = world.cold.walk.bind(world.cold);
-    vi.spyOn(world.cold, "walk").mockImplementation(async (...asked) => {
+    const readMarker = world.cold.readMarker.bind(world.cold);
+    vi.spyOn(world.cold, "readMarker").mockImplementation(async (...asked) => {
       await clock.advance(2 * limits.reembedTurnMs);
-      return walk(...asked);
+      return readMarker(...asked);
     });
     const ports = { ...world.reembed, turnMs: limits.reembedTurnMs };
     const unpaced = { ...build, textsPerS: Number.POSITIVE_INFINITY };

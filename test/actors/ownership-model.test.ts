@@ -124,6 +124,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
     holder: (...args) => call(() => log.leases.holder(...args)),
     epochOf: (...args) => call(() => log.leases.epochOf(...args)),
     announce: (...args) => call(() => log.leases.announce(...args)),
+    announced: () => call(() => log.leases.announced()),
     withdraw: (...args) => call(() => log.leases.withdraw(...args)),
     snapshot: () => call(() => log.leases.snapshot()),
   };
@@ -137,7 +138,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
         log: { ...log, leases },
         catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
         lives: new TenantLives(log.lives),
-        ...{ generations: new KnownGenerations(log.generations), modelOf: () => undefined },
+        ...{ generations: new KnownGenerations(log.generations, () => undefined), modelOf: () => undefined },
         sleep: { afterMs: 0, cold: createMemoryCold(), mergeTrigger: new BoundedMailbox(1) },
         spawnTenant: () => expect.fail("there are no tenants here"),
         ...{ renewEveryMs, takeAnywayMs, respawnMs: 1_000, pullMax: 10 },

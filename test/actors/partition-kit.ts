@@ -113,7 +113,7 @@ export function setUp(options: SetUp = {}) {
     const seen = options.wrap?.(log) ?? log;
     const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
     const lives = new TenantLives(seen.lives);
-    const generations = new KnownGenerations(seen.generations);
+    const generations = new KnownGenerations(seen.generations, () => undefined);
     const sleep = {
       afterMs: options.sleepMs ?? 0,
       cold: createMemoryCold(),
@@ -159,6 +159,7 @@ export function bound(leases: LeaseStore): LeaseStore {
     holder: (...args) => leases.holder(...args),
     epochOf: (...args) => leases.epochOf(...args),
     announce: (...args) => leases.announce(...args),
+    announced: () => leases.announced(),
     withdraw: (...args) => leases.withdraw(...args),
     snapshot: () => leases.snapshot(),
   };

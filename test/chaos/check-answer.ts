@@ -19,7 +19,9 @@ export interface Observation {
   /** Highest `visible_seq` of a reply that had come before this question was sent. */
   readonly floor: number;
   readonly minSeq: number;
-  /** Unix milliseconds, for reports. */
+  /** Of the reply; the first one where it says nothing. */
+  readonly generation?: number | undefined;
+  /** When the reply had come, unix milliseconds. */
   readonly atMs: number;
   readonly result:
     | {

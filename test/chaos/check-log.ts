@@ -13,11 +13,17 @@ const kindOf: Readonly<Record<OperationKind, RecordHeader["kind"]>> = {
 type Header = Pick<
   RecordHeader,
   "kind" | "version" | "epoch" | "position" | "previous" | "documentId" | "chunkCount"
->;
+> &
+  Partial<Pick<RecordHeader, "reason">>;
 
-/** Takes a tenant's records in the order of CHUNKS, from the first on. */
+/**
+ * Takes a tenant's records in the order of CHUNKS, from the first on. Those of a generation begin
+ * with what a build wrote, under epoch 0: the documents that were live, and not what became of each
+ * operation. One that is given up ends with a tombstone.
+ */
 export class ChainChecker {
   #last: Header | undefined;
+  #isOver = false;
   readonly #oracle: TenantOracle;
   readonly #chunks = new Map<number, number>();
   readonly #rejects: number[] = [];
@@ -52,6 +58,11 @@ export class ChainChecker {
   /** What is wrong with the next record, one line each. DOCS must be known up to its version. */
   accept(record: Header): readonly string[] {
     const last = this.#last;
+    // Given up: its records go, some of them before they were read here.
+    if (isTombstone(record)) {
+      this.#isOver = true;
+      return [];
+    }
     this.#last = record;
     this.#versions.set(record.position, record.version);
     const wrong = [...this.#checkLink(record, last), ...this.#checkOperation(record, last)];
@@ -63,7 +74,7 @@ export class ChainChecker {
   }
 
   #checkLink(record: Header, last: Header | undefined): readonly string[] {
-    const wrong: string[] = [];
+    const wrong: string[] = this.#isOver ? ["stands behind a tombstone"] : [];
     const expected = last?.position ?? 0;
     if (record.previous !== expected) {
       wrong.push(`names ${record.previous} as the one before, which is ${expected}`);
@@ -79,7 +90,8 @@ export class ChainChecker {
     if (record.kind === "fence") {
       return record.version === before ? [] : [`a fence stands at ${before}, not here`];
     }
-    const next = this.#oracle.nextAfter(before);
+    const isBuilt = record.epoch === 0;
+    const next = this.#oracle.nextAfter(isBuilt ? Math.max(before, record.version - 1) : before);
     if (next === undefined) return [`DOCS has no operation behind ${before}`];
     if (next.version !== record.version) return [`the next operation of DOCS is ${next.version}`];
     if (next.isRetry === true) {
@@ -89,3 +101,6 @@ export class ChainChecker {
     return record.documentId === next.documentId ? [] : [`it is about ${next.documentId}`];
   }
 }
+
+const isTombstone = ({ kind, reason }: Header): boolean =>
+  kind === "reject" && reason === "tenant_erased";

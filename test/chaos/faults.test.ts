@@ -13,6 +13,7 @@ const kinds: readonly PlannedKind[] = [
   "disk-full",
   "sleep",
   "clock-step",
+  "generation",
 ];
 
 function plan(seed: number, some = kinds, servers: { nats?: 1 | 3; weaviate?: 1 | 3 } = {}) {

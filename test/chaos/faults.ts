@@ -58,6 +58,8 @@ export type Fault =
   | { readonly kind: "reset"; readonly link: Link; readonly lastsMs: 0 }
   /** An operator cancels what the merges of the n-th tenant have in work; the attempt goes on, and nobody waits for it. */
   | { readonly kind: "cancel-merge"; readonly nth: number; readonly lastsMs: 0 }
+  /** An operator takes the generations of a tenant one step further: a build, a cut-over, a rollback. */
+  | { readonly kind: "generation"; readonly nth: number; readonly lastsMs: 0 }
   /** Nothing gets through, in both directions or in one; what was sent arrives when it is over. */
   | {
       readonly kind: "partition";
@@ -120,6 +122,7 @@ const weights: Readonly<Record<PlannedKind, number>> = {
   delay: 2,
   reset: 2,
   "cancel-merge": 2,
+  generation: 6,
   partition: 3,
   "disk-full": 0.5,
   "step-down": 2,
@@ -181,6 +184,8 @@ function makeFault(random: Random, kind: PlannedKind, options: FaultPlanOptions)
     case "reset":
       return { kind, link: anyLink(random, nodes), lastsMs: 0 };
     case "cancel-merge":
+      return { kind, nth: random.int(0, 99), lastsMs: 0 };
+    case "generation":
       return { kind, nth: random.int(0, 99), lastsMs: 0 };
     case "partition": {
       const direction = random.pick(["both", "both", "to-server", "from-server"] as const);
@@ -280,6 +285,8 @@ export function describeFault(fault: Fault): string {
       return `step down the leader of stream ${fault.nth}`;
     case "cancel-merge":
       return `cancel what merges of tenant ${fault.nth} have in work`;
+    case "generation":
+      return `take generations a step further (${fault.nth})`;
     case "reset":
       return `reset ${fault.link.from} > ${fault.link.to}`;
     case "partition":

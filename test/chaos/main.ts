@@ -28,6 +28,7 @@ interface Options {
   readonly nats: 1 | 3;
   readonly weaviate: 1 | 3;
   readonly tenants: number;
+  readonly generations?: true;
   readonly seed: number;
   readonly every: number;
   readonly publishers: number;
@@ -70,6 +71,10 @@ function program(): Command {
     .option("--nats <n>", "nats-servers: 1, or 3 as a cluster with three copies", oneOrThree, 1)
     .option("--weaviate <n>", "Weaviates: 1, or 3 as a cluster with one copy", oneOrThree, 1)
     .option("--tenants <n>", "tenants", positive, 4)
+    .option(
+      "--generations",
+      "re-embed the first tenant: builds, cut-overs, rollbacks, under all of it",
+    )
     .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
     .option("--every <s>", "mean seconds between two faults", positive, 1.7)
     .option("--publishers <n>", "publishers, each five times a second", whole, 20)
@@ -103,7 +108,8 @@ async function run(options: Options): Promise<void> {
   const tools = await ensureTools({ env: process.env, progress, want });
   const directory = mkdtempSync(join(tmpdir(), "freshet-chaos-"));
   say(`seed ${seed}; files of this run: ${directory}`);
-  const load = { publishers, publishEveryMs: 200, readers };
+  const generations = options.generations === true;
+  const load = { publishers, publishEveryMs: 200, readers, generations };
   if (options.planted === true) {
     const control = options.control === true;
     const only = options.bug;
@@ -172,7 +178,9 @@ function again(options: Options, only: readonly number[] | undefined): string {
   const { minutes, nodes, nats, weaviate, tenants, seed, every, publishers, readers } = options;
   const servers = `--nats ${nats} --weaviate ${weaviate}`;
   const load = `--publishers ${publishers} --readers ${readers}`;
-  const picked = only === undefined ? "" : ` --only ${only.join(",")}`;
+  const picked = `${options.generations === true ? " --generations" : ""}${
+    only === undefined ? "" : ` --only ${only.join(",")}`
+  }`;
   return `--minutes ${minutes} --nodes ${nodes} ${servers} --tenants ${tenants} --seed ${seed} --every ${every} ${load}${picked}`;
 }
 

@@ -21,6 +21,8 @@ export interface NemesisOptions {
   readonly leases: { drop(): Promise<void>; keep(always: boolean): Promise<void> };
   /** An operator's cancel; a Temporal that does not answer is no failure of it. */
   readonly cancelMerge: (nth: number) => Promise<void>;
+  /** An operator's step; false when it did not go. */
+  readonly generation: (nth: number) => Promise<boolean>;
   readonly sleep: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
@@ -100,6 +102,10 @@ export class Nemesis {
       case "cancel-merge":
         this.#count(fault);
         return this.#options.cancelMerge(fault.nth);
+      case "generation":
+        if (await this.#options.generation(fault.nth)) this.#count(fault);
+        else this.skipped += 1;
+        return;
       case "partition":
         this.#count(fault);
         return this.#onLink(fault, (proxy) => proxy.hold(fault.direction));
@@ -194,5 +200,6 @@ function placeOf(fault: Fault): string {
   // The server itself may die meanwhile.
   if (fault.kind === "clock-step") return "clock";
   if (fault.kind === "cancel-merge") return `merges of ${fault.nth}`;
+  if (fault.kind === "generation") return "generations";
   return "link" in fault ? `${fault.link.from}>${fault.link.to}` : fault.target;
 }

@@ -87,6 +87,7 @@ export async function askOnce(options: ReaderOptions, asked: Asked): Promise<Rep
   floors.set(tenant, Math.max(floors.get(tenant) ?? 0, visible));
   const observation: Observation = {
     ...seen,
+    generation: answer.origin?.generation ?? 1,
     result: {
       kind: "found",
       visible,

@@ -6,7 +6,7 @@
  *   CH2  a rest that is not reached in time is a violation: what never recovers loses nothing and is no use.
  */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Tools } from "../../ops/setup/ensure-tools.ts";
@@ -18,7 +18,10 @@ import { streamNames } from "../../src/log/nats/streams.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { cacheWithTwoModels } from "../support/other-model.ts";
+import { reembedCli } from "../support/reembed-cli.ts";
 import type { PlannedFault, PlannedKind } from "./faults.ts";
+import { takeStep } from "./generations.ts";
 import { History } from "./history.ts";
 import { Nemesis } from "./nemesis.ts";
 import { publish } from "./publisher.ts";
@@ -35,6 +38,8 @@ export interface ChaosOptions {
   readonly natsServers: 1 | 3;
   readonly weaviates: 1 | 3;
   readonly tenants: number;
+  /** The first tenant is taken through builds, cut-overs and rollbacks. */
+  readonly generations: boolean;
   /** Time of the storms together with their rests. */
   readonly durationMs: number;
   readonly stormMs: number;
@@ -60,8 +65,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   mkdirSync(options.directory, { recursive: true });
   const begun = performance.now();
   const history = new History(join(options.directory, "history.ndjson"), () => Date.now());
+  const cache = options.generations ? cacheWithTwoModels() : undefined;
   const site = new ChaosSite({
     ...options,
+    env: cache === undefined ? undefined : { FRESHET_CACHE_DIR: cache },
     onNodeEnd: (target, { started, code }) => {
       history.note({ ended: target, started, code });
       if (started) history.violation("process", `${target} ended by itself with code ${code}`);
@@ -76,6 +83,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   } finally {
     await site.stop();
     process.off("exit", emergency);
+    if (cache !== undefined) rmSync(cache, { recursive: true, force: true });
   }
 }
 
@@ -127,6 +135,7 @@ class ChaosRun {
         keep: (always) => this.#untilAnswered(() => this.#truth.keepLeases(always)),
       },
       cancelMerge: (nth) => this.#cancelMerge(nth),
+      generation: (nth) => this.#generation(nth),
       sleep,
       say: (line) => say(`  fault: ${line}`),
     });
@@ -224,6 +233,15 @@ class ChaosRun {
     if (tenant !== undefined) await this.#merges.cancel(tenant).catch(() => {}); // Temporal is in trouble too
   }
 
+  async #generation(nth: number): Promise<boolean> {
+    const [tenant] = this.#tenants;
+    if (tenant === undefined) return false;
+    const { say } = this.#options;
+    const cli = reembedCli(this.#site.operatorEnv, tenant);
+    const parts = { tenant, cli, say, history: this.#history, generations: this.#log.generations };
+    return takeStep(parts, nth);
+  }
+
   #heardOf(tenant: TenantId, seq: number): void {
     this.#acked.set(tenant, Math.max(this.#acked.get(tenant) ?? 0, seq));
   }
@@ -232,6 +250,7 @@ class ChaosRun {
     const { durationMs, stormMs, plan } = this.#options;
     const kinds: PlannedKind[] = ["kill", "freeze", "fail-point", "delay", "reset", "partition"];
     kinds.push("sleep", "clock-step", "cancel-merge");
+    if (this.#options.generations) kinds.push("generation");
     if (this.#site.canFillDisk) kinds.push("disk-full");
     if (this.#options.natsServers > 1) kinds.push("step-down");
     if (this.#options.weaviates > 1) kinds.push("lose-disk");

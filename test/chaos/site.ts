@@ -121,6 +121,15 @@ export class ChaosSite {
     return `127.0.0.1:${this.#serverPorts["temporal"]}`;
   }
 
+  /** Of an operator's commands, which take the ways that no fault happens to (XS1). */
+  get operatorEnv(): Readonly<Record<string, string>> {
+    return {
+      ...inheritedEnvironment(),
+      FRESHET_NATS_URL: this.natsUrl,
+      FRESHET_TEMPORAL_ADDRESS: this.temporalAddress,
+    };
+  }
+
   get engines(): readonly Target[] {
     return [...this.#nodes.keys()].filter((target) => target.startsWith("engine"));
   }

@@ -9,7 +9,7 @@
  */
 
 import { nanos } from "nats";
-import type { TenantId } from "../../src/contract/ids.ts";
+import { generationName, type TenantId, tenantOf } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
@@ -23,6 +23,7 @@ import { headerFromWire } from "../../src/log/wire/record.ts";
 import { tenantIn } from "../../src/log/wire/subjects.ts";
 import { checkAnswer, type Observation } from "./check-answer.ts";
 import { ChainChecker } from "./check-log.ts";
+import { AnsweringGenerations } from "./generations.ts";
 import type { History } from "./history.ts";
 import { parseOperationKind } from "./operations.ts";
 import { TenantOracle } from "./oracle.ts";
@@ -53,7 +54,9 @@ export class Truth {
   readonly #context: NatsContext;
   readonly #log: Log;
   readonly #history: History;
-  readonly #tenants: ReadonlyMap<string, TenantTruth>;
+  /** By what is stored of them: a tenant's generations have names of their own, and one oracle. */
+  readonly #tenants: Map<string, TenantTruth>;
+  readonly #generations: AnsweringGenerations;
   /** Where each operation is in DOCS, more than once if it was sent again. */
   readonly #placed = new Map<string, readonly PlacedOperation[]>();
   #docsNext = fromTheStart;
@@ -72,21 +75,33 @@ export class Truth {
     this.#context = options.context;
     this.#log = options.log;
     this.#history = options.history;
-    this.#tenants = new Map(
-      options.tenants.map((tenant) => {
-        const oracle = new TenantOracle();
-        const chain = new ChainChecker(oracle);
-        return [tenant, { oracle, chain, heads: new Heads(), tail: [], watermark: 0, revision: 0 }];
-      }),
-    );
+    this.#generations = new AnsweringGenerations(options.log.generations);
+    this.#tenants = new Map(options.tenants.map((tenant) => [tenant, truthOf(new TenantOracle())]));
   }
 
   oracle(tenant: TenantId): TenantOracle {
     return this.#of(tenant).oracle;
   }
 
+  /** Of the generation that answers. */
   chain(tenant: TenantId): ChainChecker {
-    return this.#of(tenant).chain;
+    return this.#of(this.answering(tenant)).chain;
+  }
+
+  /** Of what is stored under a name: one of the tenant's generations. */
+  chainOf(name: TenantId): ChainChecker {
+    return this.#of(name).chain;
+  }
+
+  /** The end of each of its generations. */
+  recordsOf(tenant: TenantId): string {
+    const own = [...this.#tenants].filter(([name]) => tenantOf(name as TenantId) === tenant);
+    return own.map(([, { chain }]) => chain.lastPosition).join();
+  }
+
+  /** What the tenant's documents lie under that answer, as of the last look. */
+  answering(tenant: TenantId): TenantId {
+    return generationName(tenant, this.#generations.activeOf(tenant));
   }
 
   /** Destroys what is still needed; this truth has read it before. */
@@ -118,6 +133,7 @@ export class Truth {
   /** A reply, to be checked as soon as the log is read up to what it saw. */
   observe(observation: Observation): void {
     this.#waiting.push(observation);
+    this.#generations.observe(observation);
   }
 
   /** Reads on to where the log ends now, and checks what can be checked. @throws FreshetError log_unavailable */
@@ -141,6 +157,9 @@ export class Truth {
     }
     await this.#checkManifests();
     this.#checkWaiting();
+    for (const line of await this.#generations.judge(() => Date.now())) {
+      this.#history.violation("answer", line);
+    }
   }
 
   /** Once nothing is published any more: every acked operation is where its publisher was told (I1). */
@@ -175,23 +194,39 @@ export class Truth {
    * merge left owed waits for the next merge or for retention, which a run does not last for.
    */
   async lettersAreRight(tenant: TenantId): Promise<boolean> {
-    const { chain } = this.#of(tenant);
     const letters = await this.#log.deadLetters.list(tenant, lettersMax);
     const found = new Set(letters.map(({ version }) => Number(version)));
-    const { after } = await this.#log.deadLetters.owed(tenant);
-    const paidTo = after === null ? chain.lastVersion : (chain.versionAt(after) ?? 0);
-    const missing = chain.rejects.filter((version) => version <= paidTo && !found.has(version));
-    const rejects = new Set(chain.rejects);
+    const rejects = new Set<number>();
+    const missing: number[] = [];
+    for (const [name, { chain }] of this.#tenants) {
+      if (tenantOf(name as TenantId) !== tenant) continue;
+      for (const version of chain.rejects) rejects.add(version);
+      // What one owes that is given up is paid before it goes.
+      if (name !== this.answering(tenant)) continue;
+      const { after } = await this.#log.deadLetters.owed(name as TenantId);
+      const paidTo = after === null ? chain.lastVersion : (chain.versionAt(after) ?? 0);
+      missing.push(...chain.rejects.filter((version) => version <= paidTo && !found.has(version)));
+    }
     const extra = [...found].filter((version) => !rejects.has(version));
     if (missing.length === 0 && extra.length === 0) return true;
     this.#history.note({ tenant, lettersMissing: missing, lettersUnexplained: extra });
     return false;
   }
 
-  #of(tenant: string): TenantTruth {
-    const truth = this.#tenants.get(tenant);
-    if (truth === undefined) throw new RangeError(`no tenant ${tenant} in this run`);
+  #of(name: string): TenantTruth {
+    const truth = this.#named(name);
+    if (truth === undefined) throw new RangeError(`no tenant ${name} in this run`);
     return truth;
+  }
+
+  /** Undefined for a tenant that is not of this run. */
+  #named(name: string): TenantTruth | undefined {
+    const known = this.#tenants.get(name);
+    const first = this.#tenants.get(tenantOf(name as TenantId));
+    if (known !== undefined || first === undefined) return known;
+    const made = truthOf(first.oracle);
+    this.#tenants.set(name, made);
+    return made;
   }
 
   async #newMessages(role: "docs" | "chunks", start: number): Promise<readonly Delivered[]> {
@@ -237,7 +272,7 @@ export class Truth {
 
   #addRecord(message: Delivered): void {
     const tenant = tenantIn(message.subject);
-    const truth = this.#tenants.get(tenant);
+    const truth = this.#named(tenant);
     if (truth === undefined) return;
     const read = headerReader(message.headers);
     const place = {
@@ -290,8 +325,10 @@ export class Truth {
   #checkWaiting(): void {
     const later: Observation[] = [];
     for (const observation of this.#waiting) {
-      const { oracle, chain } = this.#of(observation.tenant);
-      const { result } = observation;
+      const { result, generation = 1 } = observation;
+      const { oracle, chain } = this.#of(
+        generationName(observation.tenant as TenantId, generation),
+      );
       const saw = result.kind === "found" ? result.visible : result.lastPublished;
       // A record is visible only when it is in CHUNKS, and CHUNKS was read before DOCS.
       if (saw > this.#docsRead || (result.kind === "found" && saw > chain.lastVersion)) {
@@ -306,6 +343,11 @@ export class Truth {
     }
     this.#waiting = later;
   }
+}
+
+function truthOf(oracle: TenantOracle): TenantTruth {
+  const chain = new ChainChecker(oracle);
+  return { oracle, chain, heads: new Heads(), tail: [], watermark: 0, revision: 0 };
 }
 
 /** An own fold: what Freshet's activities fold is what is checked. */

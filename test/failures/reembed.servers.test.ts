@@ -7,7 +7,6 @@ import { Connection, Client as Temporal } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { TenantGenerations } from "../../src/contract/generation.ts";
 import { type DocumentId, generationName, type TenantId } from "../../src/contract/ids.ts";
@@ -24,6 +23,7 @@ import {
 import { type Client, httpClient } from "../support/http-service.ts";
 import { cacheWithTwoModels, otherModel } from "../support/other-model.ts";
 import { eventually } from "../support/promises.ts";
+import { type ReembedCli, reembedCli } from "../support/reembed-cli.ts";
 
 const cache = cacheWithTwoModels();
 const tenant = freshTenant("reembed");
@@ -37,11 +37,13 @@ let site: Site;
 let engine: FreshetProcess;
 let worker: FreshetProcess;
 let client: Client;
+let cli: ReembedCli;
 
 beforeAll(async () => {
   site = await openSite({ FRESHET_CACHE_DIR: cache, FRESHET_TENANT_SLEEP_S: "0" });
   [engine, worker] = await Promise.all([site.startEngine(), site.startMergeWorker()]);
   client = httpClient(engine.url);
+  cli = reembedCli(site.env, tenant);
 });
 
 afterAll(async () => {
@@ -286,24 +288,6 @@ async function askedWhile(work: () => Promise<void>) {
   isOver = true;
   await asking;
   return seen;
-}
-
-async function cli(action: string, ...flags: readonly string[]) {
-  let [out, note] = ["", ""];
-  const named = flags.includes("--tenant") ? [] : ["--tenant", tenant];
-  const code = await runCli(
-    ["reembed", action, ...flags, ...named],
-    {
-      out: (text) => void (out += text),
-      note: (text) => void (note += text),
-      env: site.env,
-      stdin: (async function* () {})(),
-      terminal: false,
-      signal: new AbortController().signal,
-    },
-    "test",
-  );
-  return { code, out, note };
 }
 
 async function historyOfBuild(): Promise<string> {

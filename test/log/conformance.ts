@@ -16,6 +16,7 @@ import { describeChunks } from "./conformance-chunks.ts";
 import { describeDocs } from "./conformance-docs.ts";
 import { describeFeedback } from "./conformance-feedback.ts";
 import { describeForeign } from "./conformance-foreign.ts";
+import { describeLeases } from "./conformance-leases.ts";
 import { describeLives } from "./conformance-lives.ts";
 import { describeStores } from "./conformance-stores.ts";
 import { describeTokens } from "./conformance-tokens.ts";
@@ -45,6 +46,7 @@ export function describeLog(name: string, open: () => Promise<LogHarness>): void
     describeDocs(opened);
     describeChunks(opened);
     describeStores(opened);
+    describeLeases(opened);
     describeTokens(opened);
     describeFeedback(opened);
     describeForeign(opened);

@@ -14,17 +14,24 @@
 import { z } from "zod";
 import type { ObjectCopies } from "../../compose/backup.ts";
 import type { Backup, BackupStream, BackupTenant } from "../../contract/backup.ts";
+import type { TenantGenerations } from "../../contract/generation.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { StreamCopies, StreamToWrite } from "../../log/backup-port.ts";
 import { encodeEntry } from "../../log/wire/archive.ts";
+import { decodeGenerations } from "../../log/wire/generation.ts";
 import {
   decodeIdentity,
   deploymentOf,
   encodeIdentity,
   type LogIdentity,
 } from "../../log/wire/identity.ts";
-import { identitySubject, manifestSubject, pieceSubject } from "../../log/wire/subjects.ts";
+import {
+  generationsPrefix,
+  identitySubject,
+  manifestSubject,
+  pieceSubject,
+} from "../../log/wire/subjects.ts";
 import { forEachAtMost } from "../../runtime/for-each.ts";
 import { CliError } from "../exit.ts";
 import { manifestIn } from "./merged.ts";
@@ -53,12 +60,14 @@ export interface Restored {
   readonly outcome: "restored" | "done before";
   /** Of the restored log. */
   readonly deployment: string;
+  /** What its tenants are embedded by beside the engines' own model: no backup holds a model. */
+  readonly models: readonly string[];
 }
 
 export async function restoreBackup(backup: Backup, restoring: Restoring): Promise<Restored> {
   const { copies, objectsOf, progress } = restoring;
   const manifests = backup.streams.find(({ name }) => name === manifestsName);
-  const kept = manifests && (await identityIn(manifests, restoring));
+  const { identity: kept, models } = await namedIn(manifests, restoring);
   if (manifests === undefined || kept === undefined) {
     throw new CliError("this backup names no log: it is damaged");
   }
@@ -67,7 +76,7 @@ export async function restoreBackup(backup: Backup, restoring: Restoring): Promi
   const deployment = deploymentOf(identity);
   if (target.state === "done") {
     await copies.setRestoring(null);
-    return { outcome: "done before", deployment };
+    return { outcome: "done before", deployment, models };
   }
   const objects = objectsOf(deployment);
   try {
@@ -85,7 +94,7 @@ export async function restoreBackup(backup: Backup, restoring: Restoring): Promi
   } finally {
     await objects.close();
   }
-  return { outcome: "restored", deployment };
+  return { outcome: "restored", deployment, models };
 }
 
 /** BK2. What is written on NATS while a restore is under way. */
@@ -132,20 +141,36 @@ function markIn(text: string): Target["mark"] | undefined {
   }
 }
 
-async function identityIn(
-  stream: BackupStream,
+interface NamedByLog {
+  readonly identity: LogIdentity | undefined;
+  readonly models: readonly string[];
+}
+
+async function namedIn(
+  stream: BackupStream | undefined,
   { parts }: Restoring,
-): Promise<LogIdentity | undefined> {
+): Promise<NamedByLog> {
   let identity: LogIdentity | undefined;
+  const records = new Map<string, TenantGenerations>();
+  if (stream === undefined) return { identity, models: [] };
   for await (const messages of storedMessages(stream, parts)) {
     for (const { subject, body } of messages) {
+      if (subject.startsWith(generationsPrefix)) {
+        const record = decodeGenerations(body);
+        if (record !== undefined) records.set(subject, record);
+      }
       if (subject !== identitySubject) continue;
       const reading = decodeIdentity(body);
       if (reading.kind === "identity") ({ identity } = reading);
     }
   }
-  return identity;
+  return { identity, models: [...new Set([...records.values()].flatMap(modelsOf))].sort() };
 }
+
+const modelsOf = (record: TenantGenerations): readonly string[] =>
+  [record.active, ...(record.state === "single" ? [] : [record.other])].flatMap(({ model }) =>
+    model === null ? [] : [model],
+  );
 
 /** Of a restore that was cut off, perhaps of another backup. */
 async function clearCold({ tenants }: Backup, objects: ObjectCopies): Promise<void> {

@@ -193,7 +193,7 @@ async function restore(
   const { copies, audit } = await openStreams(site);
   try {
     const { dimensions } = backup;
-    const { outcome, deployment } = await restoreBackup(backup, {
+    const { outcome, deployment, models } = await restoreBackup(backup, {
       ...{ copies, parts: new Parts(store), where: site.nats, nowMs, signal: terminal.signal },
       objectsOf: (of) => openObjects(site, { deployment: of, dimensions }),
       ...{ progress: progressOn(terminal.note, nowMs), random: Math.random },
@@ -203,11 +203,17 @@ async function restore(
     const addresses = resolveAddresses(options, terminal.env);
     await writeDown({ operation: "backup_restore" }, { addresses, terminal, audit });
     if (options.json === true) {
-      terminal.out(`${JSON.stringify({ outcome, ...shownBackup(backup), deployment })}\n`);
+      terminal.out(`${JSON.stringify({ outcome, ...shownBackup(backup), deployment, models })}\n`);
       return;
     }
     const { seq, tenants, createdAt } = backup;
     terminal.out(`${backup.id} is restored: ${tenants.length} tenants up to sequence ${seq}\n`);
+    if (models.length > 0) {
+      const way = "install them first: ops/node node ops/setup/main.ts --model <name>";
+      terminal.note(
+        `tenants are embedded by ${models.join(", ")}, which no backup holds; ${way}\n`,
+      );
+    }
     terminal.note(`start the engines; publish again what came after ${createdAt}\n`);
   } finally {
     await copies.close();

@@ -25,6 +25,7 @@ import { CliError } from "../exit.ts";
 import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
 import { compareGenerations } from "../reembed/compare.ts";
+import { lackingNodes } from "../reembed/nodes.ts";
 import { linesOf, stateOf } from "../reembed/print.ts";
 import { questionsIn, sampledQuestions } from "../reembed/questions.ts";
 import type { Terminal } from "../terminal.ts";
@@ -254,6 +255,7 @@ async function swap(
   await changeGenerations(log.generations, tenant, async (record) => {
     // What does not go is said before anything is waited for.
     change(record, { at: 0 as Version, atMs });
+    if (record.state === "fed") await checkNodes(log, record.other.model);
     return change(record, { at: await bothHave(log, tenant, record), atMs });
   });
   await written(parts, operation);
@@ -263,6 +265,12 @@ async function swap(
   const by = model ?? "the engines' own model";
   const text = `generation ${number} (${by}) of ${tenant} answers, from sequence ${at ?? 0} on`;
   tell(parts, stateOf({ tenant, generations }), [text]);
+}
+
+/** Any node may own the tenant in a moment, and one without the model would answer nothing. */
+async function checkNodes({ leases }: Log, model: string | null): Promise<void> {
+  const lacking = lackingNodes(await leases.announced(), model);
+  if (lacking !== undefined) throw new CliError(lacking);
 }
 
 /** The sequence that both have reached; waits a moment for the one that takes over. */

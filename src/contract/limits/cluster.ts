@@ -22,6 +22,8 @@ export const clusterLimits = {
   membershipLookEveryMs: 500,
   /** A node counts after about one renewal: one that dies at its start moves nothing. */
   membershipSettleMs: 5 * secondMs,
+  /** Models that a node names in its announcement, which is sent every five seconds. */
+  announcedModelsMax: 64,
   /** Two lease times: a node that has not taken its partition by then will not. */
   partitionTakeAnywayMs: 32 * secondMs,
   /** How much longer than the question's deadline a peer is waited for, and for a look-up. */

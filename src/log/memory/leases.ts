@@ -6,7 +6,7 @@
 import { type Epoch, epoch, type Partition } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
+import type { Announcement, Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
 import { LeaseWatch } from "../lease-watch.ts";
 import type { Availability } from "./availability.ts";
 
@@ -26,6 +26,7 @@ interface Held {
 }
 
 interface Announced {
+  readonly models: readonly string[] | undefined;
   readonly revision: number;
   readonly untilMs: number;
 }
@@ -79,11 +80,17 @@ export class MemoryLeases implements LeaseStore {
     return this.#current(partition)?.epoch ?? null;
   }
 
-  async announce(name: string): Promise<number> {
+  async announce(name: string, models?: readonly string[]): Promise<number> {
     await this.#options.availability.pass();
     this.#revision += 1;
-    this.#announced.set(name, { revision: this.#revision, untilMs: this.#expiryMs() });
+    const revision = this.#revision;
+    this.#announced.set(name, { models, revision, untilMs: this.#expiryMs() });
     return this.#revision;
+  }
+
+  async announced(): Promise<readonly Announcement[]> {
+    const { nodes } = await this.snapshot();
+    return nodes.map((name) => ({ name, models: this.#announced.get(name)?.models }));
   }
 
   async withdraw(name: string, revision: number): Promise<void> {

@@ -19,8 +19,9 @@
 
 import type { StoredMsg } from "nats";
 import { type Epoch, epoch, type Partition } from "../../contract/ids.ts";
-import type { Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
+import type { Announcement, Lease, LeaseSnapshot, LeaseStore, NodeStart } from "../lease-port.ts";
 import { LeaseWatch } from "../lease-watch.ts";
+import { decodeAnnouncement, encodeAnnouncement } from "../wire/announcement.ts";
 import { decodeHolder, encodeHolder, type LeaseHolder } from "../wire/lease.ts";
 import {
   leasedPartitionIn,
@@ -111,13 +112,26 @@ export class NatsLeases implements LeaseStore {
     return held?.holder.epoch ?? null;
   }
 
-  async announce(name: string): Promise<number> {
+  async announce(name: string, models?: readonly string[]): Promise<number> {
     try {
       const subject = nodeSubject(name);
-      return (await publishPlain(this.#context, { subject, payload: noBytes })).seq;
+      const payload = models === undefined ? noBytes : encodeAnnouncement({ models: [...models] });
+      return (await publishPlain(this.#context, { subject, payload })).seq;
     } catch (thrown) {
       throw logError(thrown);
     }
+  }
+
+  async announced(): Promise<readonly Announcement[]> {
+    const { nodes } = await this.snapshot();
+    const said = nodes.map(async (name): Promise<Announcement | undefined> => {
+      const subject = nodeSubject(name);
+      const message = await newestMessage(this.#context, streamNames.leases, subject);
+      // Withdrawn since the look.
+      if (message === null) return undefined;
+      return { name, models: decodeAnnouncement(message.data)?.models };
+    });
+    return (await Promise.all(said)).filter((one) => one !== undefined);
   }
 
   withdraw(_name: string, revision: number): Promise<void> {

@@ -23,7 +23,16 @@ const compared = z.object({
 });
 const cut = z.object({ at: versionSchema, atMs: z.int().min(0), isRolledBack: z.boolean() });
 const always = { active: generation, next: number, released: z.array(number) };
-const underWay = { ...always, other: generation, from: positionSchema, upTo: versionSchema };
+const walk = z.object({
+  after: z.string(),
+  pieces: z.array(z.string()),
+  isWhole: z.boolean(),
+  isSecond: z.boolean(),
+});
+const underWay = {
+  ...{ ...always, other: generation, from: positionSchema, upTo: versionSchema },
+  walk: walk.optional(),
+};
 
 const generationsSchema: z.ZodType<TenantGenerations> = z.discriminatedUnion("state", [
   z.object({ state: z.literal("single"), ...always }),

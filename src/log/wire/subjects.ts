@@ -90,7 +90,7 @@ export const livesFilter = `${lifePrefix}*`;
 const privacyPrefix = `${manifestSubjects}.privacy.`;
 export const privacySubject = (tenant: TenantId): string => `${privacyPrefix}${tenantOf(tenant)}`;
 export const privacyFilter = `${privacyPrefix}*`;
-const generationsPrefix = `${manifestSubjects}.generations.`;
+export const generationsPrefix = `${manifestSubjects}.generations.`;
 export const generationsSubject = (tenant: TenantId): string =>
   `${generationsPrefix}${tenantOf(tenant)}`;
 export const generationsFilter = `${generationsPrefix}*`;
