@@ -14,7 +14,7 @@ import { splitUnspaced } from "./unspaced.ts";
  * Goes up with every change of what a text's terms are: objects in cold with another number are
  * given new ones (activities/scrub).
  */
-export const termsVersion = 1;
+export const termsVersion = 2;
 
 /** Longer words are data (hashes, base64), not language: their start is enough to match them. */
 const termCharsMax = 64;
@@ -37,6 +37,14 @@ const apostrophePattern = /['’]/g;
 /** French and Italian: `l'accord` is found by `accord`. */
 const elisionPattern =
   /^(?:[ldjmnstc]|qu|jusqu|lorsqu|puisqu|quoiqu|dell|all|nell|sull|dall|quell|un)['’](?=\p{L}{3})/iu;
+/**
+ * Turkish writes endings of names and numbers behind an apostrophe: `İstanbul'da` is found by
+ * `istanbul`. English endings that are cut this way are few, and their words stop words.
+ */
+const endingPattern =
+  /^(?<name>[\p{Script=Latin}\p{N}]{3,})['’](?:[aeiouAEIOU]|[\p{Script=Latin}]{2,})$/u;
+/** `U.S.A.` is `USA`, too. */
+const initialsPattern = /^\p{Script=Latin}(?:\.\p{Script=Latin})+$/u;
 /** The Arabic article, alone or behind a one-letter word that is written with it. */
 const arabicArticlePattern =
   /^(?:[\u0648\u0641\u0628\u0643]?\u0627\u0644|\u0644\u0644)(?=\p{L}{3})/u;
@@ -232,6 +240,9 @@ function wordsOf(compound: string): string[] {
   const words = pieces.flatMap(splitUnspaced);
   // The whole joins its parts only where they fit: a 200-letter path is found by its parts.
   if (pieces.length > 1 && plain.length <= termCharsMax) words.push(plain);
+  if (initialsPattern.test(plain)) words.push(plain.replaceAll(".", ""));
+  const name = endingPattern.exec(compound)?.groups?.["name"];
+  if (name !== undefined) words.push(name);
   return words.map(termOf);
 }
 

@@ -10,6 +10,8 @@ const autolink = /(?<!\\)<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>/gi;
 /** What people put into headings, in small letters: `List<String>` and `<Button>` are names. */
 const tag =
   /(?<!\\)<\/?(?:a|abbr|b|big|br|center|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|kbd|mark|p|picture|q|s|samp|small|source|span|strike|strong|sub|sup|svg|tt|u|var|wbr)(?:[\s/][^<>]*)?>|<!--.*?-->/g;
+/** Of those, the ones that a line ends with. */
+const lineEnd = /(?<!\\)<(?:br|hr|\/?(?:p|div|center|h[1-6]))(?:[\s/][^<>]*)?>/g;
 const emphasis = /(?<!\\)(\*{1,3})(?=\S)([^*]*[^*\s\\])\1/g;
 const deleted = /(?<!\\)~~(?=\S)([^~]*[^~\s\\])~~/g;
 /** `{#id}`, `{#id .class}`, `{: #id}`. */
@@ -52,6 +54,7 @@ function plainText(markup: string, pictures: "" | "$1"): string {
     .replace(image, pictures)
     .replace(link, "$1")
     .replace(autolink, "$1")
+    .replace(lineEnd, " ")
     .replace(tag, "")
     .replace(attributes, "")
     .replace(emphasis, "$2")

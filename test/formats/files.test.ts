@@ -231,6 +231,21 @@ describe("mail", () => {
     expect((await read("a.eml", `${head}\r\n${body}`)).documents).toMatchObject([{ text }]);
   });
 
+  test("that is forwarded says what it forwards, also where it looks like a reply", async () => {
+    const outlook = "FYI.\n\n-----Original Message-----\nFrom: Bo\n\nIt costs 140.\n";
+    for (const subject of ["FW: Prices", "Fwd: Prices", "WG: Preise", "TR : Prix", "転送：料金"]) {
+      const mail = `From: ann@depot.example\nSubject: ${subject}\n\n${outlook}`;
+      const { documents } = await read("a.eml", mail);
+      expect(documents[0]?.["text"], subject).toContain("It costs 140.");
+    }
+    const apple =
+      "<p>FYI.</p><blockquote type='cite'>Begin forwarded message:<p>It costs 140.</p></blockquote>";
+    const html = `From: ann@depot.example\nSubject: Fwd: Prices\nContent-Type: text/html\n\n${apple}`;
+    expect((await read("a.eml", html)).documents[0]?.["text"]).toContain("It costs 140.");
+    const reply = `From: ann@depot.example\nSubject: Re: FW: Prices\n\n${outlook}`;
+    expect((await read("a.eml", reply)).documents).toMatchObject([{ text: "FYI." }]);
+  });
+
   test("in HTML is read as a page is", async () => {
     const html =
       "<html><body><p>The <b>ferry</b> leaves.</p><table><tr><th>A</th></tr><tr><td>1</td></tr></table><blockquote type='cite'>When?</blockquote></body></html>";
@@ -273,6 +288,16 @@ describe("mail", () => {
     const mailbox = `From ann@depot.example Tue Mar  5 10:00:00 2024\r\n${head}\r\nOne.\r\n>From here on it is text.\r\n\r\nFrom bo@depot.example Tue Mar  5 11:00:00 2024\r\n${second}\r\nTwo.\r\n`;
     expect((await read("box.mbox", mailbox)).documents).toMatchObject([
       { id: "box.mbox#one@depot.example", text: "One.\nFrom here on it is text." },
+      { id: "box.mbox#two@depot.example", text: "Two." },
+    ]);
+  });
+
+  test("in a mailbox is not cut at a line of its text that begins with From", async () => {
+    const text =
+      "One.\n\nFrom the pier it is near.\nBring: nothing.\n\nFrom 10:30 on\nit is open.\n";
+    const mailbox = `From ann@depot.example Tue Mar  5 10:00:00 2024\n${head}\n${text}\nFrom - Tue Mar  5 11:00:00 2024\nX-Status: read\n${head.replace("one@", "two@")}\nTwo.\n`;
+    expect((await read("box.mbox", mailbox)).documents).toMatchObject([
+      { id: "box.mbox#one@depot.example", text: text.trim() },
       { id: "box.mbox#two@depot.example", text: "Two." },
     ]);
   });

@@ -56,6 +56,42 @@ describe("the structure of a page", () => {
       "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='a'/></head><body><p>Text<br/>more</p></body></html>",
       "Text\nmore",
     ],
+    [
+      "a head whose cells are plain ones",
+      "<table><thead><tr><td>A<td>B<tbody><tr><td>1<td>2</table>",
+      "| A | B |\n| --- | --- |\n| 1 | 2 |",
+    ],
+    [
+      "boxes",
+      "<ul><li><input type=checkbox checked> a<li><input type=checkbox> b</ul>",
+      "- [x] a\n- [ ] b",
+    ],
+    [
+      "numbers of items",
+      "<ol reversed><li>a<li>b<li value=9>c<li>d</ol>",
+      "4. a\n3. b\n9. c\n8. d",
+    ],
+    ["names of groups", "<select><optgroup label=Ferries><option>A</select>", "Ferries\n\nA"],
+    [
+      "halves, powers and roots",
+      "<p><math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>, <math><msup><mi>x</mi><mn>2</mn></msup><mo>+</mo><msub><mi>a</mi><mn>1</mn></msub></math>, <math><mfrac><msqrt><mrow><mn>4</mn><mi>c</mi></mrow></msqrt><mrow><mn>2</mn><mi>a</mi></mrow></mfrac></math>",
+      "1/2, x^2+a_1, (√(4c))/(2a)",
+    ],
+    [
+      "sums and rows of formulas",
+      "<math><munderover><mo>∑</mo><mn>1</mn><mi>n</mi></munderover><mi>sin</mi><mo>&#8289;</mo><mi>x</mi></math> <math><mtable><mtr><mtd>1</mtd><mtd>2</mtd></mtr><mtr><mtd>3</mtd><mtd>4</mtd></mtr></mtable></math>",
+      "∑_1^n sin x 1 2; 3 4",
+    ],
+    [
+      "a formula that is drawn again",
+      "<p><span><span class=katex-mathml><math><mi>E</mi><annotation encoding=x>E</annotation></math></span><span class=katex-html aria-hidden=true>E</span></span> is it",
+      "E is it",
+    ],
+    [
+      "a word whose signs have a reading each",
+      "<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>と<ruby>北<rp>(</rp><rt>běi</rt>京<rt>jīng</rt><rp>)</rp></ruby>",
+      "漢字(かんじ)と北京(běi jīng)",
+    ],
     ["formulas", "<p>so <math><mi>x</mi><mo>=</mo><mn>2</mn></math> holds</p>", "so x=2 holds"],
     [
       "a pipe in a cell is no border",

@@ -36,6 +36,36 @@ describe("a Markdown file", () => {
       { title: "Winter", text: "x", metadata: { tags: ["a"] } },
     ],
     [
+      "dates that are none, or stand below another",
+      '---\nlastmod: ":git"\nupdated: 2024-02-30\ndate: 2024-05-01\npublished: false\n---\nx',
+      {
+        timestamp: 1_714_521_600,
+        metadata: { lastmod: ":git", updated: "2024-02-30", published: false },
+      },
+    ],
+    [
+      "names in capitals",
+      "---\nTitle: Winter\nDate: 2024-05-01\nAuthor: Ann\n---\nx",
+      { title: "Winter", timestamp: 1_714_521_600, metadata: { Author: "Ann" } },
+    ],
+    ["a title that is a truth", "---\ntitle: True\n---\nx", { title: "True" }],
+    [
+      "fields of which one is no YAML",
+      '---\ntitle: [Winter] *tyres*: how\ntags: [a, "b"]\nowner: @ann\nnote: |\n  two\n  lines\n---\nx',
+      {
+        title: "[Winter] *tyres*: how",
+        metadata: { tags: ["a", "b"], owner: "@ann", note: "two\nlines\n" },
+      },
+    ],
+    [
+      "other days of TOML",
+      "+++\ndate = 2024-05-01\nends = 2025-01-02T03:04:05+02:00\nat = 07:32:00\n+++\nx",
+      {
+        timestamp: 1_714_521_600,
+        metadata: { ends: "2025-01-02T03:04:05+02:00", at: "07:32:00" },
+      },
+    ],
+    [
       "no title",
       "---\nowner: Team\n---\n\n# When to change\n\nx",
       { title: "When to change", metadata: { owner: "Team" } },

@@ -29,6 +29,20 @@ describe("terms", () => {
     expect(terms("C++ and C#")).toEqual(["c++", "c#"]);
   });
 
+  test.each([
+    ["İstanbul'da", "istanbul"],
+    ["İzmir’e", "İZMİR"],
+    ["2024'te", "2024"],
+    ["U.S.A.", "USA"],
+    ["J.R.R. Tolkien", "jrr"],
+  ])("what stands before an ending, or between dots: %j is found by %j", (written, asked) => {
+    expect(terms(written)).toEqual(expect.arrayContaining(terms(asked)));
+  });
+
+  test("contractions of English get no second word", () => {
+    expect(terms("they're we've don't Kyiv's o'clock")).toEqual(terms("kyiv o'clock don't"));
+  });
+
   test("scripts without spaces are cut into bigrams, also inside a Latin word", () => {
     expect(terms("東京都")).toEqual(["東京", "京都"]);
     expect(terms("猫")).toEqual(["猫"]);

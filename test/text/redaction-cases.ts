@@ -17,6 +17,8 @@ export const finds: readonly (readonly [string, string])[] = [
   ["tel:+4930901820", "tel:[PHONE]"],
   ["0049 30 901820", "[PHONE]"],
   ["+٤٩ ٣٠ ٩٠١٨٢٠", "[PHONE]"],
+  ["טלפון: 052-1234567", "טלפון: [PHONE]"],
+  ["Điện thoại: 0912 345 678, SĐT 0912345678", "Điện thoại: [PHONE], SĐT [PHONE]"],
   // card
   ["4111 1111 1111 1111 exp 12/27", "[CARD] exp 12/27"],
   ["card 5555-5555-5555-4444.", "card [CARD]."],
@@ -110,6 +112,14 @@ export const finds: readonly (readonly [string, string])[] = [
   [`${"eyJ"}hbGciOiJub25lIn0.eyJzdWIiOiIxMjM0In0`, "[API_KEY]"],
   ["token: 1234567890123456789", "token: [API_KEY]"],
   ["token: qwhzkfjdlsmxnvbtrepa", "token: [API_KEY]"],
+  // passwords in other languages
+  ["пароль: Qwerty99!", "пароль: [API_KEY]"],
+  ["初始密码：Abc12345!请修改", "初始密码：[API_KEY]请修改"],
+  ["パスワード：Abc12345!です", "パスワード：[API_KEY]です"],
+  ['비밀번호: "Abc12345!"', '비밀번호: "[API_KEY]"'],
+  ["รหัสผ่าน: Abc12345!", "รหัสผ่าน: [API_KEY]"],
+  ["mật khẩu = Abc12345!", "mật khẩu = [API_KEY]"],
+  ["كلمة المرور: Abc12345!", "كلمة المرور: [API_KEY]"],
 ];
 
 export const kept: readonly string[] = [
@@ -142,6 +152,7 @@ export const kept: readonly string[] = [
   "ssh://git@github.com/org/repo.git and git@github.com:org/repo",
   "postgres://user:password@localhost/db and ${USER}:${PASSWORD}@db",
   "Authorization: Bearer <token>; password: string; passwd = getPassword()",
+  "密码：见第3页的说明 пароль: смотри п. 4; hasło: string; parola: vedi sotto",
   "2147483647 and 1546130668394913822",
   "between 1971 and 1979, born in 1979",
 ];

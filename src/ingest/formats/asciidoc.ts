@@ -1,8 +1,8 @@
 /** AsciiDoc as text: headings and code as Markdown has them, the header's fields as metadata. */
 
 import { plainTitle } from "../../text/markdown-title.ts";
+import { tableLines } from "./asciidoc-table.ts";
 import type { Converted } from "./convert.ts";
-import { tableText } from "./table-text.ts";
 
 const headingLine = /^(={1,6})[ \t]+(\S.*?)(?:[ \t]+=+)?$/;
 const attributeLine = /^:(!?[\w-]+!?):(?:[ \t]+(.*))?$/;
@@ -11,8 +11,9 @@ const literalFence = /^(-{4,}|\.{4,})$/;
 const commentFence = /^\/{4,}$/;
 const otherFence = /^(?:={4,}|\*{4,}|_{4,}|\+{4,})$/;
 const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+).*\]$/;
-/** A line of attributes of the block below it, an anchor, a conditional. */
-const silentLine = /^(?:\[[^\]]*\]|(?:ifdef|ifndef|ifeval|endif|include|toc)::.*)$/;
+/** Attributes of the block below it, an anchor. */
+const attributesLine = /^\[[^\]]*\]$/;
+const silentLine = /^(?:ifdef|ifndef|ifeval|endif|include|toc)::.*$/;
 
 export function asciidocDocument(source: string): Converted {
   const lines = withOneLineTitles(source.split(/\r\n|\r|\n/));
@@ -20,6 +21,7 @@ export function asciidocDocument(source: string): Converted {
   const attributes = new Map<string, string>();
   let title: string | undefined;
   let language = "";
+  let attributesAbove = "";
   for (let at = 0; at < lines.length; at += 1) {
     const line = (lines[at] ?? "").trimEnd();
     const fence = literalFence.exec(line)?.[1];
@@ -27,7 +29,7 @@ export function asciidocDocument(source: string): Converted {
     const attribute = attributeLine.exec(line);
     if (tableFence.test(line)) {
       const end = endOf(lines, at, line);
-      out.push(...tableLines(lines.slice(at + 1, end)));
+      out.push(...tableLines(lines.slice(at + 1, end), attributesAbove));
       at = end;
     } else if (fence !== undefined || commentFence.test(line)) {
       const end = endOf(lines, at, line);
@@ -42,9 +44,16 @@ export function asciidocDocument(source: string): Converted {
       attributes.set(attribute[1] ?? "", attribute[2] ?? "");
     } else if (sourceLine.test(line)) {
       language = sourceLine.exec(line)?.[1] ?? "";
+    } else if (attributesLine.test(line)) {
+      attributesAbove = line;
+      out.push(...saidBy(line));
+      continue;
     } else if (!line.startsWith("//") && !otherFence.test(line) && !silentLine.test(line)) {
       out.push(textLine(line));
+      // Between attributes and their block may stand its title.
+      if (line.startsWith(".")) continue;
     }
+    attributesAbove = "";
   }
   const author = attributes.get("author");
   return {
@@ -53,6 +62,15 @@ export function asciidocDocument(source: string): Converted {
     date: attributes.get("revdate"),
     metadata: author === undefined || author === "" ? {} : { author },
   };
+}
+
+/** What a reader sees of attributes: that it is a warning, and who says what is quoted. */
+function saidBy(line: string): readonly string[] {
+  const notice = /^\[(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\b/.exec(line)?.[1];
+  if (notice !== undefined) return [`${notice}:`];
+  const source = /^\[(?:quote|verse)[ \t]*,(.+)\]$/.exec(line)?.[1] ?? "";
+  const said = source.replaceAll('"', "").trim();
+  return said === "" ? [] : [`${said}:`];
 }
 
 /** The older way to write a title: underlined with as many signs as it has letters. */
@@ -72,22 +90,6 @@ function withOneLineTitles(lines: readonly string[]): readonly string[] {
 }
 
 const tableFence = /^\|={3,}$/;
-
-/** Rows of a line each as Markdown; other forms, such as a cell a line, stay as they are. */
-function tableLines(lines: readonly string[]): readonly string[] {
-  const filled = lines.filter((line) => line.trim() !== "");
-  const rows = filled.map((line) =>
-    line
-      .split("|")
-      .slice(1)
-      .map((cell) => cell.trim()),
-  );
-  const width = rows[0]?.length ?? 0;
-  if (width < 2 || rows.some((cells) => cells.length !== width)) return filled;
-  const first = lines.findIndex((line) => line.trim() !== "");
-  const hasHeader = rows.length > 1 && lines[first + 1]?.trim() === "";
-  return [tableText(rows.map((cells, at) => ({ cells, isHeader: hasHeader && at === 0 })))];
-}
 
 /** Where a block that `line` opens ends: at the same line again, or with the file. */
 function endOf(lines: readonly string[], from: number, line: string): number {

@@ -22,6 +22,9 @@ export function timestampOf(written: string | undefined): number | undefined {
 
 function isoSeconds(parts: RegExpExecArray): number | undefined {
   const [, year, month, day = "01", hour = "00", minute = "00", second = "00", zone = "Z"] = parts;
+  // The engine of this language takes the 30th of February for the 1st of March.
+  const last = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  if (Number(day) > last) return undefined;
   const offset = /^z$/i.test(zone) ? "Z" : zone.replace(/^(...)(\d\d)$/, "$1:$2");
   return inRange(Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`));
 }

@@ -1,9 +1,10 @@
 /** The fields above a Markdown text: YAML between `---`, TOML between `+++`, or a JSON object. */
 
 import { parse as parseToml } from "smol-toml";
-import { parseDocument, visit } from "yaml";
+import { isScalar, parseDocument, visit } from "yaml";
 import { limits } from "../../contract/limits.ts";
 import type { FileMetadata } from "./convert.ts";
+import { timestampOf } from "./dates.ts";
 
 export interface FrontMatter {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -16,7 +17,7 @@ const rules: Readonly<Record<string, (text: string) => unknown>> = {
     try {
       return yamlFields(text);
     } catch (thrown) {
-      const fields = plainLinesOf(text);
+      const fields = fieldByField(text);
       if (fields === undefined) throw thrown;
       return fields;
     }
@@ -37,6 +38,12 @@ function yamlFields(text: string): unknown {
     Scalar(_key, node) {
       const { value, source } = node;
       if (typeof value === "number" && String(value) !== source) node.value = source;
+    },
+    // `title: True` is a word, and so is a title that is a number.
+    Pair(_key, { key, value }) {
+      const isTitle = isScalar(key) && String(key.value).toLowerCase() === "title";
+      const isWord = isScalar(value) && typeof value.value === "boolean";
+      if (isTitle && isWord) value.value = value.source ?? String(value.value);
     },
   });
   return document.toJS({ maxAliasCount: 20 });
@@ -72,21 +79,35 @@ function exactly(_key: string, value: unknown, context?: { readonly source?: str
 }
 
 const yamlLine = /^(?:[\w.-]+(?: [\w.-]+)*:(?:[ \t].*)?|[ \t].*|-[ \t].*|#.*|)$/;
-const plainField = /^([\w.-]+):[ \t]+([^\s"'[\]{}|>&*!%@`#].*)$/;
+const namedLine = /^([\w.-]+(?: [\w.-]+)*):(?:[ \t]+(.*))?$/;
 
 /**
  * People write `title: Notes: how to swim`, which is no YAML: the second colon would begin a map.
- * Such a block is read line by line; what needs YAML to be understood is left out. Undefined for
- * two rules with prose between them.
+ * Of such a block each field is read by itself, and one that is still none is the text that stands
+ * there: a broken field takes no other with it. Undefined for two rules with prose between them.
  */
-function plainLinesOf(text: string): Readonly<Record<string, string>> | undefined {
+function fieldByField(text: string): Readonly<Record<string, unknown>> | undefined {
   const lines = text.split(/\r?\n/).map((line) => line.trimEnd());
   if (!lines.every((line) => yamlLine.test(line))) return undefined;
-  const found = lines.flatMap((line) => {
-    const [, name, value] = plainField.exec(line) ?? [];
-    return name === undefined || value === undefined ? [] : [[name, value] as const];
-  });
-  return Object.fromEntries(found);
+  const starts = lines.flatMap((line, at) => (namedLine.test(line) ? [at] : []));
+  return Object.fromEntries(
+    starts.map((start, index) => fieldOf(lines.slice(start, starts[index + 1]))),
+  );
+}
+
+function fieldOf(lines: readonly string[]): readonly [string, unknown] {
+  const [first = ""] = lines;
+  const [, name = "", written = ""] = namedLine.exec(first) ?? [];
+  // What is broken may be the lines below it.
+  for (const text of [lines.join("\n"), first]) {
+    try {
+      const read = Object.entries(yamlFields(text) ?? {}).find(([key]) => key === name);
+      if (read !== undefined) return read;
+    } catch {
+      // Then it is no YAML.
+    }
+  }
+  return [name, written];
 }
 
 /** What can not be read is text, and stays where it is. */
@@ -112,41 +133,63 @@ const dateNames = [
   "date",
   "published",
 ];
-const ownNames = new Set(["title", ...dateNames]);
 
-export function titleOfFields(fields: FrontMatter["fields"]): string | undefined {
-  const { title } = fields as { readonly title?: unknown };
-  if (typeof title === "number") return String(title);
-  return typeof title === "string" && title.trim() !== "" ? title.trim() : undefined;
+/** What the fields say of the document, and what else they hold. */
+export interface FieldMeaning {
+  readonly title: string | undefined;
+  readonly date: string | undefined;
+  /** Fields that a filter can name: plain values, and lists of them. Others are left out. */
+  readonly metadata: FileMetadata;
 }
 
-export function dateOfFields(fields: FrontMatter["fields"]): string | undefined {
-  for (const name of dateNames) {
-    const value = fields[name];
-    if (value instanceof Date) return value.toISOString();
-    if (typeof value === "string" && value.trim() !== "") return value.trim();
-  }
-  return undefined;
+/**
+ * The title, and the first date that can be read as one: `lastmod: ":git"` is none. All else that
+ * is plain is metadata, a date that nobody can read, too: nothing is lost because of its name.
+ */
+export function meaningOf(fields: FrontMatter["fields"]): FieldMeaning {
+  const named = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
+  const titleName = named.get("title");
+  const title = titleName === undefined ? undefined : titleOf(fields[titleName]);
+  const dates = dateNames.flatMap((name) => named.get(name) ?? []);
+  const dateName = dates.find((name) => timestampOf(dateOf(fields[name])) !== undefined);
+  const taken = [title === undefined ? undefined : titleName, dateName];
+  const others = Object.entries(fields).filter(([name]) => !taken.includes(name));
+  return {
+    title,
+    date: dateName === undefined ? undefined : dateOf(fields[dateName]),
+    metadata: Object.fromEntries(
+      others.flatMap(([name, value]) => {
+        const kept = metadataOf(value);
+        return kept === undefined ? [] : [[name, kept]];
+      }),
+    ),
+  };
 }
 
-/** Fields that a filter can name: plain values, and lists of them. Others are left out. */
-export function metadataOfFields(fields: FrontMatter["fields"]): FileMetadata {
-  const metadata: Record<string, string | number | boolean | readonly string[]> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    if (ownNames.has(name)) continue;
+function titleOf(value: unknown): string | undefined {
+  const title = plainOf(value);
+  return title === undefined || String(title).trim() === "" ? undefined : String(title).trim();
+}
+
+function dateOf(value: unknown): string | undefined {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "string" ? value.trim() : undefined;
+}
+
+function metadataOf(value: unknown): FileMetadata[string] | undefined {
+  if (!Array.isArray(value)) {
     const plain = plainOf(value);
-    if (plain !== undefined && plain !== "") metadata[name] = plain;
-    else if (Array.isArray(value)) {
-      const items = value.map(plainOf).filter((item) => item !== undefined);
-      if (items.length > 0) metadata[name] = items.map(String);
-    }
+    return plain === "" ? undefined : plain;
   }
-  return metadata;
+  const items = value.map(plainOf).filter((item) => item !== undefined);
+  return items.length > 0 ? items.map(String) : undefined;
 }
 
 function plainOf(value: unknown): string | number | boolean | undefined {
   if (typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "bigint") return String(value);
+  // Of TOML, which knows days and times alone as well; the library writes each as it was.
+  if (value instanceof Date) return value.toISOString().replace(/\.000(?=Z|[-+]|$)/, "");
   if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
   return isExact(value) ? value : String(value);
 }

@@ -40,7 +40,7 @@ export async function mailParts(
   return parts.length > 0 ? parts : [{ skipped: "empty" }];
 }
 
-/** Messages begin with a line `From ` after a blank one; a text line that begins so is quoted. */
+/** Messages begin with a line `From ` after a blank one and before a header. */
 export async function mailboxParts(
   bytes: Uint8Array,
   context: MailContext,
@@ -79,11 +79,18 @@ function messageOf(mail: Email): Converted {
   return { title: subject?.trim(), text: bodyOf(mail), date, metadata: headersOf(mail) };
 }
 
-/** Plain text where there is any that says something: it is what was written, more or less. */
-function bodyOf({ text = "", html = "" }: Email): string {
+/** How programs name what they forward, in the languages of common ones. */
+const forwarded = /^\s*(?:fwd?|wg|tr|rv|i|enc|doorst|vb|vs|vl|pd|ilt|転送|转发|轉寄)\s?[:：]/iu;
+
+/**
+ * Plain text where there is any that says something: it is what was written, more or less. What
+ * somebody forwards is what they want to say, whatever stands above it.
+ */
+function bodyOf({ subject = "", text = "", html = "" }: Email): string {
   const plain = text.trim();
-  if (plain !== "" && !(html !== "" && isPlaceholder(plain))) return withoutQuotes(text);
-  if (html === "") return withoutQuotes(text);
+  const hasText = plain !== "" && !(html !== "" && isPlaceholder(plain));
+  if (forwarded.test(subject)) return hasText || html === "" ? text : readFragment(html).text;
+  if (hasText || html === "") return withoutQuotes(text);
   const own = readFragment(html, isQuotation).text;
   return own.trim() === "" ? readFragment(html).text : withoutQuotes(own);
 }
@@ -191,7 +198,7 @@ function* splitMailbox(bytes: Uint8Array): Generator<Uint8Array> {
   const mailbox = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let start = -1;
   for (let at = 0; at !== -1 && at < mailbox.length; ) {
-    if (mailbox.subarray(at, at + fromMark.length).equals(fromMark) && isAfterBlank(mailbox, at)) {
+    if (isSeparator(mailbox, at)) {
       if (start !== -1) yield unquoted(mailbox.subarray(start, at));
       const end = mailbox.indexOf(lineFeed, at);
       start = end === -1 ? mailbox.length : end + 1;
@@ -201,6 +208,22 @@ function* splitMailbox(bytes: Uint8Array): Generator<Uint8Array> {
   }
   if (start !== -1 && start < mailbox.length) yield unquoted(mailbox.subarray(start));
 }
+
+/**
+ * Not each program quotes a text line that begins with `From `: behind the mark stand an address or
+ * a time, and below it the first header.
+ */
+function isSeparator(mailbox: Buffer, at: number): boolean {
+  if (!mailbox.subarray(at, at + fromMark.length).equals(fromMark)) return false;
+  if (at === 0) return true;
+  if (!isAfterBlank(mailbox, at)) return false;
+  const lines = mailbox.toString("latin1", at, at + separatorBytesMax).split(/\r?\n/, 2);
+  const [mark = "", header = ""] = lines;
+  return /@|\d:\d\d|^From -/.test(mark) && /^>?[!-9;-~]+:/.test(header);
+}
+
+/** An address, a time, and the name of a header. */
+const separatorBytesMax = 1_000;
 
 function isAfterBlank(mailbox: Buffer, at: number): boolean {
   if (at === 0) return true;

@@ -2,7 +2,7 @@
 
 import { firstHeading } from "../../text/markdown.ts";
 import type { Converted } from "./convert.ts";
-import { dateOfFields, frontMatterOf, metadataOfFields, titleOfFields } from "./front-matter.ts";
+import { frontMatterOf, meaningOf } from "./front-matter.ts";
 
 export function markdownDocument(source: string): Converted {
   const matter = frontMatterOf(source);
@@ -10,12 +10,8 @@ export function markdownDocument(source: string): Converted {
   const { fields, body } = matter;
   const below = body.replace(/^(?:[ \t]*\r?\n)+/, "");
   const text = below.trim() === "" ? describedBy(fields) : below;
-  return {
-    title: titleOfFields(fields) ?? firstHeading(text),
-    text,
-    date: dateOfFields(fields),
-    metadata: metadataOfFields(fields),
-  };
+  const { title, date, metadata } = meaningOf(fields);
+  return { title: title ?? firstHeading(text), text, date, metadata };
 }
 
 /** A page that is nothing but fields is what they say of it. */

@@ -10,7 +10,7 @@ const quotedLine = /^\s?>/;
 
 /**
  * Quoted lines go, with the line that announces them, where anything is left without them. A mail
- * of nothing but quotations, or a forwarded one, keeps them.
+ * of nothing but quotations keeps them; of a forwarded one nothing goes, and it does not come here.
  */
 export function withoutQuotes(text: string): string {
   const lines = text.split(/\r\n|\r|\n/);

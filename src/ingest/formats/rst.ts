@@ -23,7 +23,9 @@ const admonitions = new Set([
 const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
 /** `.. _name:` names a place. */
 const targetLine = /^\s*\.\. _[^:]+:$/;
-const optionLine = /^\s+:[\w-]+:.*$/;
+const optionLine = /^\s+:([\w-]+):[ \t]*(.*)$/;
+/** Options that a reader sees: the names of a table's columns, what stands above code. */
+const shownOptions = new Set(["header", "caption"]);
 /** `.. |name| image:: address`: what `|name|` stands for. */
 const substitution = /^\s*\.\.[ \t]+\|([^|]{1,100})\|[ \t]+([\w-]+)::[ \t]*(.*)$/;
 const pictures = new Set(["image", "figure"]);
@@ -98,14 +100,30 @@ class RstReader {
     const [, indent = "", name = "", argument = ""] = found ?? [];
     this.#at += 1;
     const alt = altOf(this.#lines, this.#at);
-    while (optionLine.test(this.#lineAt(0))) this.#at += 1;
+    const shown = this.#options();
     if (isDefinition) return true;
     // Of a picture its description is text, its address is not.
     if (pictures.has(name)) this.#out.push(...(alt === undefined ? [] : [`${indent}${alt}`]));
-    else if (codeDirectives.has(name)) this.#code(indent.length, argument);
-    else if (admonitions.has(name)) this.#out.push(`${indent}${name}: ${argument}`);
+    else if (codeDirectives.has(name)) {
+      this.#out.push(...shown.map((option) => `${indent}${option}`));
+      this.#code(indent.length, argument);
+      return true;
+    } else if (admonitions.has(name)) this.#out.push(`${indent}${name}: ${argument}`);
     else if (argument !== "") this.#out.push(`${indent}${argument}`);
+    this.#out.push(...shown.map((option) => `${indent}${option}`));
     return true;
+  }
+
+  /** Takes the options of a directive; those that are text. */
+  #options(): readonly string[] {
+    const shown: string[] = [];
+    for (let found = optionLine.exec(this.#lineAt(0)); found !== null; ) {
+      const [, name = "", value = ""] = found;
+      if (shownOptions.has(name) && value !== "") shown.push(value);
+      this.#at += 1;
+      found = optionLine.exec(this.#lineAt(0));
+    }
+    return shown;
   }
 
   #line(): void {

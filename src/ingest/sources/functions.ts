@@ -39,15 +39,34 @@ function texts(row: unknown, names: unknown): string | undefined {
   return found.length === 0 ? undefined : found.join("\n\n");
 }
 
-/** `$scalars(row, "a,b")`: these columns as metadata, without those that metadata cannot hold. */
+/**
+ * `$scalars(row, "a,b")`: these columns as metadata, without those that metadata cannot hold. A text
+ * that is too long is cut, as that of a file: one column must not cost the row.
+ */
 function scalars(row: unknown, names: unknown): Row | undefined {
   if (!isRow(row)) return undefined;
-  const entries = namesIn(names).map((name) => [name, row[name]] as const);
-  return Object.fromEntries(entries.filter(([, value]) => isScalar(value)));
+  return Object.fromEntries(
+    namesIn(names).flatMap((name) => {
+      const value = row[name];
+      const held = Array.isArray(value) ? listHeld(value) : scalarHeld(value);
+      return held === undefined ? [] : [[name, held]];
+    }),
+  );
 }
 
-const isScalar = (value: unknown): boolean =>
-  ["string", "number", "boolean"].includes(typeof value);
+/** Undefined for what is in no list of metadata: all of it, or none. */
+function listHeld(values: readonly unknown[]): readonly unknown[] | undefined {
+  const held = values.slice(0, limits.metadataListMax).map(scalarHeld);
+  return held.includes(undefined) ? undefined : held;
+}
+
+function scalarHeld(value: unknown): string | number | boolean | undefined {
+  if (typeof value === "string") return cutText(value, limits.metadataValueCharsMax);
+  if (typeof value === "boolean") return value;
+  return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER
+    ? value
+    : undefined;
+}
 
 /** `$unwrap(value)`: the payload of Kafka Connect's `{schema, payload}`; all else as it is. */
 export function unwrap(value: unknown): unknown {

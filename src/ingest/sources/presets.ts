@@ -54,7 +54,7 @@ const github = `(
   $repo := body.repository.full_name;
   $action := body.action;
   $gone := $action in ["deleted", "transferred", "unpublished"];
-  $labels := function($of) {[$of.labels.name[[0..31]]]};
+  $labels := function($of) {[($of.labels.name)[[0..31]]]};
   $doc := function($id, $of, $more) {
     $gone ? {"op": "delete", "id": $repo & "/" & $id} : {
       "id": $repo & "/" & $id,

@@ -18,6 +18,12 @@ const signatures =
 
 const passwords =
   /(?:passw(?:or)?d|passwort|contraseña|mot de passe|senha|wachtwoord|lösenord|passphrase|passcode|pwd|psw|pass(?=[ \t]{0,2}=))["'`]?[ \t]{0,3}(?::=|[:=]{1,2}|is[ :])[ \t]{0,3}(?:(["'`])([^\n"'`]{1,256})\1|([^\s"'`]{1,256}))/gi;
+/**
+ * Their words in other languages. Some are written without blanks: the value ends where the
+ * sentence goes on in their script. Folding may have taken a sign above a letter.
+ */
+const passwordsAbroad =
+  /(?:парол[ьія]|密[码碼]|口令|パスワード|暗証番号|비밀번호|암호|hasło|heslo|ş[iİ]fre|parol[aă]|salasana|adgangskode|jelszó|mật khẩu|รห\u0e31?สผ\u0e48?าน|كلمة (?:المرور|السر)|סיסמ[הא]|पासवर\u094d?ड|κωδικός)["'`]?[ \t]{0,3}[:=]{1,2}[ \t]{0,3}["'`]?([!#-&(-_a-~]{1,256})/gi;
 const phrases =
   /(?:passphrase|seed phrase|recovery phrase|mnemonic)["'`]?[ \t]{0,3}[:=][ \t]{0,3}["'`]?([^\s"'`]{2,20}(?:[ -][^\s"'`]{2,20}){3,24})/gi;
 /** Written as it is spoken: `Enter passphrase for …` is a prompt. */
@@ -34,6 +40,11 @@ export function* assignedSecrets(text: string): Generator<Span> {
   for (const match of text.matchAll(passwords)) {
     const span = passwordSpan(text, match);
     if (span !== undefined) yield span;
+  }
+  for (const { 0: match, 1: written = "", index } of text.matchAll(passwordsAbroad)) {
+    const start = index + match.length - written.length;
+    const value = trimmed(written);
+    if (looksLikePassword(value)) yield { start, end: start + value.length };
   }
   for (const { 0: match, 1: words = "", index } of text.matchAll(phrases)) {
     const start = index + match.length - words.length;

@@ -2,7 +2,7 @@
 
 /** A number of any form behind one of these is a phone number. */
 const names =
-  "tele?phones?|phones?|tel|mobiles?|mob|cell(?:phone|ular)?s?|fax(?:es)?|whatsapp|landline|hotline|helpline|switchboard|contact (?:no|number)|telefon(?:nummer|e|nr)?|handy(?:nummer)?|mobil(?:nummer|telefon|e|funk)?|rufnummer|festnetz|durchwahl|téléphone|tél|portable|teléfono|tlf|tfno|móvil|celular|telefone|telemóvel|telefono|cellulare|cell|telefoon(?:nummer)?|mobiel|puhelin|puh|komórka|телефон|тел|моб|τηλέφωνο|τηλ|κινητό|هاتف|جوال|फ़ोन|फोन|मोबाइल|电话|電話|手机|手機|携帯|휴대폰|전화";
+  "tele?phones?|phones?|tel|mobiles?|mob|cell(?:phone|ular)?s?|fax(?:es)?|whatsapp|landline|hotline|helpline|switchboard|contact (?:no|number)|telefon(?:nummer|e|nr)?|handy(?:nummer)?|mobil(?:nummer|telefon|e|funk)?|rufnummer|festnetz|durchwahl|téléphone|tél|portable|teléfono|tlf|tfno|móvil|celular|telefone|telemóvel|telefono|cellulare|cell|telefoon(?:nummer)?|mobiel|puhelin|puh|komórka|телефон|тел|моб|τηλέφωνο|τηλ|κινητό|هاتف|جوال|फ़ोन|फोन|मोबाइल|电话|電話|手机|手機|携帯|휴대폰|전화|טלפון|נייד|điện thoại|đt|sđt|telepon";
 /** These announce one only if the number is not that of something else. */
 const verbs =
   "call(?:ed|ing)?|ring|rang|dial(?:led|ing)?|text|reach|contact|message|anruf|ruf|appelez|llam[ae]|chiama|bel|ring";

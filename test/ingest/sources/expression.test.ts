@@ -73,6 +73,15 @@ describe("an expression", () => {
     expect(outcome).toMatchObject({ kind: "failed", message: expect.stringMatching(/line 2/) });
   });
 
+  it("no column costs the row: metadata takes what it can hold ($scalars)", async () => {
+    const map = mapperOf(`{"id": "a", "text": "x", "metadata": $scalars(body, "a,b,c,d,e,f")}`);
+    const many = Array.from({ length: 40 }, (_, at) => `t${at}`);
+    const body = { a: "é".repeat(2_000), b: many, c: 1e300, d: { x: 1 }, e: [1, null], f: false };
+    expect(operationsOf(await map({ body }))).toMatchObject([
+      { metadata: { a: "é".repeat(1_000), b: many.slice(0, 32), f: false } },
+    ]);
+  });
+
   it("tells a failure without the event's content (I10)", async () => {
     for (const expression of ["$number(body.secret)", "$uppercase(body)", "body.secret + 1"]) {
       const outcome = await mapperOf(expression)({ body: { secret: "hush-hush" } });

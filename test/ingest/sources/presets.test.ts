@@ -298,6 +298,15 @@ describe("the preset github", () => {
     expect(operation?.["text"]).toContain("accidently spelled 'commit'");
   });
 
+  it("takes an issue with more labels than metadata holds", async () => {
+    const labels = Array.from({ length: 40 }, (_, at) => ({ name: `label ${at}` }));
+    const issue = { number: 1, title: "Rust", body: "It rusts.", labels, user: { login: "ann" } };
+    const body = { action: "opened", repository: { full_name: "a/b" }, issue };
+    const [operation] = operationsOf(await outcomeOf("issues", body));
+    const named = labels.slice(0, 32).map(({ name }) => name);
+    expect(operation).toMatchObject({ metadata: { labels: named } });
+  });
+
   it("makes a document of each commit of a push", async () => {
     const repository = { full_name: "a/b" };
     const commit = (id: string) => ({

@@ -1,8 +1,16 @@
 /** The text of a page under construction: blocks, lists, the line that is being written. */
 
+/** How the items of an ordered list are counted. */
+export interface ListOrder {
+  /** The number of its first item. */
+  readonly next: number;
+  readonly step: 1 | -1;
+}
+
 interface OpenList {
   readonly ordered: boolean;
   next: number;
+  readonly step: ListOrder["step"];
   /** Where the text of its open item begins. */
   inner: string;
 }
@@ -65,10 +73,10 @@ export class Blocks {
     this.#add(block, false);
   }
 
-  openList(ordered: boolean, start = 1): void {
+  openList(ordered: boolean, { next, step }: ListOrder = { next: 1, step: 1 }): void {
     this.end();
     const inner = this.#lists.at(-1)?.inner ?? "";
-    if (this.#lists.length < openListsMax) this.#lists.push({ ordered, next: start, inner });
+    if (this.#lists.length < openListsMax) this.#lists.push({ ordered, next, step, inner });
   }
 
   closeList(): void {
@@ -78,11 +86,13 @@ export class Blocks {
     if (this.#lists.length === 0) this.#afterItem = false;
   }
 
-  openItem(): void {
+  /** @param number its own, where it has one */
+  openItem(number?: number): void {
     this.end();
     const list = this.#lists.at(-1);
+    if (list !== undefined && number !== undefined) list.next = number;
     this.#mark(list?.ordered === true ? `${list.next}. ` : "- ");
-    if (list !== undefined) list.next += 1;
+    if (list !== undefined) list.next += list.step;
   }
 
   /** An item that begins with the term that it explains. */

@@ -57,6 +57,12 @@ export function isHidden(element: Element): boolean {
   );
 }
 
+/** KaTeX draws each formula a second time, in letters that only its style sheet puts in order. */
+export function isDrawnAgain(element: Element): boolean {
+  if (!/(?:^|\s)katex-html(?:\s|$)/.test(attributeOf(element, "class") ?? "")) return false;
+  return element.parentNode !== null && element.parentNode.childNodes.length > 1;
+}
+
 export function isWayfinding(element: Element): boolean {
   return element.tagName === "nav" || wayfinding.has(attributeOf(element, "role") ?? "");
 }

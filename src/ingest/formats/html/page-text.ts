@@ -1,7 +1,16 @@
 /** A tree to text: headings, lists, tables and code as Markdown, everything else as paragraphs. */
 
-import { Blocks } from "./blocks.ts";
-import { codeLanguage, headings, isBlock, isHidden, isSilent, spanOf } from "./elements.ts";
+import { Blocks, type ListOrder } from "./blocks.ts";
+import {
+  codeLanguage,
+  headings,
+  isBlock,
+  isDrawnAgain,
+  isHidden,
+  isSilent,
+  spanOf,
+} from "./elements.ts";
+import { mathText, rubyText } from "./inline-text.ts";
 import { type OpenTable, tableBlocks } from "./tables.ts";
 import { attributeOf, type Document, type Element, isElement, rawText, walk } from "./tree.ts";
 
@@ -52,8 +61,13 @@ class PageWriter {
   open(element: Element): boolean {
     const { tagName } = element;
     if (isSilent(tagName) || isHidden(element) || this.#leaveOut(element)) return false;
+    if (isDrawnAgain(element)) return false;
     if (tagName === "pre") {
       this.#addCode(element);
+      return false;
+    }
+    if (tagName === "math" || tagName === "ruby") {
+      this.text(tagName === "math" ? mathText(element) : rubyText(element));
       return false;
     }
     if (headings.has(tagName)) this.#openHeading();
@@ -144,16 +158,16 @@ class PageWriter {
       case "q":
         this.#blocks.text("“");
         break;
-      case "rt":
-        this.#blocks.text("(");
-        break;
       case "img":
         this.#blocks.space();
         this.#blocks.text(descriptionOf(element));
         this.#blocks.space();
         break;
-      case "button":
       case "input":
+        this.#blocks.space();
+        this.#blocks.text(tickOf(element));
+        break;
+      case "button":
         this.#blocks.space();
         break;
       default:
@@ -163,7 +177,6 @@ class PageWriter {
   #closeInline(tagName: string): void {
     if (tagName === "a") this.#links -= 1;
     if (tagName === "q") this.#blocks.text("”");
-    if (tagName === "rt") this.#blocks.text(")");
     if (tagName === "button") this.#blocks.space();
   }
 
@@ -175,14 +188,14 @@ class PageWriter {
         this.#blocks.openList(false);
         break;
       case "ol":
-        this.#blocks.openList(true, startOf(element));
+        this.#blocks.openList(true, orderOf(element));
         break;
       case "dl":
         this.#blocks.openList(false);
         this.#terms.push({ term: "", isUsed: true });
         break;
       case "li":
-        this.#blocks.openItem();
+        this.#blocks.openItem(numberOf(element, "value"));
         break;
       case "dt":
         this.#blocks.closeItem();
@@ -190,6 +203,11 @@ class PageWriter {
         break;
       case "dd":
         this.#openDefinition();
+        break;
+      case "optgroup":
+        this.#blocks.end();
+        this.text(attributeOf(element, "label") ?? "");
+        this.#blocks.end();
         break;
       case "table":
         this.#openTable();
@@ -275,7 +293,7 @@ class PageWriter {
       .at(-1)
       ?.rows.at(-1)
       ?.push({
-        isHeader: element.tagName === "th",
+        isHeader: element.tagName === "th" || isInHead(element),
         columns: spanOf(element, "colspan"),
         rows: spanOf(element, "rowspan"),
         content,
@@ -292,9 +310,30 @@ class PageWriter {
   }
 }
 
-function startOf(list: Element): number {
-  const start = Number(attributeOf(list, "start") ?? 1);
-  return Number.isInteger(start) && Math.abs(start) < 1e6 ? start : 1;
+/** Where an ordered list begins, and which way it counts. */
+function orderOf(list: Element): ListOrder {
+  const start = numberOf(list, "start");
+  if (attributeOf(list, "reversed") === undefined) return { next: start ?? 1, step: 1 };
+  const items = list.childNodes.filter((node) => isElement(node) && node.tagName === "li").length;
+  return { next: start ?? items, step: -1 };
+}
+
+/** Undefined for what is no number of a list. */
+function numberOf(element: Element, name: "start" | "value"): number | undefined {
+  const value = Number(attributeOf(element, name) ?? Number.NaN);
+  return Number.isInteger(value) && Math.abs(value) < 1e6 ? value : undefined;
+}
+
+/** A cell of the head names its column, whatever its element. */
+function isInHead({ parentNode: row }: Element): boolean {
+  const group = row !== null && isElement(row) ? row.parentNode : null;
+  return group !== null && isElement(group) && group.tagName === "thead";
+}
+
+/** A box that is ticked says something: a task that is done, a line of a form. */
+function tickOf(input: Element): string {
+  if (attributeOf(input, "type")?.toLowerCase() !== "checkbox") return "";
+  return attributeOf(input, "checked") === undefined ? "[ ] " : "[x] ";
 }
 
 /** One word is a logo's or an icon's, and says nothing that the page does not say. */

@@ -1,6 +1,7 @@
 /** An HTML page as a document: its title, its text, what its head says of it. */
 
 import type { Converted } from "../convert.ts";
+import { timestampOf } from "../dates.ts";
 import { flatPage } from "./flat.ts";
 import { type FindArticle, mainContent } from "./main-content.ts";
 import { pageText } from "./page-text.ts";
@@ -79,8 +80,9 @@ function readHead(page: Document): Omit<Converted, "text"> {
   );
   const meta = new Map(elements.filter(({ tagName }) => tagName === "meta").map(namedContent));
   const [title = ""] = titles.map((element) => oneLine(rawText(element)));
-  const date = dateNames.map((name) => meta.get(name)).find((value) => value !== undefined);
-  const author = meta.get("author");
+  const dates = dateNames.flatMap((name) => meta.get(name) ?? []);
+  const date = dates.find((value) => timestampOf(value) !== undefined);
+  const author = meta.get("author")?.trim();
   return {
     title: [title, oneLine(meta.get("og:title") ?? "")].find((each) => each !== ""),
     date,

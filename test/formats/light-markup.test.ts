@@ -1,0 +1,59 @@
+/** AsciiDoc and reStructuredText: what a reader of the page sees is in the text. */
+
+import { afterAll, describe, expect, test } from "vitest";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { readNamed } from "./support.ts";
+
+const reader = openFileReader();
+afterAll(() => reader.close());
+
+async function textOf(name: string, content: string): Promise<string> {
+  const { documents } = await readNamed(reader, name, content);
+  return String(documents[0]?.["text"]);
+}
+
+describe("a table of AsciiDoc", () => {
+  test.each([
+    ["a row a line", "|===\n|A |B\n\n|1 |2\n|==="],
+    ["a cell a line", "|===\n|A |B\n\n|1\n|2\n|==="],
+    ["a number of columns", '[cols="1,3",options="header"]\n|===\n|A\n|B\n|1\n|2\n|==='],
+    ["columns that repeat, and a title", "[%header,cols=2*]\n.T\n|===\n|A\n|B\na|1\n>s|2\n|==="],
+  ])("has named columns, with %s", async (_name, content) => {
+    expect(await textOf("a.adoc", content)).toContain("| A | B |\n| --- | --- |\n| 1 | 2 |");
+  });
+
+  test.each([
+    ["cells that span", "|===\n|A |B\n2+|both\n|==="],
+    ["text before the first cell", "|===\nlost? |A |B\n|1 |2\n|==="],
+    ["cells that fill no row", "|===\n|A |B\n\n|1\n|==="],
+  ])("with %s loses no word", async (_name, content) => {
+    const words = content.match(/[\p{L}\d]+/gu) ?? [];
+    expect((await textOf("a.adoc", content)).match(/[\p{L}\d]+/gu)).toEqual(words);
+  });
+
+  test("keeps an escaped sign in its cell", async () => {
+    const content = "|===\n|A |B\n\n|x \\| y |2\n|===";
+    expect(await textOf("a.adoc", content)).toContain("| x \\| y | 2 |");
+  });
+});
+
+describe("attributes of a block of AsciiDoc", () => {
+  test.each([
+    ["[WARNING]\n====\nHot.\n====", "WARNING:\nHot."],
+    ["[NOTE.x]\nRead it.", "NOTE:\nRead it."],
+    ['[quote,"A. Aune",Letters]\n____\nFar.\n____', "A. Aune,Letters:\nFar."],
+    ["[horizontal]\nCPU:: fast", "CPU:: fast"],
+  ])("%j are said where a reader sees them", async (content, text) => {
+    expect(await textOf("a.adoc", content)).toBe(text);
+  });
+});
+
+describe("a directive of reStructuredText", () => {
+  test("keeps the names of a table's columns, and what stands above code", async () => {
+    const table =
+      '.. csv-table:: Prices\n   :header: "Route", "Price"\n   :widths: 10, 5\n\n   "Vikholm", 140\n';
+    expect(await textOf("a.rst", table)).toBe('Prices\n"Route", "Price"\n\n   "Vikholm", 140');
+    const code = ".. code-block:: sh\n   :caption: pay.sh\n   :linenos:\n\n   pay --all\n";
+    expect(await textOf("a.rst", code)).toBe("pay.sh\n\n````sh\npay --all\n````");
+  });
+});
