@@ -83,7 +83,7 @@ export class TenantLookup {
       const version = await log.docs.lastVersion(tenant);
       if (version === 0) throw new FreshetError("no_results");
       if (this.#clock.monotonicMs() >= untilMs) {
-        if (maxStalenessMs === undefined) throw notVisible(minSeq, 0);
+        if (maxStalenessMs === undefined) throw this.#byAsOf(notVisible(minSeq, 0));
         const freshness = await Freshness.of(log, { tenant, maxStalenessMs });
         const missing = await freshness.missing(0 as Version);
         // What is not there yet is younger than the question allows: as a tenant without documents.
@@ -108,9 +108,21 @@ export class TenantLookup {
         const snapshot = await this.#askSnapshot(entry, { minVersion: wanted, waitMs });
         if (missing === undefined) return snapshot;
       } catch (thrown) {
-        throw staleness(thrown, { freshness, missing, entry, minVersion });
+        const late = staleness(thrown, { freshness, missing, entry, minVersion });
+        throw late === thrown ? this.#byAsOf(thrown) : late;
       }
     }
+  }
+
+  /** What was waited for is called what the question calls it. */
+  #byAsOf(thrown: unknown): unknown {
+    const asOf = this.#asOf;
+    const isLate = thrown instanceof FreshetError && thrown.code === "not_visible_yet";
+    if (!isLate || asOf === undefined || asOf < (this.#request.question.min_seq ?? 0))
+      return thrown;
+    const details = { as_of: asOf, visible_seq: thrown.details?.["visible_seq"] };
+    const message = "as_of is not visible within wait_ms; details say how far behind";
+    return new FreshetError("not_visible_yet", message, { details });
   }
 
   #askSnapshot(
@@ -161,10 +173,18 @@ export class TenantLookup {
     if (minSeq === 0) return;
     const last = await this.#options.log.docs.lastSequence();
     if (incarnationOf(minSeq) === incarnationOf(last)) return;
-    const details = { min_seq: minSeq, log_incarnation: incarnationOf(last) };
+    const log_incarnation = incarnationOf(last);
+    if (minSeq === this.#asOf) {
+      const details = { as_of: minSeq, log_incarnation };
+      throw new FreshetError("wrong_incarnation", noSeqOfThisLog, { details });
+    }
+    const details = { min_seq: minSeq, log_incarnation };
     throw new FreshetError("wrong_incarnation", undefined, { details });
   }
 }
+
+/** Seconds since 1970 are such a number. */
+const noSeqOfThisLog = "as_of is no seq of this log; a time is written as text (RFC 3339)";
 
 /** A question that waited in vain, for an operation that its `min_seq` does not name. */
 function staleness(

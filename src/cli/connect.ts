@@ -180,6 +180,7 @@ export async function connectEndpoints(
     store: new NatsEndpoints({ connection: log.connection, replicas: 1 }),
     ...{ post: client.post, refusal: client.refusal, nowMs, random },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
+    lastSequence: () => log.docs.lastSequence(),
     async changed(tenant, id) {
       temporal ??= connectDeliveries();
       await (await temporal).deliveryChanged(tenant, id);

@@ -1,7 +1,9 @@
 /** Server-sent events of a streamed answer, read as they come. */
 
 export interface ServerEvent {
+  /** `position` of a block that names an id and brings nothing: where a stream stands. */
   readonly event: string;
+  readonly id: string | undefined;
   /** Parsed JSON. */
   readonly data: unknown;
 }
@@ -23,10 +25,13 @@ export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerat
 
 function parseBlock(block: string): ServerEvent | undefined {
   let event = "message";
+  let id: string | undefined;
   const data: string[] = [];
   for (const line of block.split("\n")) {
     if (line.startsWith("event: ")) event = line.slice(7);
+    if (line.startsWith("id: ")) id = line.slice(4);
     if (line.startsWith("data: ")) data.push(line.slice(6));
   }
-  return data.length === 0 ? undefined : { event, data: JSON.parse(data.join("\n")) };
+  if (data.length > 0) return { event, id, data: JSON.parse(data.join("\n")) };
+  return id === undefined ? undefined : { event: "position", id, data: undefined };
 }

@@ -43,9 +43,13 @@ export interface Engine {
     options: { readonly signal: AbortSignal; readonly onEvent: (event: AnswerEvent) => void },
   ): Promise<Answer>;
   status(signal: AbortSignal): Promise<EngineStatus>;
-  /** From operation `from` on, or from now; opened again whenever the stream ends. */
+  /**
+   * From operation `from` on, or from now; opened again whenever the stream ends. Where "now" is
+   * comes first, so that nothing is missed between it and the first event.
+   */
   events(options: {
     readonly from: number | undefined;
+    readonly onPosition?: ((seq: number) => void) | undefined;
     readonly signal: AbortSignal;
   }): AsyncIterable<StoredEvent>;
   usage(signal: AbortSignal): Promise<TenantUsage>;
@@ -124,7 +128,7 @@ type Send = (path: string, init: RequestInit) => Promise<Response>;
 
 async function* followEvents(
   send: Send,
-  { from, signal }: Parameters<Engine["events"]>[0],
+  { from, onPosition, signal }: Parameters<Engine["events"]>[0],
 ): AsyncGenerator<StoredEvent> {
   let path = from === undefined ? "/v1/events" : `/v1/events?from_seq=${from}`;
   const headers: Record<string, string> = {};
@@ -133,13 +137,13 @@ async function* followEvents(
     try {
       const { body } = await send(path, { headers, signal });
       hasBegun = true;
-      for await (const { event, data } of readEvents(body ?? new ReadableStream())) {
+      for await (const { event, id, data } of readEvents(body ?? new ReadableStream())) {
         if (event === "failed") break;
-        const stored = storedEventSchema.parse(data);
-        yield stored;
+        if (event !== "position") yield storedEventSchema.parse(data);
+        else onPosition?.(Number(id));
         failures = 0;
         path = "/v1/events";
-        headers["last-event-id"] = String(stored.seq);
+        if (id !== undefined) headers["last-event-id"] = id;
       }
     } catch (thrown) {
       // Where there is no engine, a person hears of it at once.

@@ -33,6 +33,7 @@ export function openEndpoints(
     store: storeOf(base, log),
     ...{ post: client.post, refusal: client.refusal },
     lastVersion: (tenant) => log.docs.lastVersion(tenant),
+    lastSequence: () => log.docs.lastSequence(),
     changed: (tenant, id) => deliveries.deliveryChanged(tenant, id),
     nowMs: () => base.clock.nowMs(),
     random: randomBytes,

@@ -11,6 +11,7 @@ import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { scalarSchema, valueProblem } from "./scalar.ts";
 import { timestampSchema } from "./time.ts";
+import { hasVisible } from "./visible.ts";
 import { isPlainName } from "./well-formed.ts";
 
 /**
@@ -166,7 +167,7 @@ function contentProblem(
     const message = `text has ${bytes} bytes, the limit is ${textBytesMax}`;
     return { code: "document_too_large", message };
   }
-  if (text.trim() === "") return { code: "invalid_document", message: "text: is empty" };
+  if (!hasVisible(text)) return { code: "invalid_document", message: "text: is empty" };
   const metadataBytes = metadata === undefined ? 0 : Buffer.byteLength(JSON.stringify(metadata));
   if (metadataBytes > limits.metadataBytesMax) {
     const message = `metadata has ${metadataBytes} bytes, the limit is ${limits.metadataBytesMax}`;

@@ -53,7 +53,7 @@ export const wantedEndpointSchema = z.strictObject({
     .int()
     .min(0)
     .optional()
-    .describe("begin after this operation; by default with what is published from now on"),
+    .describe("begin with this operation; by default with what is published from now on"),
 });
 export type WantedEndpoint = z.output<typeof wantedEndpointSchema>;
 
@@ -243,7 +243,7 @@ export interface Endpoints {
   /** @throws FreshetError not_found */
   remove(tenant: TenantId, id: string): Promise<void>;
   /**
-   * `fromSeq`: of a replay, after which events are sent again.
+   * `fromSeq`: of a replay, the first event that is sent again.
    * @throws FreshetError not_found, invalid_request
    */
   change(

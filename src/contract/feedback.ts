@@ -5,6 +5,7 @@ import { FreshetError } from "./errors.ts";
 import { isDocumentId } from "./ids.ts";
 import { describeIssue } from "./issue.ts";
 import { limits } from "./limits.ts";
+import { hasVisible } from "./visible.ts";
 
 const wellFormed = (value: string): boolean => value.isWellFormed();
 const noText = { error: "is no Unicode text" };
@@ -23,7 +24,7 @@ export const feedbackSchema = z.strictObject({
   query: z
     .string()
     .max(limits.questionCharsMax)
-    .refine((value) => value.trim() !== "", { error: "query is empty" })
+    .refine(hasVisible, { error: "query is empty" })
     .refine(wellFormed, { error: "is no Unicode text" }),
   sources: z.array(judgementSchema).max(limits.feedbackSourcesMax).default([]),
   /** Redacted. */

@@ -12,6 +12,7 @@ import { limits } from "./limits.ts";
 import { fallbackSchema, usageSchema } from "./model-use.ts";
 import { explanationSchema, rankingFields, relevanceSchema, scoreFields } from "./ranking.ts";
 import { timeText } from "./time.ts";
+import { hasVisible } from "./visible.ts";
 
 /**
  * How much newer documents come before older ones: a document's relevance is multiplied with
@@ -55,7 +56,7 @@ export const questionSchema = z.strictObject({
   query: z
     .string()
     .max(limits.questionCharsMax)
-    .refine((value) => value.trim() !== "", { error: "query is empty" })
+    .refine(hasVisible, { error: "query is empty" })
     .refine(wellFormed, { error: "is no Unicode text" }),
   top_k: z.int().min(1).max(limits.topKMax).default(5),
   max_tokens: z.int().min(1).max(limits.maxTokensMax).default(200),

@@ -70,7 +70,10 @@ function readOut(
 
 /** A compressed body may be a bomb, and no client needs one yet. @throws FreshetError */
 export function refuseEncodedBody({ headers }: Pick<FastifyRequest, "headers">): void {
-  const encoding = headers["content-encoding"];
-  if (encoding === undefined || encoding === "identity") return;
-  throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity")
+    throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
+  const transfer = headers["transfer-encoding"] ?? "chunked";
+  if (transfer.toLowerCase() !== "chunked")
+    throw new FreshetError("unsupported_media_type", "of transfer encodings only chunked is known");
 }

@@ -4,6 +4,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
 import type { Asker } from "../contract/service.ts";
+import { hasVisible } from "../contract/visible.ts";
 import type { Handler } from "./handler.ts";
 import { unlessNothing } from "./no-results.ts";
 
@@ -27,7 +28,7 @@ export interface DocumentPassages {
  */
 export async function documentPassages(request: DocumentRequest): Promise<DocumentPassages> {
   const { handler, asker, id, signal } = request;
-  const query = id.trim() === "" ? "document" : id.slice(0, limits.questionCharsMax);
+  const query = hasVisible(id) ? id.slice(0, limits.questionCharsMax) : "document";
   const body = { query, mode: "search", top_k: limits.topKMax, filter: { id } };
   const { sources } = await unlessNothing(handler.answer({ ...asker, body, signal }), {
     sources: [],

@@ -7,6 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { Reader, Service } from "../contract/service.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 import type { Gate } from "./gate.ts";
+import { takesOnly } from "./query-names.ts";
 import { wholeNumberIn } from "./whole-number.ts";
 
 interface FeedbackQuery {
@@ -75,7 +76,7 @@ export function addFeedbackRoutes(
   );
   app.get<{ Querystring: FeedbackQuery }>(
     "/v1/feedback",
-    { onRequest: gate.admits("query") },
+    { onRequest: [gate.admits("query"), takesOnly("after", "limit")] },
     async (request) => feedback.page(gate.readerOf(request), request.query),
   );
 }

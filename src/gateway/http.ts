@@ -246,6 +246,14 @@ function readBodies(app: FastifyInstance): void {
     { parseAs: "buffer" },
     async (_request: FastifyRequest, body: Buffer) => parseJson(body),
   );
+  // A DELETE says what in its path. Many clients name a type with every request, or send a body
+  // without an end in sight or without anything in it: it is read out and means nothing.
+  app.addHook("onRequest", async ({ method, raw }) => {
+    if (method === "DELETE") delete raw.headers["content-type"];
+  });
+  app.addContentTypeParser("*", async ({ method }: FastifyRequest) => {
+    if (method !== "DELETE") throw new FreshetError("unsupported_media_type");
+  });
   // Read by the route itself, line by line; a declared length is checked before.
   app.addContentTypeParser("application/x-ndjson", async (request: FastifyRequest) => {
     if (Number(request.headers["content-length"]) > limits.httpNdjsonBytesMax) {

@@ -13,7 +13,7 @@ import type { Webhooks } from "../contract/source.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { askRoute } from "./ask-route.ts";
 import type { Authenticate, Check } from "./auth.ts";
-import { hasBody, leaveUnread } from "./bodies.ts";
+import { leaveUnread } from "./bodies.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
 import { addConsoleRoutes, consolePaths } from "./console/routes.ts";
 import { addDifyRoute, retrievalPath } from "./dify/routes.ts";
@@ -31,6 +31,7 @@ import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { addOperationRoutes, operationMethods } from "./operations/routes.ts";
 import { type BodyBounds, boundedBody, isDelete, PublishBodies } from "./publish-bodies.ts";
+import { takesOnly } from "./query-names.ts";
 import { readinessOf } from "./readiness.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import { statusFor } from "./tenant-status.ts";
@@ -134,7 +135,7 @@ function addPublishRoutes(
       return { seq };
     },
   );
-  const deleting = { onRequest: [gate.admits("ingest"), forgetTypeOfNoBody] };
+  const deleting = { onRequest: gate.admits("ingest") };
   app.delete<DocumentRoute>("/v1/documents/:id", deleting, async (request, reply) => {
     const body = { op: "delete", id: request.params.id };
     const idempotencyKey = idempotencyKeyOf(request);
@@ -157,13 +158,16 @@ function addReadRoutes(app: FastifyInstance, options: GatedOptions): void {
   );
   app.get<{ Querystring: { after?: unknown; limit?: unknown } }>(
     "/v1/documents",
-    { onRequest: gate.admits() },
+    { onRequest: [gate.admits(), takesOnly("after", "limit")] },
     async (request) => handler.documents(gate.readerOf(request), request.query),
   );
   app.get<{ Querystring: { after?: unknown; from_seq?: unknown } }>(
     "/v1/events",
-    // The head of a stream without end would never come to an end.
-    { onRequest: gate.admits("query"), exposeHeadRoute: false },
+    {
+      onRequest: [gate.admits("query"), takesOnly("after", "from_seq")],
+      // The head of a stream without end would never come to an end.
+      exposeHeadRoute: false,
+    },
     (request, reply) => eventsRoute({ ...options, request, reply, reader: gate.readerOf(request) }),
   );
   app.get<DocumentRoute>("/v1/documents/:id", { onRequest: gate.admits() }, async (request) => {
@@ -262,14 +266,6 @@ async function wantsDocuments(request: FastifyRequest): Promise<void> {
   const type = request.headers["content-type"] ?? "";
   if (!jsonType.test(type) && !ndjsonType.test(type))
     throw new FreshetError("unsupported_media_type");
-}
-
-/**
- * Many clients name a type with every request; where no body follows, it describes nothing and is
- * no reason to refuse.
- */
-async function forgetTypeOfNoBody({ raw }: FastifyRequest): Promise<void> {
-  if (!hasBody(raw)) delete raw.headers["content-type"];
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {

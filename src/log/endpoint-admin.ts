@@ -15,7 +15,7 @@ import {
   type WantedEndpoint,
 } from "../contract/endpoint.ts";
 import { FreshetError } from "../contract/errors.ts";
-import type { TenantId, Version } from "../contract/ids.ts";
+import { lastBefore, type TenantId, type Version, version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { untilStored } from "./compare-and-set.ts";
 import type { EndpointStore, Stored } from "./endpoint-port.ts";
@@ -26,6 +26,8 @@ export interface EndpointAdminParts {
   /** Why an address cannot be one of a webhook here; undefined when it can. */
   readonly refusal: (url: string) => string | undefined;
   readonly lastVersion: (tenant: TenantId) => Promise<Version>;
+  /** Of all tenants. */
+  readonly lastSequence: () => Promise<Version>;
   /** The webhook has changed: its delivery is to look. May fail; a sweep looks as well. */
   readonly changed: (tenant: TenantId, id: string) => Promise<void>;
   readonly nowMs: () => number;
@@ -58,7 +60,7 @@ export function createEndpoints(parts: EndpointAdminParts): Endpoints {
       if (action === "test") return { webhook: await shown(value), test: await test(parts, value) };
       if (action === "replay") {
         if (fromSeq === undefined) throw new FreshetError("invalid_request", noSeq);
-        await move(parts, value, fromSeq);
+        await move(parts, value, await lastBeforeSeq(parts, fromSeq));
       }
       // What failed before is tried again at once, with all its attempts.
       if (action === "resume") await move(parts, value);
@@ -78,6 +80,8 @@ async function add(
 ): Promise<EndpointChanged> {
   const fault = parts.refusal(url);
   if (fault !== undefined) throw new FreshetError("invalid_request", fault);
+  const after =
+    fromSeq === undefined ? await parts.lastVersion(tenant) : await lastBeforeSeq(parts, fromSeq);
   const createdAtMs = parts.nowMs();
   const endpoint: Endpoint = {
     id: newId(parts),
@@ -85,7 +89,6 @@ async function add(
     ...(note === undefined ? {} : { note }),
     secrets: [{ value: newSecret(parts), createdAtMs }],
   };
-  const after = fromSeq ?? (await parts.lastVersion(tenant));
   const state: EndpointState = { after, delivered: 0, failed: 0 };
   await parts.store.add(endpoint, state);
   await tell(parts, endpoint);
@@ -147,7 +150,18 @@ function after(
   }
 }
 
-const noSeq = "from_seq: a replay says after which seq it begins";
+const noSeq = "from_seq: a replay says with which seq it begins";
+
+/**
+ * As `from_seq` of GET /v1/events: the first that is wanted. From beyond the log's end nothing would
+ * be sent, in silence, until it has come there.
+ * @throws FreshetError invalid_request, log_unavailable
+ */
+async function lastBeforeSeq({ lastSequence }: EndpointAdminParts, seq: number): Promise<Version> {
+  const last = lastBefore(version(seq));
+  if (last <= (await lastSequence())) return last;
+  throw new FreshetError("invalid_request", "from_seq: the log has not come to this seq");
+}
 
 /** An attempt in hand fails to store its position, and begins again from here (HX1). */
 async function move({ store }: EndpointAdminParts, endpoint: Endpoint, to?: number): Promise<void> {

@@ -49,6 +49,6 @@ export function relevanceSignals(
     all += rarity;
     if ((frequencies[index] ?? 0) > 0) held += rarity;
   }
-  // Of a question without any word none is missing: then its meaning alone decides.
-  return { cosine: best.cosine, coverage: all === 0 ? 1 : held / all };
+  // A question without any word (`?`, an emoji) has no evidence in words: its meaning alone decides.
+  return { cosine: best.cosine, coverage: all === 0 ? 0 : held / all };
 }

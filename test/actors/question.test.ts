@@ -350,6 +350,12 @@ it("I8: a sequence of another incarnation of the log is refused, not waited for"
   load(0);
   await log.docs.publish({ tenant: entry.tenant, payload: new Uint8Array() });
   expect(await codeOf(ask({ ...search, min_seq: 7 }).promise)).toBe("wrong_incarnation");
+  // What the question did not say is not what was wrong with it.
+  await expect(ask({ ...search, as_of: 1_796_036_400 }).promise).rejects.toMatchObject({
+    code: "wrong_incarnation",
+    message: expect.stringMatching(/^as_of .*RFC 3339/),
+    details: { as_of: 1_796_036_400 },
+  });
 });
 
 it("I8: a write that does not come in time is a typed timeout that says how far behind it is", async () => {
@@ -362,5 +368,12 @@ it("I8: a write that does not come in time is a typed timeout that says how far 
   await expect(promise).rejects.toMatchObject({
     code: "not_visible_yet",
     details: { min_seq: seq, visible_seq: 0 },
+  });
+  const asOf = ask({ ...search, as_of: seq, wait_ms: 50 }).promise;
+  await quiet();
+  await clock.advance(50);
+  await expect(asOf).rejects.toMatchObject({
+    ...{ code: "not_visible_yet", message: expect.stringMatching(/^as_of /) },
+    details: { as_of: seq, visible_seq: 0 },
   });
 });

@@ -55,6 +55,7 @@ describe("parseQuestion", () => {
     ["57: no question", {}],
     ["57: an empty question", { query: "" }],
     ["57: white space only", { query: " \n" }],
+    ["57: nothing that is seen", { query: "\u200b\u2060 \ufeff\u00ad\u{e0041}\ufe0f\0" }],
     ["57: a question that is too long", { query: "x".repeat(limits.questionCharsMax + 1) }],
     ["57: a lone surrogate", { query: "a\ud800" }],
     ["58: k = 0", question({ top_k: 0 })],

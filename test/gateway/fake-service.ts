@@ -120,10 +120,16 @@ export class FakeService implements Service {
     return { id, status: "visible", seq: stored.seq, shard: "hot" } as const;
   }
 
-  async documents({ tenant, groups }: Reader, { after = "0", limit }: DocumentPageRequest) {
+  /** Pages without a document that a listing begins with, as that of memory once all is merged. */
+  emptyPages = 0;
+
+  async documents({ tenant, groups }: Reader, { after = "-0", limit }: DocumentPageRequest) {
     this.readers.push({ tenant, groups });
+    if (after.startsWith("-") && Number(after) > -this.emptyPages) {
+      return { documents: [], next: `${Number(after) - 1}` };
+    }
     const all = [...(this.#tenants.get(tenant) ?? [])];
-    const from = Number(after);
+    const from = Math.max(0, Number(after));
     const documents = all
       .slice(from, from + limit)
       .map(([id, { seq }]) => ({ id, seq, shard: "hot" as const }));

@@ -50,6 +50,19 @@ describe("a document over HTTP", () => {
     },
   );
 
+  it.each([
+    "/v1/documents?cursor=2",
+    "/v1/documents?limit=2&page=2",
+    "/v1/documents?after[]=2",
+    "/v1/events?since=5",
+    "/v1/events?from-seq=0",
+    "/v1/feedback?offset=5",
+  ])("nothing begins elsewhere than a mistyped name means: %s", async (url) => {
+    const reply = await it_.app.inject(url);
+    expect([reply.statusCode, reply.json().code]).toEqual([400, "invalid_request"]);
+    expect(reply.json().detail).toContain("after");
+  });
+
   it("is deleted by its id", async () => {
     await publish({ id: "a", text: "rivers" });
     const reply = await it_.app.inject({ method: "DELETE", url: "/v1/documents/a" });
@@ -280,6 +293,27 @@ describe("the edges of the API", () => {
       const reply = await it_.app.inject({ method: "DELETE", url: "/v1/documents/a", headers });
       expect([reply.statusCode, typeof reply.json().seq]).toEqual([202, "number"]);
     }
+  });
+
+  it.each(["/v1/documents/a", "/v1/webhooks/wh_k3v0qzt1m5x2aaf4"])(
+    "the body of a DELETE means nothing, whatever it is and however it is sent: %s",
+    async (url) => {
+      const bare = (await it_.app.inject({ method: "DELETE", url })).statusCode;
+      for (const type of [undefined, "application/json", "application/x-ndjson", "text/xml"]) {
+        for (const payload of ["", "{", "null", "<a/>"]) {
+          for (const chunked of [{}, { "transfer-encoding": "chunked" }]) {
+            const headers = { ...(type === undefined ? {} : { "content-type": type }), ...chunked };
+            const reply = await it_.app.inject({ method: "DELETE", url, headers, payload });
+            expect(reply.statusCode, `${type} ${payload} ${chunked}`).toBe(bare);
+          }
+        }
+      }
+    },
+  );
+
+  it("a body in another transfer encoding than chunked is refused unread", async () => {
+    const reply = await ask({ query: "q" }, { "transfer-encoding": "gzip, chunked" });
+    expect([reply.statusCode, reply.json().code]).toEqual([415, "unsupported_media_type"]);
   });
 
   it.each(["gzip", "gzip, gzip", "zstd", "br"])(

@@ -28,6 +28,7 @@ function admin() {
     },
     refusal: (url) => (url.includes("10.0.0.1") ? "not that address" : undefined),
     lastVersion: async () => 41 as never,
+    lastSequence: async () => 60 as never,
     changed: async (_tenant, id) => {
       told.push(id);
       throw new Error("Temporal is away");
@@ -110,9 +111,27 @@ it("replays after a seq, also one that was paused, and resumes without the old t
   expect(resumed.webhook).toMatchObject({ status: "active", after: 49 });
   expect(resumed.webhook.trouble).toBeUndefined();
   const replayed = await endpoints.change(acme, id, { action: "replay", fromSeq: 7 });
-  expect(replayed.webhook).toMatchObject({ status: "active", after: 7, delivered: 3 });
+  expect(replayed.webhook).toMatchObject({ status: "active", after: 6, delivered: 3 });
   const without = endpoints.change(acme, id, { action: "replay" });
   await expect(without).rejects.toMatchObject({ code: "invalid_request" });
+});
+
+it("begins with the event that from_seq names, as the event stream does, and never beyond the log", async () => {
+  const { endpoints } = admin();
+  const from = async (fromSeq: number) => {
+    const { webhook } = await endpoints.add(acme, { ...wanted, from_seq: fromSeq });
+    await endpoints.remove(acme, webhook.id);
+    return webhook.after;
+  };
+  expect([await from(0), await from(1), await from(42), await from(61)]).toEqual([0, 0, 41, 60]);
+  await expect(from(62)).rejects.toMatchObject({ code: "invalid_request" });
+  const { webhook } = await endpoints.add(acme, wanted);
+  const beyond = endpoints.change(acme, webhook.id, {
+    action: "replay",
+    fromSeq: Number.MAX_SAFE_INTEGER,
+  });
+  await expect(beyond).rejects.toMatchObject({ code: "invalid_request" });
+  expect(await endpoints.show(acme, webhook.id)).toMatchObject({ after: 41 });
 });
 
 it("knows no webhook of another tenant, and none that was removed", async () => {

@@ -40,6 +40,7 @@ function site(label: string) {
   const endpoints = createEndpoints({
     ...{ store, post, refusal: () => undefined },
     lastVersion: async () => 0 as never,
+    lastSequence: async () => 0 as never,
     changed: (of, id) => client.deliveryChanged(of, id),
     nowMs: () => clock.nowMs(),
     random: (bytes) => {

@@ -102,6 +102,20 @@ describe("relevance", () => {
     expect(relevance({ ...about, cosine: 0.2 }, away)).toBeGreaterThan(relevanceThreshold);
   });
 
+  test.each(["?", "!!! ... ---", "😂🎉"])(
+    "of a question without any word, %s, the meaning alone decides, and far from it is not about it",
+    (asked) => {
+      const signals = (cosine: number) => {
+        const found = { ...away, cosine };
+        const hot = [askedFor(asked, candidate(found))];
+        return rank({ question: asked, hot, cold: [], limit: 10, perList: 64 }).relevance;
+      };
+      expect(signals(0.3).coverage).toBe(0);
+      expect(relevanceOf(signals(0.3))).toBeLessThan(relevanceThreshold);
+      expect(relevanceOf(signals(0.6))).toBeGreaterThan(relevanceThreshold);
+    },
+  );
+
   test("nothing found is nothing relevant", () => {
     expect(relevance()).toBeLessThan(relevanceThreshold);
   });
@@ -130,13 +144,5 @@ describe("relevance", () => {
       nowMs: 1e12,
     } as const;
     expect(ranked(all, { recency }).relevance).toEqual(expected);
-  });
-
-  test("a question without a word is judged by its meaning alone", () => {
-    const found = [candidate({ cosine: 0.7 })];
-    const { relevance: signals } = rank({
-      ...{ question: "???", hot: found, cold: [], limit: 1, perList: 64 },
-    });
-    expect(signals.coverage).toBe(1);
   });
 });

@@ -25,7 +25,11 @@ export function addEvents(program: Command, terminal: Terminal): void {
     withCommon(command, ["freshet events", "freshet events --from-seq 0 --json --tenant acme"]),
   ).action(async (options: EventsOptions) => {
     const engine = connectEngine(resolveAddresses(options, terminal.env), options.tenant);
-    const events = engine.events({ from: options.fromSeq, signal: terminal.signal });
+    // Who is killed before the first event has to know where to begin again.
+    const onPosition = (seq: number) =>
+      terminal.note(options.json === true ? `{"after":${seq}}\n` : `from behind ${seq} on\n`);
+    const { signal } = terminal;
+    const events = engine.events({ from: options.fromSeq, onPosition, signal });
     for await (const event of events) {
       const line = options.json === true ? JSON.stringify(event) : lineOf(event);
       terminal.out(`${printable(line)}\n`);

@@ -27,7 +27,8 @@ export function addWatch(program: Command, terminal: Terminal): void {
     const engine = connectEngine(resolveAddresses(options, terminal.env), options.tenant);
     const question = standingQuestion(query, options);
     const from = options.from ?? (await hitsNow(engine, question, signal)).seq;
-    if (options.json !== true) terminal.note(`watching from ${from} on\n`);
+    // Who is killed before the first change has to know where to begin again.
+    terminal.note(options.json === true ? `{"from":${from}}\n` : `watching from ${from} on\n`);
     const changes = watch({
       from,
       events: (next) => engine.events({ from: next, signal }),

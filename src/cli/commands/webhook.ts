@@ -59,8 +59,8 @@ export function addWebhook(program: Command, terminal: Terminal): void {
       change(id, { action: action as EndpointAction }, { options, terminal }),
     );
   }
-  one(webhook, "replay", "send again, under their ids, all events after a seq")
-    .requiredOption("--from-seq <seq>", "the last event that is not sent again; 0: none", seq)
+  one(webhook, "replay", "send again, under their ids, all events from a seq on")
+    .requiredOption("--from-seq <seq>", "the first event that is sent again; 0: all", seq)
     .action((id: string, options: ReplayOptions) =>
       change(id, { action: "replay", fromSeq: options.fromSeq }, { options, terminal }),
     );
@@ -84,7 +84,7 @@ function addAdd(webhook: Command, terminal: Terminal): void {
         .default(undefined, "all"),
     )
     .option("--note <text>", "for people")
-    .option("--from-seq <seq>", "begin after this seq instead of with what comes", seq);
+    .option("--from-seq <seq>", "begin with this seq instead of with what comes", seq);
   withServers(command, [
     "freshet webhook add --tenant acme --url https://hooks.example.com/freshet",
     "freshet webhook add --url https://example.com/in --events document.indexed,document.deleted",

@@ -17,7 +17,7 @@ export const endpointChangeSchema = z.strictObject({
     .int()
     .min(0)
     .optional()
-    .describe("of `replay`: events after this `seq` are sent again, under their ids"),
+    .describe("of `replay`: events from this `seq` on are sent again, under their ids"),
 });
 
 export const endpointSchemas = {

@@ -87,12 +87,14 @@ function serve(options: McpRouteOptions, tenant: TenantId): Served {
   const { handler, clock, version, mcpWrites, sse } = options;
   const bus = new TenantEventBus({ handler, clock, tenant });
   const protocol = createMcpHandler(
-    ({ authInfo }) => {
+    ({ authInfo, era }) => {
       const mayWrite = mcpWrites && authInfo?.scopes.includes("ingest") === true;
       // Made by the route below from the credential, never by the caller; nobody is not everybody.
       const of =
         authInfo === undefined ? { groups: [] } : (authInfo.extra as Omit<Asker, "tenant">);
-      return createMcpServer({ handler, asker: { ...of, tenant }, mayWrite, version });
+      const asker = { ...of, tenant };
+      const maySubscribe = era === "modern";
+      return createMcpServer({ handler, asker, mayWrite, version, maySubscribe });
     },
     {
       bus,
@@ -125,10 +127,18 @@ function webRequestOf({ raw, method }: FastifyRequest, signal: AbortSignal): Req
     if (value === undefined || name === "authorization") continue;
     headers.set(name, [value].flat().join(", "));
   }
+  // The library looks for both names, which a client that takes anything need not write.
+  if (takesAnything(headers.get("accept"))) headers.set("accept", bothTypes);
   return new Request(`http://127.0.0.1${mcpPath}`, { method, headers, signal });
 }
 
 function send(reply: FastifyReply, { status, headers, body }: Response): FastifyReply {
   reply.code(status).headers(Object.fromEntries(headers));
   return reply.send(body === null ? undefined : Readable.fromWeb(body));
+}
+
+const bothTypes = "application/json, text/event-stream";
+
+function takesAnything(accept: string | null): boolean {
+  return accept === null || accept.split(",").some((range) => /^\s*\*\/\*\s*(;|$)/.test(range));
 }

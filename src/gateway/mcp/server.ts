@@ -17,6 +17,8 @@ export interface McpServerOptions {
   readonly asker: Asker;
   readonly mayWrite: boolean;
   readonly version: string;
+  /** Clients of 2025 have another way to subscribe, which needs sessions. */
+  readonly maySubscribe: boolean;
 }
 
 const instructions =
@@ -24,24 +26,24 @@ const instructions =
   "A document that was read can be listened to: its resource says when it has changed.";
 
 export function createMcpServer(options: McpServerOptions): McpServer {
-  const { handler, asker, version } = options;
+  const { handler, asker, version, maySubscribe } = options;
   const { tenant } = asker;
   const server = new McpServer(
     { name: "freshet", title: "Freshet", version },
     {
       instructions,
-      capabilities: { tools: {}, resources: { subscribe: asker.groups === undefined } },
+      capabilities: {
+        tools: {},
+        resources: { subscribe: maySubscribe && asker.groups === undefined },
+      },
       maxToolInputElements: limits.mcpToolElementsMax,
     },
   );
   addTools(server, options);
   const documents = new ResourceTemplate(`${documentUri(tenant, "")}{id}`, {
     list: async ({ mcpReq: { signal } }) => {
-      signal.throwIfAborted();
-      const page = await handler.documents(asker, { limit: String(limits.documentPageDefault) });
-      return {
-        resources: page.documents.map(({ id }) => ({ uri: documentUri(tenant, id), name: id })),
-      };
+      const ids = await someDocuments({ handler, asker, signal });
+      return { resources: ids.map((id) => ({ uri: documentUri(tenant, id), name: id })) };
     },
   });
   server.registerResource(
@@ -69,4 +71,25 @@ export function createMcpServer(options: McpServerOptions): McpServer {
     },
   );
   return server;
+}
+
+/** Pages may be empty before the last one: those of memory are, once all of a tenant is merged. */
+async function someDocuments({
+  handler,
+  asker,
+  signal,
+}: Pick<McpServerOptions, "handler" | "asker"> & { readonly signal: AbortSignal }): Promise<
+  readonly string[]
+> {
+  const most = limits.documentPageDefault;
+  const ids = new Set<string>();
+  let after: string | undefined;
+  for (let pages = 0; pages < limits.mcpListPagesMax && ids.size < most; pages += 1) {
+    signal.throwIfAborted();
+    const page = await handler.documents(asker, { after, limit: String(most - ids.size) });
+    for (const { id } of page.documents) ids.add(id);
+    if (page.next === null) break;
+    after = page.next;
+  }
+  return [...ids];
 }

@@ -10,6 +10,7 @@ import { limits } from "../../contract/limits.ts";
 import type { MergeAction, Operations } from "../../contract/operations.ts";
 import type { Gate } from "../gate.ts";
 import { parsed } from "../parsed.ts";
+import { takesOnly } from "../query-names.ts";
 import type { RequestAudit } from "../request-audit.ts";
 import { wholeNumberIn } from "../whole-number.ts";
 import { mergeRequestSchema, replayRequestSchema } from "./schemas.ts";
@@ -46,7 +47,8 @@ export function addOperationRoutes(app: FastifyInstance, options: OperationRoute
     audit.tells(request, { operation: auditedAs[action] });
     return available().steer(tenantOf(request), action);
   });
-  app.get<LettersRoute>("/v1/dead-letters", { onRequest }, async (request) => {
+  const paged = { onRequest: [onRequest, takesOnly("after", "limit")] };
+  app.get<LettersRoute>("/v1/dead-letters", paged, async (request) => {
     const { after = "0", limit = `${limits.dlqListDefault}` } = request.query;
     const page = {
       after: wholeNumberIn(after, "after", [0, Number.MAX_SAFE_INTEGER]) as Version,

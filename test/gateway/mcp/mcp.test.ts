@@ -92,6 +92,9 @@ describe.each(eras)("an agent of the era %s", (era) => {
     await put("secret", "secret of globex", keyOfGlobex);
     const { resources } = await client.listResources();
     expect(resources.map(({ uri }) => uri)).toEqual(["freshet://acme/documents/a"]);
+    // Once all of a tenant is merged, the page of memory is empty and the next one is not.
+    current.service.emptyPages = 1;
+    expect((await client.listResources()).resources).toEqual(resources);
     const read = await client.readResource({ uri: "freshet://acme/documents/a" });
     expect(read.contents).toMatchObject([{ text: "document a is here" }]);
     for (const uri of [
@@ -189,6 +192,20 @@ describe("/mcp", () => {
     const reply = await post({});
     expect(reply.statusCode).toBe(200);
     expect(reply.payload).toContain('"name":"freshet"');
+  });
+
+  it("promises a client of 2025 no subscription, which takes a session", async () => {
+    current = fixture();
+    const { result } = JSON.parse((await post({})).payload.replace(/^[^{]*/, ""));
+    expect(result.capabilities.resources.subscribe).toBe(false);
+  });
+
+  it("takes a client that takes any type, and refuses one that takes no events", async () => {
+    current = fixture();
+    for (const accept of ["*/*", "text/html, */*;q=0.1"]) {
+      expect((await post({ accept })).statusCode, accept).toBe(200);
+    }
+    expect((await post({ accept: "application/json" })).statusCode).toBe(406);
   });
 
   it("refuses a page under a foreign name, and takes one of loopback (MP2)", async () => {

@@ -105,9 +105,13 @@ function listing() {
   const more = action(
     "List documents",
     async () => {
-      const query = next === null ? "" : `&after=${encodeURIComponent(next)}`;
-      const page = await call(`/v1/documents?limit=50${query}`);
-      next = page.next;
+      let page;
+      // A page may be empty before the last one: that of memory is, once all is merged.
+      do {
+        const query = next === null ? "" : `&after=${encodeURIComponent(next)}`;
+        page = await call(`/v1/documents?limit=50${query}`);
+        next = page.next;
+      } while (page.documents.length === 0 && next !== null);
       more.textContent = next === null ? "List again" : "Next page";
       const rows = page.documents.map((/** @type {any} */ { id, seq, shard }) => [
         id,
