@@ -26,10 +26,11 @@
 
 import type { AnswerForm } from "../../src/answer/port.ts";
 import { citationsOf } from "../../src/answer/references.ts";
+import type { WordsQuery } from "../../src/cold/port.ts";
 import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
-import { generationOf, tenantOf, type Version } from "../../src/contract/ids.ts";
+import { tenantOf, type Version } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, spanned } from "../../src/contract/tracing.ts";
@@ -49,6 +50,7 @@ import {
   mayShare,
   nothingFound,
   nothingRelevant,
+  originOf,
   promptOf,
   redactedQuestion,
   Stopwatch,
@@ -58,6 +60,7 @@ import { ProvedPieces } from "./pieces.ts";
 import { QuestionRanking, wantedBy } from "./ranking.ts";
 import type { Retrieved, SearchKept } from "./results.ts";
 import { type Found, type Hidden, QuestionSearch } from "./search.ts";
+import type { BegunWords } from "./words-ahead.ts";
 
 export function questionActor(
   options: QuestionOptions,
@@ -125,6 +128,7 @@ class QuestionRun {
   readonly #stages: Stopwatch;
   readonly #lookup: TenantLookup;
   readonly #models: QuestionModels;
+  #begun: BegunWords | undefined;
 
   /** @param request with the signal that also aborts at the question's deadline */
   constructor(options: QuestionOptions, request: Asked, clock: Clock) {
@@ -145,8 +149,19 @@ class QuestionRun {
       if (tellsOfTenant(thrown)) await this.#prove(); // Q4
       throw thrown;
     } finally {
+      this.#begun?.end();
       await this.#models.end();
     }
+  }
+
+  /** Beside the embedding; a question about another time is not answered from cold. */
+  #beginWords(asked: Pick<WordsQuery, "text" | "filter" | "hasSparse">): void {
+    const { tenant, question, access, signal } = this.#request;
+    if (question.as_of !== undefined) return;
+    const limit = this.#options.limits.candidatesPerShard;
+    const { traceparent } = this.#stages.span;
+    const query = { ...asked, tenant, access, limit, signal, traceparent };
+    this.#begun = this.#options.wordsAhead.begin(query);
   }
 
   async #answer(): Promise<Answer> {
@@ -161,10 +176,12 @@ class QuestionRun {
     const asked = { tenant, text, access, signal, span: embedding };
     const vectors = this.#options.vectorsOf(tenant);
     if (vectors === undefined) throw new FreshetError("not_ready", "the tenant's model is loaded");
+    const { filter } = redacted;
+    const begins = (): void => this.#beginWords({ text, filter, hasSparse: vectors.hasSparse });
     const made = await this.#stages.time("embed", () =>
-      spanned(embedding, () => vectors.of(asked, { mayKeep })),
+      spanned(embedding, () => vectors.of(asked, { mayKeep, begins })),
     );
-    const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, ...made });
+    const { retrieved, kept } = await this.#retrieve({ text, filter, ...made });
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage, visible);
@@ -182,7 +199,7 @@ class QuestionRun {
       sources: [...sources],
       ...(isSearch ? {} : { citations: this.#citations(answer, sources) }),
       ...(text === redacted.text ? {} : { rewritten_query: text }),
-      origin: this.#origin(),
+      origin: originOf(tenant, this.#options.log.deployment),
       coverage: { ...searched, llm, ...limited },
       visible_seq: visible,
       ...(question.as_of === undefined ? {} : { as_of: visible }),
@@ -201,13 +218,6 @@ class QuestionRun {
     if (isRelevant || !declinesOf(question, this.#options.declines(tenant))) return;
     this.#options.metrics.count("questions_declined_total");
     throw nothingRelevant(coverage, visible, relevance);
-  }
-
-  #origin(): Answer["origin"] {
-    const { tenant: name } = this.#request;
-    const generation = generationOf(name);
-    const origin = { tenant: tenantOf(name), deployment: this.#options.log.deployment };
-    return generation === 1 ? origin : { ...origin, generation };
   }
 
   async #redact(): Promise<Pick<Query, "text" | "filter"> & Conversation> {
@@ -280,6 +290,7 @@ class QuestionRun {
       ...{ tenant, entry, access, signal },
       topK: question.top_k,
       wanted: wantedBy(question),
+      begun: this.#begun,
     };
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);
