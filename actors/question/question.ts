@@ -6,8 +6,8 @@
  * Never: answers without a proof of its lease, whatever is kept of earlier questions.
  * Receives: question.
  * Sends: a text to the embedder (query lane); snapshot, search, marker to the tenant view.
- * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), pieces.ts (a streamed
- * answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
+ * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), words-ahead.ts (what of
+ * cold needs no vector), pieces.ts (a streamed answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
  * questions need not do again.
  *
  *   Q1  cold is searched first; then, in one step at the tenant view, cold hits are masked by the
@@ -26,7 +26,6 @@
 
 import type { AnswerForm } from "../../src/answer/port.ts";
 import { citationsOf } from "../../src/answer/references.ts";
-import type { WordsQuery } from "../../src/cold/port.ts";
 import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
@@ -154,16 +153,6 @@ class QuestionRun {
     }
   }
 
-  /** Beside the embedding; a question about another time is not answered from cold. */
-  #beginWords(asked: Pick<WordsQuery, "text" | "filter" | "hasSparse">): void {
-    const { tenant, question, access, signal } = this.#request;
-    if (question.as_of !== undefined) return;
-    const limit = this.#options.limits.candidatesPerShard;
-    const { traceparent } = this.#stages.span;
-    const query = { ...asked, tenant, access, limit, signal, traceparent };
-    this.#begun = this.#options.wordsAhead.begin(query);
-  }
-
   async #answer(): Promise<Answer> {
     const { question, tenant, access, onEvent, signal } = this.#request;
     const { span } = this.#stages;
@@ -177,7 +166,10 @@ class QuestionRun {
     const vectors = this.#options.vectorsOf(tenant);
     if (vectors === undefined) throw new FreshetError("not_ready", "the tenant's model is loaded");
     const { filter } = redacted;
-    const begins = (): void => this.#beginWords({ text, filter, hasSparse: vectors.hasSparse });
+    const begins = (): void => {
+      const asked = { ...this.#request, text, filter, hasSparse: vectors.hasSparse };
+      this.#begun = this.#options.wordsAhead.begin(asked, span.traceparent);
+    };
     const made = await this.#stages.time("embed", () =>
       spanned(embedding, () => vectors.of(asked, { mayKeep, begins })),
     );

@@ -13,6 +13,7 @@
 
 import type { ColdShard, ColdWords, WordsQuery } from "../../src/cold/port.ts";
 import type { Position } from "../../src/contract/ids.ts";
+import type { Question } from "../../src/contract/query.ts";
 import { settled } from "../../src/runtime/deadline.ts";
 import type { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { Directory, TenantEntry } from "../directory/directory.ts";
@@ -31,7 +32,14 @@ export interface BegunWords {
 interface WordsAheadOptions {
   readonly directory: Pick<Directory, "tenant">;
   readonly cold: Pick<ColdShard, "words">;
+  /** As a search asks for. */
+  readonly candidates: number;
   readonly shares: FairShares;
+}
+
+interface Asked extends Omit<WordsQuery, "limit" | "traceparent"> {
+  readonly question: Pick<Question, "as_of">;
+  readonly signal: AbortSignal;
 }
 
 export class WordsAhead {
@@ -42,18 +50,20 @@ export class WordsAhead {
   }
 
   /** Undefined where cold will not be asked, or where there is no room. */
-  begin(query: WordsQuery & { readonly signal: AbortSignal }): BegunWords | undefined {
-    const { directory, cold, shares } = this.#options;
-    const entry = directory.tenant(query.tenant);
-    if (entry === undefined) return undefined;
+  begin(asked: Asked, traceparent: string | undefined): BegunWords | undefined {
+    const { directory, cold, shares, candidates: limit } = this.#options;
+    const { tenant, text, filter, access, hasSparse, question, signal } = asked;
+    const entry = directory.tenant(tenant);
+    if (entry === undefined || question.as_of !== undefined) return undefined;
     const { state, isResident, watermark } = entry.status;
     if (state !== "ready" || isResident || watermark === 0) return undefined;
-    const share = shares.tryTake(query.tenant);
+    const share = shares.tryTake(tenant);
     if (share === undefined) return undefined;
     const over = new AbortController();
     const leave = (): void => over.abort(settled);
-    query.signal.addEventListener("abort", leave, { once: true });
-    const ended = (): void => query.signal.removeEventListener("abort", leave);
+    signal.addEventListener("abort", leave, { once: true });
+    const ended = (): void => signal.removeEventListener("abort", leave);
+    const query = { tenant, text, filter, access, hasSparse, limit, traceparent };
     const list = cold.words({ ...query, signal: over.signal }).catch(() => undefined);
     return {
       entry,

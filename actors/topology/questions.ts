@@ -51,6 +51,7 @@ export function spawnQuestions(
       wordsAhead: new WordsAhead({
         directory: parts.directory,
         cold: options.cold,
+        candidates: limits.candidatesPerShard,
         shares: new FairShares({ total: limits.wordsAheadMax }),
       }),
       redactorOf: options.redactorOf,

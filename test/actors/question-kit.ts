@@ -186,7 +186,10 @@ export function startQuestions(options: QuestionSetUp = {}) {
         createHot: () => createExactHotShardFactory()({ dimensions }),
       }),
       results: new SearchResults({ clock, kept, metrics: silentMetrics, isOn: true }),
-      wordsAhead: new WordsAhead({ directory, cold, shares: wordsShares }),
+      wordsAhead: new WordsAhead({
+        ...{ directory, cold, candidates: candidatesPerShard },
+        shares: wordsShares,
+      }),
       redactorOf: () => ({
         line: (text) => text.replaceAll("secret", "[redacted]"),
         name: (name) => name,
