@@ -5,6 +5,7 @@ import { type Access, shownLabels } from "../../src/contract/access.ts";
 import type { Candidate } from "../../src/contract/candidate.ts";
 import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import { type Filter, filterValues, mapFilter, normalFilter } from "../../src/contract/filter.ts";
+import { generationOf, type TenantId, tenantOf } from "../../src/contract/ids.ts";
 import {
   type Answer,
   type Coverage,
@@ -163,6 +164,13 @@ export class Stopwatch {
   }
 }
 
+/** Whose an answer is. */
+export function originOf(name: TenantId, deployment: string): Answer["origin"] {
+  const generation = generationOf(name);
+  const origin = { tenant: tenantOf(name), deployment };
+  return generation === 1 ? origin : { ...origin, generation };
+}
+
 /** When the first of the candidates expires: from then on the ranks of the others may differ. */
 export function firstExpiryMs(candidates: readonly Candidate[]): number {
   return candidates.reduce(
@@ -177,31 +185,23 @@ type Writable<Value> = { -readonly [Field in keyof Value]: Value[Field] };
 export function sourceOf(candidate: Candidate, score: number, access: Access | undefined): Source {
   const { documentId: id, version, chunk, text, shard, info } = candidate;
   const source: Writable<Source> = { id, version, chunk, score, text, shard };
-  put(source, "start", candidate.range?.[0]);
-  put(source, "end", candidate.range?.[1]);
-  put(source, "heading", candidate.heading);
-  put(source, "title", info.title);
-  put(source, "source", info.source);
-  put(source, "language", info.language);
-  put(source, "metadata", info.metadata);
-  put(source, "timestamp", rfc3339(info.timestamp));
-  put(source, "published_at", rfc3339(info.publishedAtMs));
-  put(source, "expires_at", rfc3339(info.expiresAtMs));
+  const { range, heading } = candidate;
+  // An absent field is left out of the reply, not sent as null.
+  if (range !== undefined) [source.start, source.end] = range;
+  if (heading !== undefined) source.heading = heading;
+  if (info.title !== undefined) source.title = info.title;
+  if (info.source !== undefined) source.source = info.source;
+  if (info.language !== undefined) source.language = info.language;
+  if (info.metadata !== undefined) source.metadata = info.metadata;
+  if (info.timestamp !== undefined) source.timestamp = rfc3339(info.timestamp);
+  if (info.publishedAtMs !== undefined) source.published_at = rfc3339(info.publishedAtMs);
+  if (info.expiresAtMs !== undefined) source.expires_at = rfc3339(info.expiresAtMs);
   if (info.acl !== undefined) source.acl = [...shownLabels(access, info.acl)];
   return source;
 }
 
-/** An absent field is left out of the reply, not sent as null. */
-function put<Field extends keyof Source>(
-  source: Writable<Source>,
-  field: Field,
-  value: Source[Field] | undefined,
-): void {
-  if (value !== undefined) source[field] = value;
-}
-
-function rfc3339(atMs: number | undefined): string | undefined {
-  return atMs === undefined ? undefined : new Date(atMs).toISOString();
+function rfc3339(atMs: number): string {
+  return new Date(atMs).toISOString();
 }
 
 /**

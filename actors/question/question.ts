@@ -6,8 +6,8 @@
  * Never: answers without a proof of its lease, whatever is kept of earlier questions.
  * Receives: question.
  * Sends: a text to the embedder (query lane); snapshot, search, marker to the tenant view.
- * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), pieces.ts (a streamed
- * answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
+ * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), words-ahead.ts (what of
+ * cold needs no vector), pieces.ts (a streamed answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
  * questions need not do again.
  *
  *   Q1  cold is searched first; then, in one step at the tenant view, cold hits are masked by the
@@ -29,7 +29,7 @@ import { citationsOf } from "../../src/answer/references.ts";
 import type { Citation } from "../../src/contract/citation.ts";
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Filter } from "../../src/contract/filter.ts";
-import { generationOf, tenantOf, type Version } from "../../src/contract/ids.ts";
+import { tenantOf, type Version } from "../../src/contract/ids.ts";
 import type { Answer, Coverage, Source } from "../../src/contract/query.ts";
 import type { SparseVector } from "../../src/contract/sparse.ts";
 import { noSpan, spanned } from "../../src/contract/tracing.ts";
@@ -49,6 +49,7 @@ import {
   mayShare,
   nothingFound,
   nothingRelevant,
+  originOf,
   promptOf,
   redactedQuestion,
   Stopwatch,
@@ -58,6 +59,7 @@ import { ProvedPieces } from "./pieces.ts";
 import { QuestionRanking, wantedBy } from "./ranking.ts";
 import type { Retrieved, SearchKept } from "./results.ts";
 import { type Found, type Hidden, QuestionSearch } from "./search.ts";
+import type { BegunWords } from "./words-ahead.ts";
 
 export function questionActor(
   options: QuestionOptions,
@@ -125,6 +127,7 @@ class QuestionRun {
   readonly #stages: Stopwatch;
   readonly #lookup: TenantLookup;
   readonly #models: QuestionModels;
+  #begun: BegunWords | undefined;
 
   /** @param request with the signal that also aborts at the question's deadline */
   constructor(options: QuestionOptions, request: Asked, clock: Clock) {
@@ -145,6 +148,7 @@ class QuestionRun {
       if (tellsOfTenant(thrown)) await this.#prove(); // Q4
       throw thrown;
     } finally {
+      this.#begun?.end();
       await this.#models.end();
     }
   }
@@ -161,10 +165,15 @@ class QuestionRun {
     const asked = { tenant, text, access, signal, span: embedding };
     const vectors = this.#options.vectorsOf(tenant);
     if (vectors === undefined) throw new FreshetError("not_ready", "the tenant's model is loaded");
+    const { filter } = redacted;
+    const begins = (): void => {
+      const asked = { ...this.#request, text, filter, hasSparse: vectors.hasSparse };
+      this.#begun = this.#options.wordsAhead.begin(asked, span.traceparent);
+    };
     const made = await this.#stages.time("embed", () =>
-      spanned(embedding, () => vectors.of(asked, { mayKeep })),
+      spanned(embedding, () => vectors.of(asked, { mayKeep, begins })),
     );
-    const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, ...made });
+    const { retrieved, kept } = await this.#retrieve({ text, filter, ...made });
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage, visible);
@@ -182,7 +191,7 @@ class QuestionRun {
       sources: [...sources],
       ...(isSearch ? {} : { citations: this.#citations(answer, sources) }),
       ...(text === redacted.text ? {} : { rewritten_query: text }),
-      origin: this.#origin(),
+      origin: originOf(tenant, this.#options.log.deployment),
       coverage: { ...searched, llm, ...limited },
       visible_seq: visible,
       ...(question.as_of === undefined ? {} : { as_of: visible }),
@@ -201,13 +210,6 @@ class QuestionRun {
     if (isRelevant || !declinesOf(question, this.#options.declines(tenant))) return;
     this.#options.metrics.count("questions_declined_total");
     throw nothingRelevant(coverage, visible, relevance);
-  }
-
-  #origin(): Answer["origin"] {
-    const { tenant: name } = this.#request;
-    const generation = generationOf(name);
-    const origin = { tenant: tenantOf(name), deployment: this.#options.log.deployment };
-    return generation === 1 ? origin : { ...origin, generation };
   }
 
   async #redact(): Promise<Pick<Query, "text" | "filter"> & Conversation> {
@@ -280,6 +282,7 @@ class QuestionRun {
       ...{ tenant, entry, access, signal },
       topK: question.top_k,
       wanted: wantedBy(question),
+      begun: this.#begun,
     };
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);

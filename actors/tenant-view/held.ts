@@ -15,10 +15,31 @@ export function beside(
   mergedTo: Version,
 ): readonly Candidate[] {
   const found = new Set(cold.map(placeOf));
-  return hot.flatMap((hit) => {
-    if (hit.version > mergedTo) return [hit];
-    return found.has(placeOf(hit)) ? [] : [{ ...hit, shard: "cold" as const }];
-  });
+  const shown: Candidate[] = [];
+  for (const hit of hot) {
+    if (hit.version > mergedTo) shown.push(hit);
+    else if (found.size === 0 || !found.has(placeOf(hit))) shown.push(inCold(hit));
+  }
+  return shown;
+}
+
+/** Field by field: a spread of each of a hundred hits is a tenth of their search. */
+function inCold(hit: Candidate): Candidate {
+  return {
+    shard: "cold",
+    documentId: hit.documentId,
+    version: hit.version,
+    chunk: hit.chunk,
+    text: hit.text,
+    heading: hit.heading,
+    range: hit.range,
+    info: hit.info,
+    cosine: hit.cosine,
+    lexical: hit.lexical,
+    sparse: hit.sparse,
+    vector: hit.vector,
+    siblings: hit.siblings,
+  };
 }
 
 /** Ids hold no control characters. */

@@ -127,9 +127,11 @@ export class Connection {
   async #once<T>(work: Work<T>, until: Until): Promise<T> {
     const { caller } = until;
     if (hasGone(caller)) throw new FreshetError("cancelled");
-    const connected = await this.#bounded({ ms: limits.coldRequestMs, caller }, () =>
-      this.#connected(),
-    );
+    // A wait that is none needs no bound, which is two timers and three signals a search.
+    const connected =
+      this.#state.is === "connected"
+        ? this.#state
+        : await this.#bounded({ ms: limits.coldRequestMs, caller }, () => this.#connected());
     const { client, channel, use } = connected;
     use.running += 1;
     try {

@@ -51,10 +51,12 @@ export function isStoredName(value: string): value is TenantId {
 
 /** The tenant that publishers and askers know. */
 export function tenantOf(name: TenantId): TenantId {
+  if (!name.includes("~")) return name;
   return (generationPattern.exec(name)?.[1] ?? name) as TenantId;
 }
 
 export function generationOf(name: TenantId): number {
+  if (!name.includes("~")) return 1;
   return Number(generationPattern.exec(name)?.[2] ?? 1);
 }
 
@@ -126,11 +128,22 @@ export function incarnationOf(seq: number): number {
  * generations of a tenant are in its partition.
  */
 export function partitionOf(tenant: TenantId, partitions: number): Partition {
-  let hash = 0x811c9dc5;
-  // Bytes, not characters: publishers also choose tokens that are no tenant ids.
-  for (const byte of utf8.encode(tenantOf(tenant))) {
-    hash ^= byte;
-    hash = Math.imul(hash, 0x01000193);
+  const name = tenantOf(tenant);
+  let hash = fnvBasis;
+  for (let at = 0; at < name.length; at += 1) {
+    const code = name.charCodeAt(at);
+    // Publishers also choose tokens that are no tenant ids: then bytes are not characters.
+    if (code >= 0x80) return partition(hashOf(utf8.encode(name)) % partitions);
+    hash = Math.imul(hash ^ code, fnvPrime);
   }
   return partition((hash >>> 0) % partitions);
+}
+
+const fnvBasis = 0x811c9dc5;
+const fnvPrime = 0x01000193;
+
+function hashOf(bytes: Uint8Array): number {
+  let hash = fnvBasis;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, fnvPrime);
+  return hash >>> 0;
 }

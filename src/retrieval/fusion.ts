@@ -147,15 +147,23 @@ export function rank(options: FuseOptions): Ranking {
     const { candidate, cosine } = each;
     const bm25 = words.bm25(candidate);
     const share = words.full === 0 ? 0 : bm25 / words.full;
-    const both = alpha * near(cosine) + (1 - alpha) * share;
+    const close = near(cosine);
+    const both = alpha * close + (1 - alpha) * share;
     const terms = sparse.share(each);
     const third = terms ?? (sparse.isScored(each) ? both : 0);
     const relevance = sparse.weight === 0 ? both : both + sparse.weight * (third - both);
     // Below 0 lies what only words found, and few: age cannot take from nothing.
     const isAged = recency !== undefined && relevance > 0;
     const freshness = isAged ? recencyFactor(candidate.info, recency) : 1;
-    const measured = { cosine, bm25, near: near(cosine), words: share };
-    const signals = { ...measured, sparse: candidate.sparse, terms, freshness };
+    const signals: CandidateSignals = {
+      cosine,
+      bm25,
+      near: close,
+      words: share,
+      sparse: candidate.sparse,
+      terms,
+      freshness,
+    };
     const raw = relevance * freshness;
     return { candidate, score: raw, raw, signals };
   };
@@ -283,11 +291,14 @@ function newestOnce(candidates: readonly Candidate[]): Candidate[] {
       known.push(candidate);
     }
   }
-  return [...documents.values()].flat();
+  const newest: Candidate[] = [];
+  for (const chunks of documents.values()) for (const chunk of chunks) newest.push(chunk);
+  return newest;
 }
 
 function hasChunk(known: readonly Candidate[], chunk: number): boolean {
-  return known.some((candidate) => candidate.chunk === chunk);
+  for (const candidate of known) if (candidate.chunk === chunk) return true;
+  return false;
 }
 
 export interface Pooled {
