@@ -99,13 +99,24 @@ function answersAt(port: number): Promise<boolean> {
 }
 
 /** For tests and the chaos run, which restart their servers on the ports that they had. */
-export async function freeWeaviatePorts(): Promise<readonly WeaviatePorts[]> {
+export async function freeWeaviatePorts(free = freePort): Promise<readonly WeaviatePorts[]> {
+  // A port that was free is given back at once: the one above a raft port may be drawn again.
+  const taken = new Set<number>();
+  const draw = async (withNext = false): Promise<number> => {
+    for (;;) {
+      const port = await free({ withNext });
+      const drawn = withNext ? [port, port + 1] : [port];
+      if (drawn.some((one) => taken.has(one))) continue;
+      for (const one of drawn) taken.add(one);
+      return port;
+    }
+  };
   const ports: WeaviatePorts[] = [];
   while (ports.length < weaviatesInCluster) {
-    const raftPort = await freePort({ withNext: true });
+    const raftPort = await draw(true);
     ports.push({
-      ...{ port: await freePort(), grpcPort: await freePort() },
-      ...{ gossipPort: await freePort(), dataPort: await freePort() },
+      ...{ port: await draw(), grpcPort: await draw() },
+      ...{ gossipPort: await draw(), dataPort: await draw() },
       ...{ raftPort, raftRpcPort: raftPort + 1 },
     });
   }

@@ -54,4 +54,31 @@ describe("the chain of a tenant", () => {
       expect.stringContaining("a zombie"),
     ]);
   });
+
+  it("of a generation begins with documents that a build wrote, and has all operations from its owner on", () => {
+    const built = { ...upsert, epoch: 0, position: 90, previous: 0 };
+    const later = { ...remove, epoch: 0, position: 91, previous: 90 };
+    // The build passed over what was refused before it.
+    expect(wrong(built, later)).toEqual([]);
+    const own = { kind: "fence", version: 10, epoch: 3, position: 92, previous: 90 };
+    expect(wrong(built, own, { ...remove, epoch: 3, position: 93, previous: 92 })).toEqual([
+      expect.stringContaining("the next operation of DOCS is 20"),
+    ]);
+    expect(wrong(built, { ...built, position: 91, previous: 90 })).toEqual([
+      expect.stringContaining("next"),
+    ]);
+  });
+
+  it("ends with its tombstone, wherever that is read", () => {
+    const tombstone = {
+      ...reject,
+      version: 10,
+      position: 200,
+      previous: 150,
+      reason: "tenant_erased",
+    };
+    expect(wrong(fence, upsert, tombstone)).toEqual([]);
+    const late = { ...reject, position: 201, previous: 101 };
+    expect(wrong(fence, upsert, tombstone, late)).toEqual([expect.stringContaining("tombstone")]);
+  });
 });

@@ -13,7 +13,6 @@ const kinds: readonly PlannedKind[] = [
   "disk-full",
   "sleep",
   "clock-step",
-  "generation",
 ];
 
 function plan(seed: number, some = kinds, servers: { nats?: 1 | 3; weaviate?: 1 | 3 } = {}) {
@@ -70,4 +69,12 @@ it("of a cluster of Weaviates each node is killed, frozen and loses its disk, so
   }
   expect(described).toMatch(/kill weaviate for/);
   expect(described).toMatch(/freeze weaviate-\d for (9|1\d)/);
+});
+
+it("an operator's steps with generations fall among the other faults, where they are permitted", () => {
+  const steps = plan(3, [...kinds, "generation"]).filter(
+    ({ fault }) => fault.kind === "generation",
+  );
+  expect(steps.length).toBeGreaterThan(60);
+  expect(new Set(steps.map(({ fault }) => describeFault(fault))).size).toBeGreaterThan(30);
 });

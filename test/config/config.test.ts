@@ -131,6 +131,8 @@ describe("configuration", () => {
       graph: undefined,
       threads: undefined,
       remote: undefined,
+      generations: new Map(),
+      link: { apiKey: undefined, tls: undefined },
       provider: "cpu",
       fallback: "none",
       precision: "auto",
@@ -147,7 +149,8 @@ describe("configuration", () => {
       provider: "tensorrt",
       precision: "fp16",
       dimensions: 1_024,
-      remote: { url: "http://127.0.0.1:1/v1", model: undefined, apiKey: expect.any(Function) },
+      remote: { url: "http://127.0.0.1:1/v1", model: undefined },
+      link: { apiKey: expect.any(Function) },
     });
     for (const [name, value] of [
       ["FRESHET_EMBED_PROVIDER", "gpu"],
@@ -160,6 +163,28 @@ describe("configuration", () => {
     const [line] = complaints({ FRESHET_EMBED_API_KEY: "hidden words" });
     expect(line).toMatch(/^FRESHET_EMBED_API_KEY: expected/);
     expect(line).not.toContain("hidden");
+  });
+
+  it("takes embed servers of each model that tenants are re-embedded by", () => {
+    const servers = "bge=http://a:1/v1, http://b:2/v1;e5=nats:freshet.embed.e5";
+    const { generations } = readConfig({ FRESHET_EMBED_GENERATIONS: servers }).embedding;
+    expect([...generations]).toEqual([
+      ["bge", { url: "http://a:1/v1,http://b:2/v1" }],
+      ["e5", { subject: "freshet.embed.e5" }],
+    ]);
+    const wrong = [
+      "bge",
+      "bge=",
+      "bge=ftp://a",
+      "../bge=http://a",
+      "e5=nats:*",
+      "b=nats:a;b=nats:c",
+    ];
+    for (const value of wrong) {
+      expect(complaints({ FRESHET_EMBED_GENERATIONS: value })).toEqual([
+        expect.stringContaining("FRESHET_EMBED_GENERATIONS: expected model=address pairs"),
+      ]);
+    }
   });
 
   it("reads the weights of tenants, and refuses what is no share", () => {

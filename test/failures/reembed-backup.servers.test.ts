@@ -11,6 +11,7 @@ import { plainEnvironment } from "../../ops/servers/context.ts";
 import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { generationName, type TenantId } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
 import { type Environment, freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
@@ -88,8 +89,13 @@ it("a tenant that was cut over and one that is being built are in a backup", asy
     for (const [at, thing] of things.entries()) {
       await publish(tenant, `doc-${at}`, `The ${thing} of the harbour is kept by keeper ${at}.`);
     }
-    await mergeForGood(tenant);
   }
+  // More than a page of texts: at one a second the second one waits for a minute.
+  const more = Array.from({ length: limits.reembedPageTexts }, (_, at) =>
+    publish(built, `boat-${at}`, `Boat ${at} lies at the quay.`),
+  );
+  await Promise.all(more);
+  for (const tenant of [cut, built]) await mergeForGood(tenant);
   const ofCut = reembedCli(site.env, cut);
   const start = ["start", "--model", otherModel, "--rate"];
   expect(await ofCut(...(start as [string, ...string[]]), "5000")).toMatchObject({ code: 0 });
@@ -107,7 +113,8 @@ it("a tenant that was cut over and one that is being built are in a backup", asy
 
   const ofBuilt = reembedCli(site.env, built);
   expect(await ofBuilt(...(start as [string, ...string[]]), "1")).toMatchObject({ code: 0 });
-  await eventually(async () => expect(await stateOf(site, built)).toBe("building"));
+  const second = generationName(built, 2);
+  await eventually(async () => expect(await site.log.chunks.last(second)).not.toBeNull());
   const { code, stderr } = await run(["create", store, "--json"], site.env);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(await run(["verify", store], site.env)).toMatchObject({ code: 0 });
@@ -171,6 +178,5 @@ it("the build that was under way goes on when it is started again with the same 
     const asked = { query, mode: "search", generation: 2 };
     const { sources } = await client.question(built, asked);
     expect(sources[0]?.id).toBe("doc-1");
-    expect(sources.length).toBe(things.length);
   });
 }, 180_000);
