@@ -221,6 +221,7 @@ describe("mail", () => {
     ["nothing but a quotation", "> When?\n> Bo\n", "> When?\n> Bo\n"],
     ["an answer between quotations", "> Two?\n\nYes.\n\n> Three?\n\nNo.\n", "Yes.\n\nNo."],
     ["Outlook's whole mail", "Yes.\n\n-----Original Message-----\nFrom: Bo\nTwo?\n", "Yes."],
+    ["a session of Python", "Try:\n\n>>> 1 + 1\n2\n", "Try:\n\n>>> 1 + 1\n2\n"],
     ["German", "Ja.\n\nAm 04.03.2024 um 09:00 schrieb Bo:\n> Zwei?\n", "Ja."],
     [
       "a forwarded mail",
@@ -229,6 +230,17 @@ describe("mail", () => {
     ],
   ])("with %s", async (_name, body, text) => {
     expect((await read("a.eml", `${head}\r\n${body}`)).documents).toMatchObject([{ text }]);
+  });
+
+  test("is not read with wrong signs: its charset may be another than it says", async () => {
+    const latin = (type: string) => Buffer.from(`${head}${type}\r\ncaf\xe9 at noon`, "latin1");
+    for (const type of ["", "Content-Type: text/plain; charset=utf-8\r\n"]) {
+      expect(await read("a.eml", latin(type))).toMatchObject({ skipped: ["encoding"] });
+    }
+    const said = latin("Content-Type: text/plain; charset=iso-8859-1\r\n");
+    expect((await read("a.eml", said)).documents).toMatchObject([{ text: "café at noon" }]);
+    const own = Buffer.from(`${head}\r\nIt shows \ufffd here.`);
+    expect((await read("a.eml", own)).documents).toMatchObject([{ text: "It shows \ufffd here." }]);
   });
 
   test("that is forwarded says what it forwards, also where it looks like a reply", async () => {

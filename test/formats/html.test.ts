@@ -92,6 +92,18 @@ describe("the structure of a page", () => {
       "<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>と<ruby>北<rp>(</rp><rt>běi</rt>京<rt>jīng</rt><rp>)</rp></ruby>",
       "漢字(かんじ)と北京(běi jīng)",
     ],
+    ["links in a row", "<a>foo</a><a>bar</a>, <a>foot</a>note", "foo bar, footnote"],
+    ["components", "<x-name>Ferry</x-name><x-price>140</x-price>", "Ferry 140"],
+    [
+      "what a server put into a component, not what waits for a program",
+      "<x-card><template shadowrootmode=open><p>Shown</p><template>no</template></template>too</x-card><template>no</template>",
+      "Shown\n\ntoo",
+    ],
+    [
+      "sections of XML",
+      "<?xml version='1.0'?><html><body><p>if <![CDATA[a < b & c]]> then</p></body></html>",
+      "if a < b & c then",
+    ],
     ["formulas", "<p>so <math><mi>x</mi><mo>=</mo><mn>2</mn></math> holds</p>", "so x=2 holds"],
     [
       "a pipe in a cell is no border",

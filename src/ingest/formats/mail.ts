@@ -36,8 +36,19 @@ export async function mailParts(
   });
   const message = messageOf(mail);
   const attached = await attachmentsOf(mail, context);
-  const parts = message.text.trim() === "" ? attached : [message, ...attached];
+  const parts = message.text.trim() === "" ? attached : [readable(message, bytes), ...attached];
   return parts.length > 0 ? parts : [{ skipped: "empty" }];
+}
+
+/**
+ * Not one that was decoded with signs in place of bytes: its charset is another than it says, or it
+ * says none. A message that holds such a sign itself says so in its bytes; in base64 it may.
+ */
+function readable(message: Converted, bytes: Uint8Array): ConvertedPart {
+  if (!`${message.title}${message.text}`.includes("\ufffd")) return message;
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const isWritten = /\xef\xbf\xbd|=EF=BF=BD|&#(?:65533|xfffd);|base64/i.test(source);
+  return isWritten ? message : { skipped: "encoding" };
 }
 
 /** Messages begin with a line `From ` after a blank one and before a header. */

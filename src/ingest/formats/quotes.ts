@@ -7,6 +7,8 @@ const attribution =
 const originalMessage =
   /^-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht)\s*-{2,}$/i;
 const quotedLine = /^\s?>/;
+/** Three marks, and nowhere fewer, are Python's: a reply that repeats replies repeats a mail, too. */
+const prompt = /^\s?>>> /;
 
 /**
  * Quoted lines go, with the line that announces them, where anything is left without them. A mail
@@ -16,6 +18,8 @@ export function withoutQuotes(text: string): string {
   const lines = text.split(/\r\n|\r|\n/);
   const original = lines.findIndex((line) => originalMessage.test(line.trim()));
   const upper = original === -1 ? lines : lines.slice(0, original);
+  const quoted = upper.filter((line) => quotedLine.test(line));
+  if (quoted.length > 0 && quoted.every((line) => prompt.test(line))) return text;
   const own: string[] = [];
   for (const [index, line] of upper.entries()) {
     if (!quotedLine.test(line)) own.push(line);

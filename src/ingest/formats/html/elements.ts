@@ -42,8 +42,19 @@ export function isSilent(tagName: string): boolean {
   return silent.has(tagName);
 }
 
+/** What a server puts into a component is shown; other templates wait for a program. */
+export function isShownTemplate(element: Element): boolean {
+  if (element.tagName !== "template") return false;
+  return ["open", "closed"].includes(attributeOf(element, "shadowrootmode") ?? "");
+}
+
 export function isBlock(tagName: string): boolean {
   return blocks.has(tagName);
+}
+
+/** `<price-tag>`: an element that a page makes itself, and that a browser sets apart by its style. */
+export function isComponent(tagName: string): boolean {
+  return tagName.includes("-");
 }
 
 /** `hidden` and the like: on the page, but not to be seen. */

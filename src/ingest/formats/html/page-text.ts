@@ -5,8 +5,10 @@ import {
   codeLanguage,
   headings,
   isBlock,
+  isComponent,
   isDrawnAgain,
   isHidden,
+  isShownTemplate,
   isSilent,
   spanOf,
 } from "./elements.ts";
@@ -50,6 +52,8 @@ class PageWriter {
   /** Of each open definition list: the terms that wait for what explains them. */
   readonly #terms: { term: string; isUsed: boolean }[] = [];
   #links = 0;
+  /** Nothing came since the last link ended. */
+  #isAfterLink = false;
   #ownChars = 0;
   #linkedChars = 0;
   #heading: string | undefined;
@@ -60,6 +64,7 @@ class PageWriter {
 
   open(element: Element): boolean {
     const { tagName } = element;
+    if (isShownTemplate(element)) return true;
     if (isSilent(tagName) || isHidden(element) || this.#leaveOut(element)) return false;
     if (isDrawnAgain(element)) return false;
     if (tagName === "pre") {
@@ -77,6 +82,7 @@ class PageWriter {
   }
 
   text(value: string): void {
+    this.#isAfterLink = false;
     this.#blocks.text(value);
     const { length } = value.trim();
     if (this.#links === 0) this.#ownChars += length;
@@ -146,6 +152,8 @@ class PageWriter {
     switch (element.tagName) {
       case "a":
         this.#links += 1;
+        // Tags and menus in a row: only their style sheet keeps them apart.
+        if (this.#isAfterLink) this.#blocks.space();
         break;
       case "br":
         this.#blocks.newLine();
@@ -171,11 +179,14 @@ class PageWriter {
         this.#blocks.space();
         break;
       default:
+        if (isComponent(element.tagName)) this.#blocks.space();
     }
   }
 
   #closeInline(tagName: string): void {
     if (tagName === "a") this.#links -= 1;
+    if (tagName === "a") this.#isAfterLink = true;
+    if (isComponent(tagName)) this.#blocks.space();
     if (tagName === "q") this.#blocks.text("”");
     if (tagName === "button") this.#blocks.space();
   }

@@ -49,9 +49,24 @@ const alwaysEmpty = /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|tr
 /** In XHTML any element may close itself; to HTML `<title/>` is one that never ends. */
 function withClosedElements(html: string): string {
   if (!isXml.test(html.slice(0, 1_000))) return html;
-  return html.replace(selfClosed, (element, name: string, attributes: string) =>
-    alwaysEmpty.test(name) ? element : `<${name}${attributes}></${name}>`,
+  return withTextOfSections(html).replace(
+    selfClosed,
+    (element, name: string, attributes: string) =>
+      alwaysEmpty.test(name) ? element : `<${name}${attributes}></${name}>`,
   );
+}
+
+/** `<![CDATA[a < b]]>` is text to XML, and a comment to HTML. */
+function withTextOfSections(html: string): string {
+  const [first = "", ...sections] = html.split("<![CDATA[");
+  return [first, ...sections.map(sectionText)].join("");
+}
+
+function sectionText(section: string): string {
+  const end = section.indexOf("]]>");
+  if (end === -1) return section;
+  const text = section.slice(0, end).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return text + section.slice(end + 3);
 }
 
 /** A piece of HTML that a program wrote: a mail, a converted file. All of it is content. */

@@ -79,11 +79,11 @@ interface Visitor {
   close(element: Element): void;
 }
 
-/** In the order of the document. Nothing of a `template` is part of the page. */
+/** In the order of the document; what is in a `template` comes to visitors that open it. */
 export function walk(root: Parent, visitor: Visitor): void {
   const open: { readonly node: Parent; next: number }[] = [{ node: root, next: 0 }];
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const child = top.node.childNodes[top.next];
+    const child = nodesIn(top.node)[top.next];
     top.next += 1;
     if (child === undefined) {
       open.pop();
@@ -96,10 +96,18 @@ export function walk(root: Parent, visitor: Visitor): void {
   }
 }
 
-/** All elements below a root. */
+function nodesIn(node: Parent): readonly Child[] {
+  return "content" in node ? node.content.childNodes : node.childNodes;
+}
+
+/** All elements below a root, without those in templates. */
 export function elementsOf(root: Parent): Element[] {
   const elements: Element[] = [];
-  walk(root, { open: (element) => elements.push(element) > 0, text: () => {}, close: () => {} });
+  walk(root, {
+    open: (element) => elements.push(element) > 0 && element.tagName !== "template",
+    text: () => {},
+    close: () => {},
+  });
   return elements;
 }
 
@@ -109,7 +117,7 @@ export function rawText(root: Element): string {
   walk(root, {
     open: ({ tagName }) => {
       if (tagName === "br") pieces.push("\n");
-      return true;
+      return tagName !== "template";
     },
     text: (value) => pieces.push(value),
     close: () => {},
