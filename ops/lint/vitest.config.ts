@@ -61,6 +61,7 @@ const longest = {
     "test/failures/two-nodes.servers.test.ts",
     "test/failures/start.servers.test.ts",
     "test/failures/crash.servers.test.ts",
+    "test/failures/watch.servers.test.ts",
     "test/merges/handles.temporal.test.ts",
     "test/log/identity.nats.test.ts",
     "test/log/replaced.nats.test.ts",

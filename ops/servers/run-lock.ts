@@ -33,7 +33,7 @@ export interface RunLock {
 
 /** @throws SetupError when a living run owns the folder. */
 export async function acquireRunLock(dataDir: string): Promise<RunLock> {
-  createFolder(dataDir);
+  createFolder(dataDir, "FRESHET_DATA_DIR");
   // The servers write files that everybody may read: Weaviate's hold texts, Temporal's tenants. The
   // folder keeps them.
   chmodSync(dataDir, 0o700);

@@ -11,7 +11,7 @@
  *  CD3 Two runs may install the same thing at once; the loser drops its copy.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { isFileWithChecksum, stampFile } from "./checksum.ts";
@@ -70,15 +70,28 @@ export function publishFolder(temporary: string, final: string): void {
   }
 }
 
-export function createFolder(folder: string): void {
+/** @throws SetupError that names the setting by which another place is chosen */
+export function createFolder(folder: string, setting = "FRESHET_CACHE_DIR"): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    createEach(folder);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new SetupError(
       `cannot create ${folder} (${reason}): make its parent writable, or choose another place ` +
-        "with FRESHET_CACHE_DIR",
+        `with ${setting}`,
     );
+  }
+}
+
+/** One after the other: where nothing can be made, as in `/proc`, Node's `recursive` has no end. */
+function createEach(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  createEach(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been first.
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
   }
 }
 

@@ -6,7 +6,7 @@
  *   EV2  what is shown cites nothing and leads nowhere: markers and links in a source are its own,
  *        and were checked by nobody;
  *   EV3  a sentence ends where its author ended it: not behind an abbreviation, an initial or
- *        inside of parentheses.
+ *        inside of parentheses, and always with its item of a list.
  */
 
 import type { Source } from "../contract/query.ts";
@@ -61,19 +61,56 @@ function sentencesOf(text: string): Place[] {
       }
     }
   };
-  for (const { index, 0: gap } of prose.matchAll(paragraphPattern)) {
+  for (const { index, length } of breaksIn(prose)) {
     paragraph(index);
-    from = index + gap.length;
+    from = index + length;
   }
   paragraph(prose.length);
   return found;
+}
+
+/** Where a sentence ends whatever its words say: blank lines, and the markers of items of a list. */
+interface Break {
+  readonly index: number;
+  readonly length: number;
+}
+
+function breaksIn(prose: string): readonly Break[] {
+  const gaps = Array.from(prose.matchAll(paragraphPattern), ({ index, 0: { length } }) => ({
+    index,
+    length,
+  }));
+  const items = listMarkers(prose);
+  if (items.length === 0) return gaps;
+  return [...gaps, ...items].sort((left, right) => left.index - right.index);
+}
+
+const itemPattern = /^[ \t]*(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
+
+/**
+ * Not each line that begins as an item is one ("in room\n12. It"): as in CommonMark a number other
+ * than 1 goes on with a list, or begins a paragraph.
+ */
+function listMarkers(text: string): readonly Break[] {
+  const items: Break[] = [];
+  for (const { index, 0: marker, 1: number } of text.matchAll(itemPattern)) {
+    const last = items.at(-1);
+    const begins = index === 0 || /\n[ \t]*\n$/.test(text.slice(Math.max(0, index - 80), index));
+    const goesOn = last !== undefined && !/\n[ \t]*\n/.test(text.slice(last.index, index));
+    if (number === undefined || number === "1" || begins || goesOn) {
+      items.push({ index, length: marker.length });
+    }
+  }
+  return items;
 }
 
 /** What the filter could change begins with one of these; most sentences hold none. */
 const filtered = /[[\]!<【]/;
 
 function shownOf(prose: string): string {
-  const checked = filtered.test(prose) ? filterCitations(prose, 0) : prose;
+  const cited = filtered.test(prose) ? filterCitations(prose, 0) : prose;
+  // What stood between two markers ends nothing: `in 1954 [12], [13].`
+  const checked = cited === prose ? prose : cited.replace(/(?:[ \t]*[,;])+(?=[ \t]*[.!?])/g, "");
   return checked.replaceAll(filler, "").replace(/\s+/g, " ").trim();
 }
 

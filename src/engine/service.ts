@@ -71,12 +71,15 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       if (topology.isOwner(reader.tenant)) return local.documents(reader, page);
       return peers.documents(await ownerOf(options, reader.tenant), reader, page);
     },
-    events: (tenant, { after, signal }) => {
+    async *events(tenant, { after, signal }) {
+      // One that rests or is gone has a status, not a stream that ends and is opened again for ever.
+      await topology.lives.load();
+      topology.lives.check(tenant);
       const { chunks, docs, events: notices } = log;
       const stateOf = (of: TenantId, id: DocumentId) => service.document({ tenant: of }, id);
       const readFrom = readFromOf(log);
       const view = { chunks, docs, notices, stateOf, clock, readFrom };
-      return eventsAfter(view, { tenant, after, signal });
+      yield* eventsAfter(view, { tenant, after, signal });
     },
     usage: async (tenant) => {
       await trust.pass();

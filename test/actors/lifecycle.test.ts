@@ -54,6 +54,11 @@ describe("a suspended tenant", () => {
     expect(await codeOf(on.service.document({ tenant: acme }, "one" as never))).toBe(
       "tenant_suspended",
     );
+    const { signal } = new AbortController();
+    for (const after of [undefined, 0 as never]) {
+      const first = on.service.events(acme, { after, signal })[Symbol.asyncIterator]().next();
+      expect(await codeOf(first)).toBe("tenant_suspended");
+    }
     const second = await publish(on, acme, { id: "two", text: "the boiler again" });
     expect(on.service.status().resting).toMatchObject({ suspended: 1 });
     expect(on.topology.directory.tenant(acme)).toBeUndefined();

@@ -124,6 +124,39 @@ describe("what an extractive answer says", () => {
     );
   });
 
+  test("an item of a list is a sentence of its own, without its marker and without the next one's", () => {
+    const gates = [
+      "- The north gate opens at 06:00",
+      "- The south gate opens at 08:00",
+      "  * The small door opens at 09:30",
+      "1. First the alarm is tested",
+      "2. Then the lamps are lit in room",
+      "12. It is the last one.",
+    ].join("\n");
+    const asked = (question: string, isVerbatim: boolean) =>
+      extractiveAnswer({ question, sources: sources(gates), isVerbatim, sentencesMax: 1 });
+    for (const isVerbatim of [false, true]) {
+      expect(asked("When does the small door open?", isVerbatim)).toBe(
+        "The small door opens at 09:30 [1]",
+      );
+      expect(asked("When is the alarm tested?", isVerbatim)).toBe("First the alarm is tested [1]");
+    }
+  });
+
+  test("a number at the head of a wrapped line begins no item", () => {
+    const text =
+      "The lamps and the heater of the hall are kept in room\n12. It is locked at night.";
+    expect(
+      extractiveAnswer({ question: "Where are the lamps kept?", sources: sources(text) }),
+    ).toContain("are kept in room 12. ");
+  });
+
+  test("nothing is left of what joined the markers of a source", () => {
+    const text = "The bridge was built in 1887 [7]. It was repaired in 1954 [12], [13]; [14].";
+    const got = extractiveAnswer({ question: "When was it repaired?", sources: sources(text) });
+    expect(got).toContain("It was repaired in 1954. [1]");
+  });
+
   test("asked to the letter, each sentence is a span of its source", () => {
     const texts = [
       "The crane stands in the\nharbour. See [the plan](http://evil.example) of the crane [2].",

@@ -88,4 +88,16 @@ describe("freshet tenant", () => {
     expect(ended).toMatchObject({ code: 2, out: "" });
     expect(ended.err).toContain("is there already");
   });
+
+  it("erase says before it begins that the receipt's folder cannot be written to", async () => {
+    const file = join(fileWith("{}"), "receipt.json");
+    for (const erase of [
+      ["erase", "acme"],
+      ["erase-document", "acme", "a"],
+    ]) {
+      const ended = await run("tenant", ...erase, "--yes", "--receipt", file);
+      expect(ended).toMatchObject({ code: 2, out: "" });
+      expect(ended.err).toContain("is no folder that can be written to");
+    }
+  });
 });

