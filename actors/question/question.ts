@@ -7,8 +7,8 @@
  * Receives: question.
  * Sends: a text to the embedder (query lane); snapshot, search, marker to the tenant view.
  * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), words-ahead.ts (what of
- * cold needs no vector), pieces.ts (a streamed answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
- * questions need not do again.
+ * cold needs no vector), pieces.ts (a streamed answer on its way out); vectors.ts and results.ts,
+ * which the whole pool shares, keep what equal questions need not do again.
  *
  *   Q1  cold is searched first; then, in one step at the tenant view, cold hits are masked by the
  *       heads and hot is searched: a document that moves or changes in between is seen once, in its

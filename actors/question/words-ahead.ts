@@ -2,12 +2,12 @@
  * Cold's list by words, asked for while the question is embedded: it needs no vector, so a question
  * waits for the two one beside the other, not one after the other.
  *
- *   QW1  a list is begun under the watermark that the view has adopted by then, and whoever uses it
+ *   QB1  a list is begun under the watermark that the view has adopted by then, and whoever uses it
  *        masks by that one: it is as old as that, and what hot has dropped since shows as a drop
  *        (Q2);
- *   QW2  only where the vector is made for this question, and cold will be asked;
- *   QW3  what comes to nothing costs nothing: the search asks for its list itself;
- *   QW4  few at once, of which no tenant has all (I9, I11): where many wait for the embedder,
+ *   QB2  only where the vector is made for this question, and cold will be asked;
+ *   QB3  what comes to nothing costs nothing: the search asks for its list itself;
+ *   QB4  few at once, of which no tenant has all (I9, I11): where many wait for the embedder,
  *        nothing is gained by it.
  */
 
@@ -21,7 +21,7 @@ import type { Directory, TenantEntry } from "../directory/directory.ts";
 /** A list that was begun. */
 export interface BegunWords {
   readonly entry: TenantEntry;
-  /** QW1. */
+  /** QB1. */
   readonly watermark: Position;
   /** Never rejects. */
   readonly list: Promise<ColdWords | undefined>;

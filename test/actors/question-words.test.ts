@@ -12,7 +12,7 @@ const list: ColdWords = { limit: candidatesPerShard };
 /** What of a list a search was given. */
 const wordsOf = (query: ColdQuery | undefined) => Promise.resolve(query?.words);
 
-it("QW1: cold looks for words while the question is embedded, and the search gets its list", async () => {
+it("QB1: cold looks for words while the question is embedded, and the search gets its list", async () => {
   const begun: WordsQuery[] = [];
   const { load, ask, embeds, searches, wordsShares } = startQuestions({
     embeds: false,
@@ -39,7 +39,7 @@ it("QW1: cold looks for words while the question is embedded, and the search get
   await until(() => wordsShares.held === 0);
 });
 
-it("QW1, Q2, I5: a list that is older than what hot has dropped since is asked for again", async () => {
+it("QB1, Q2, I5: a list that is older than what hot has dropped since is asked for again", async () => {
   const { load, apply, merge, ask, embeds, searches, clock } = startQuestions({
     embeds: false,
     words: async () => list,
@@ -59,7 +59,7 @@ it("QW1, Q2, I5: a list that is older than what hot has dropped since is asked f
   expect(await Promise.all(searches.map(wordsOf))).toEqual([list, undefined]);
 });
 
-it("QW2: nothing is begun for a kept vector, a tenant without cold, or a question about the past", async () => {
+it("QB2: nothing is begun for a kept vector, a tenant without cold, or a question about the past", async () => {
   const begun: string[] = [];
   const { load, merge, apply, ask, clock } = startQuestions({
     words: async ({ text }) => {
@@ -82,7 +82,7 @@ it("QW2: nothing is begun for a kept vector, a tenant without cold, or a questio
   expect(begun).toEqual(["now"]);
 });
 
-it("QW3, I12: a list that fails, or never comes, costs the question nothing but itself", async () => {
+it("QB3, I12: a list that fails costs the question nothing: its search asks for it", async () => {
   const failing = startQuestions({
     words: () => Promise.reject(new FreshetError("cold_unavailable")),
     search: async () => [coldHit("a", 1)],
@@ -94,7 +94,7 @@ it("QW3, I12: a list that fails, or never comes, costs the question nothing but 
   expect(await wordsOf(failing.searches[0])).toBeUndefined();
 });
 
-it("QW4: a question that ends lets its list go, and without room none is begun", async () => {
+it("QB4: a question that ends lets its list go, and without room none is begun", async () => {
   const signals: (AbortSignal | undefined)[] = [];
   const { load, ask, embeds, wordsShares } = startQuestions({
     embeds: false,
