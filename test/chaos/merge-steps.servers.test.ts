@@ -91,11 +91,16 @@ async function publishAll(tenant: TenantId, bodies: readonly object[]): Promise<
   return versions;
 }
 
-/** Publishes, merges, and publishes what the second merge is about. Versions in the order of the operations. */
-async function prepare(tenant: TenantId): Promise<readonly number[]> {
-  const first = await publishAll(tenant, firstMerge);
+/** Publishes and merges what the second merge changes. Versions in the order of the operations. */
+async function begin(tenant: TenantId): Promise<readonly number[]> {
+  const versions = await publishAll(tenant, firstMerge);
   expect(await merges.force(tenant)).toMatchObject({ kind: "merged" });
-  return [...first, ...(await publishAll(tenant, secondMerge))];
+  return versions;
+}
+
+/** Publishes what the second merge is about: short before it, or its age would have it merged. */
+async function goOn(tenant: TenantId, begun: readonly number[]): Promise<readonly number[]> {
+  return [...begun, ...(await publishAll(tenant, secondMerge))];
 }
 
 /** What cold holds, by operation, once the tenant is merged and cleaned. */
@@ -142,11 +147,12 @@ describe("a merge worker that is killed at a step, and started again", () => {
 
   beforeAll(async () => {
     const tenant = "undisturbed" as TenantId;
-    undisturbed = await coldAtLast(tenant, await prepare(tenant));
+    undisturbed = await coldAtLast(tenant, await goOn(tenant, await begin(tenant)));
     expect(undisturbed.length).toBeGreaterThan(15);
     const worker = site.node("merge-worker");
-    for (const { point, tenant: killed } of steps) {
-      versions.set(killed, await prepare(killed));
+    const begun = await Promise.all(steps.map(({ tenant: killed }) => begin(killed)));
+    for (const [index, { point, tenant: killed }] of steps.entries()) {
+      versions.set(killed, await goOn(killed, begun[index] ?? []));
       const reached = worker?.arm({ point, calls: 1, action: "kill" });
       await merges.due(killed, "operator");
       // Its own merge, or one that an earlier step interrupted: each point is passed by some merge's kill.

@@ -3,9 +3,9 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { writeRunFile } from "../../src/cli/run-file.ts";
 import { type Fixture, fixture } from "../gateway/http-fixture.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "freshet-cli-"));
@@ -42,24 +42,6 @@ function run(
     });
     child.on("close", (code) => resolve({ code, out, err }));
   });
-}
-
-/** In this process: for much of what can be wrong with a command line, a start each costs too much. */
-async function runHere(args: readonly string[]): Promise<Ended> {
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-    },
-    note: (text: string) => {
-      err += text;
-    },
-    env: { FRESHET_DATA_DIR: folder },
-    stdin: (async function* () {})(),
-    terminal: false,
-    signal: new AbortController().signal,
-  };
-  return { code: await runCli(args, terminal, "0.0.0"), out, err };
 }
 
 const nobody = "http://127.0.0.1:9";

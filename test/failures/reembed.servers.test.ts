@@ -7,7 +7,6 @@ import { Connection, Client as Temporal } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { TenantGenerations } from "../../src/contract/generation.ts";
 import { type DocumentId, generationName, type TenantId } from "../../src/contract/ids.ts";
@@ -24,6 +23,7 @@ import {
 import { type Client, httpClient } from "../support/http-service.ts";
 import { cacheWithTwoModels, otherModel } from "../support/other-model.ts";
 import { eventually } from "../support/promises.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const cache = cacheWithTwoModels();
 const tenant = freshTenant("reembed");
@@ -111,7 +111,7 @@ it("builds a generation beside the one that answers, through kill -9 of worker a
 it("is cut over only after a comparison, and no reply is of two generations meanwhile (GN1)", async () => {
   const refused = await cli("cut-over");
   expect(refused).toMatchObject({ code: 1 });
-  expect(refused.note).toContain("not compared");
+  expect(refused.err).toContain("not compared");
   const compared = await cli("compare", "--sample", "12", "--url", engine.url, "--json");
   expect(compared).toMatchObject({ code: 0 });
   expect(JSON.parse(compared.out)).toMatchObject({
@@ -288,22 +288,9 @@ async function askedWhile(work: () => Promise<void>) {
   return seen;
 }
 
-async function cli(action: string, ...flags: readonly string[]) {
-  let [out, note] = ["", ""];
+function cli(action: string, ...flags: readonly string[]) {
   const named = flags.includes("--tenant") ? [] : ["--tenant", tenant];
-  const code = await runCli(
-    ["reembed", action, ...flags, ...named],
-    {
-      out: (text) => void (out += text),
-      note: (text) => void (note += text),
-      env: site.env,
-      stdin: (async function* () {})(),
-      terminal: false,
-      signal: new AbortController().signal,
-    },
-    "test",
-  );
-  return { code, out, note };
+  return runHere(["reembed", action, ...flags, ...named], { env: site.env });
 }
 
 async function historyOfBuild(): Promise<string> {

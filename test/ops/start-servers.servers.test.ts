@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect } from "nats";
 import { afterEach, describe, expect, test } from "vitest";
 import { startServers } from "../../ops/servers/start-servers.ts";
-import { isGroupAlive } from "../../ops/servers/supervise.ts";
+import { isGroupAlive } from "../../ops/servers/process-group.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { startPrivateNats } from "../support/private-nats.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
