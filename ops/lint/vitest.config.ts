@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { filesAtOnce } from "./files-at-once.ts";
+import { pruneModules } from "./module-cache.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
@@ -119,7 +120,11 @@ function rankOf({ moduleId }: TestSpecification): number {
  */
 const cache = process.env["FRESHET_CACHE_DIR"] ?? join(homedir(), ".cache", "freshet");
 const lock = hash("sha256", readFileSync(join(repository, "package-lock.json")), "hex");
-const compiled = join(cache, "compiled", "tests", lock.slice(0, 16));
+const everyCompiled = join(cache, "compiled", "tests");
+const compiled = join(everyCompiled, lock.slice(0, 16));
+/** A whole run reads some 60 MB of them. */
+const bytesMax = 512 * 1024 * 1024;
+pruneModules(everyCompiled, { nowMs: Date.now(), keptMs: 4 * 86_400_000, bytesMax });
 
 const side = { pool: "forks", maxWorkers: filesAtOnce, setupFiles } as const;
 const computing = { testTimeout, hookTimeout: 120_000 } as const;

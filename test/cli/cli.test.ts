@@ -92,16 +92,23 @@ it("output that can not be written is a failure of one line", async () => {
 });
 
 describe("a server that is not there", () => {
+  const noEngine = /^freshet: no engine answers at .*\.\/ops\/start\n$/;
+
+  it("is one line that says how to start it", async () => {
+    const { code, out, err } = await run(["ask", "q", "--url", nobody]);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(noEngine);
+  });
+
   it.each([
-    [["ask", "q", "--url", nobody], /^freshet: no engine answers at .*\.\/ops\/start\n$/],
-    [["status", "--url", nobody], /^freshet: no engine answers at .*\.\/ops\/start\n$/],
+    [["status", "--url", nobody], noEngine],
     [["merge", "--temporal", "127.0.0.1:9"], /^freshet: no Temporal answers at .*ops\/start\n$/],
     [
       ["ingest", main.replace("main.ts", "."), "--nats", "nats://127.0.0.1:9"],
       /^freshet: no NATS answers at .*ops\/start\n$/,
     ],
-  ])("is one line that says how to start it: %j", async (args, line) => {
-    const { code, out, err } = await run(args);
+  ])("is one such line for each command: %j", async (args, line) => {
+    const { code, out, err } = await runHere(args);
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(line);
   });
@@ -204,7 +211,7 @@ describe("with an engine", () => {
   });
 
   it("a refusal is one line with its code, and exits 1", async () => {
-    const { code, err } = await run(["ask", "deserts", "--url", url]);
+    const { code, err } = await runHere(["ask", "deserts", "--url", url]);
     expect([code, err]).toEqual([
       1,
       "freshet: nothing matches; the model was not asked (no_results)\n",
@@ -212,7 +219,7 @@ describe("with an engine", () => {
   });
 
   it("status shows the tenants", async () => {
-    const { code, out } = await run(["status", "--url", url]);
+    const { code, out } = await runHere(["status", "--url", url]);
     expect(code).toBe(0);
     expect(out).toMatch(/^node n1: ready, 8 of 8 partitions\nservices: log up, .*\ntenant +state /);
     expect(out).toMatch(/\nacme +ready +1 /);
@@ -221,7 +228,7 @@ describe("with an engine", () => {
   });
 
   it("tenant show tells what a tenant uses and what its quotas leave", async () => {
-    const { code, out } = await run(["tenant", "show", "acme", "--url", url]);
+    const { code, out } = await runHere(["tenant", "show", "acme", "--url", url]);
     expect(code).toBe(0);
     expect(out).toMatch(/^tenant acme: 1 documents, 1 chunks, 0\.0 MiB in memory\nlast minute: /);
     expect(out).toMatch(/\nquota +limit +left\nquestions_per_second +10 +9\.5\n$/);
@@ -246,9 +253,9 @@ describe("with an engine", () => {
     });
     const env = { FRESHET_DATA_DIR: dataDir };
     expect((await run(["status"], { env })).code).toBe(0);
-    const other = await run(["status"], { env: { ...env, FRESHET_HTTP_PORT: "9" } });
+    const other = await runHere(["status"], { env: { ...env, FRESHET_HTTP_PORT: "9" } });
     expect(other.err).toContain("no engine answers at http://127.0.0.1:9:");
     writeFileSync(join(dataDir, "run.json"), "{broken");
-    expect((await run(["status", "--url", url], { env })).code).toBe(0);
+    expect((await runHere(["status", "--url", url], { env })).code).toBe(0);
   });
 });

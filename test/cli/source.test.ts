@@ -6,13 +6,13 @@ const freshet = (args: readonly string[], stdin = "") =>
   runHere(["source", ...args], { env, stdin });
 
 describe("freshet source", () => {
-  const row = { op: "u", after: { id: 1, note: "Hello" }, source: { table: "err" } };
+  const row = { op: "u", after: { id: 1, note: "Hello" }, source: { table: "notes" } };
   const event = JSON.stringify(row);
 
   it("maps an event from standard input, and publishes nothing", async () => {
     const { code, out } = await freshet(["test", "--preset", "debezium"], event);
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ id: "err/1", text: "id: 1\nnote: Hello" });
+    expect(JSON.parse(out)).toMatchObject({ id: "notes/1", text: "id: 1\nnote: Hello" });
   });
 
   it("prints JSON for programs, and takes options, headers and a key", async () => {
