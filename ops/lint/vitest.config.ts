@@ -27,8 +27,10 @@ const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/cold/cluster.weavi
  * halves what they compute: most of it was the loading of code.
  */
 const aloneFiles = [
-  "test/{engine,merges}/**/*.test.ts",
-  "test/ingest/{isolation,preparation}/**/*.test.ts",
+  "test/engine/stall-watch.test.ts",
+  "test/merges/{bundle,replay,temporal-tls,unavailable}.test.ts",
+  "test/ingest/isolation/{child-process,end-with-parent}.test.ts",
+  "test/ingest/preparation/**/*.test.ts",
   "test/architecture/lint.test.ts",
   "test/hot/hnsw.test.ts",
   "test/workflows/bundle.test.ts",
