@@ -13,7 +13,6 @@ import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import { eventually } from "../support/promises.ts";
 import { failPointsOf } from "./fail-points.ts";
 import { ChaosSite } from "./site.ts";
@@ -92,16 +91,11 @@ async function publishAll(tenant: TenantId, bodies: readonly object[]): Promise<
   return versions;
 }
 
-/** Publishes and merges what the second merge changes. Versions in the order of the operations. */
-async function begin(tenant: TenantId): Promise<readonly number[]> {
-  const versions = await publishAll(tenant, firstMerge);
+/** Publishes, merges, and publishes what the second merge is about. Versions in the order of the operations. */
+async function prepare(tenant: TenantId): Promise<readonly number[]> {
+  const first = await publishAll(tenant, firstMerge);
   expect(await merges.force(tenant)).toMatchObject({ kind: "merged" });
-  return versions;
-}
-
-/** Publishes what the second merge is about: short before it, or its age would have it merged. */
-async function goOn(tenant: TenantId, begun: readonly number[]): Promise<readonly number[]> {
-  return [...begun, ...(await publishAll(tenant, secondMerge))];
+  return [...first, ...(await publishAll(tenant, secondMerge))];
 }
 
 /** What cold holds, by operation, once the tenant is merged and cleaned. */
@@ -148,15 +142,11 @@ describe("a merge worker that is killed at a step, and started again", () => {
 
   beforeAll(async () => {
     const tenant = "undisturbed" as TenantId;
-    undisturbed = await coldAtLast(tenant, await goOn(tenant, await begin(tenant)));
+    undisturbed = await coldAtLast(tenant, await prepare(tenant));
     expect(undisturbed.length).toBeGreaterThan(15);
     const worker = site.node("merge-worker");
-    // A few at a time: a merge mostly waits, and documents of all tenants at once would.
-    await forEachAtMost(steps, 3, async ({ tenant: killed }) => {
-      versions.set(killed, await begin(killed));
-    });
     for (const { point, tenant: killed } of steps) {
-      versions.set(killed, await goOn(killed, versions.get(killed) ?? []));
+      versions.set(killed, await prepare(killed));
       const reached = worker?.arm({ point, calls: 1, action: "kill" });
       await merges.due(killed, "operator");
       // Its own merge, or one that an earlier step interrupted: each point is passed by some merge's kill.
