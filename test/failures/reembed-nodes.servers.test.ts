@@ -122,7 +122,7 @@ it("a cut-over is refused while a node lacks the model, and names it and what to
   await eventually(async () => expect(await allOf(a.client, { generation: 2 })).toHaveLength(8));
   const refused = await cli("cut-over", "--force");
   expect(refused.code).toBe(1);
-  expect(refused.note).toContain(`node-b cannot embed by ${otherModel}: install it there`);
+  expect(refused.err).toContain(`node-b cannot embed by ${otherModel}: install it there`);
   await b.process.stop();
   b = await startNode("node-b", cache);
 });

@@ -32,6 +32,7 @@ export interface TemporalActivitiesOptions {
   readonly endpoints?: TenantSources | undefined;
   readonly ageMs: number;
   readonly replayWindowMs: number;
+  readonly confirmMs?: number | undefined;
 }
 
 export function createTemporalActivities({
@@ -42,6 +43,7 @@ export function createTemporalActivities({
   endpoints,
   ageMs,
   replayWindowMs,
+  confirmMs,
 }: TemporalActivitiesOptions): MergeActivities &
   SweepActivities &
   RetentionActivities &
@@ -71,7 +73,7 @@ export function createTemporalActivities({
     }),
     ...createMergeActivities(ports),
     ...createSweepActivities({
-      ...{ ports, ageMs, requestMerge, requestScrub },
+      ...{ ports, ageMs, confirmMs, requestMerge, requestScrub },
       cancelMerge: (name) => client.cancel(name),
       isErasing: (tenant, version) => client.isErasing(tenant, version),
     }),
