@@ -1,6 +1,11 @@
 /** Pure: what an erase does, in order; the same under Temporal and in memory. */
 
-import type { EraseActivities, EraseDocumentInput, EraseInput } from "../src/contract/erase.ts";
+import type {
+  EraseActivities,
+  EraseDocumentInput,
+  EraseDocumentsInput,
+  EraseInput,
+} from "../src/contract/erase.ts";
 import { isNothing } from "../src/contract/erase.ts";
 import { limits } from "../src/contract/limits.ts";
 import { type ErasureCounts, type SignedReceipt } from "../src/contract/receipt.ts";
@@ -47,6 +52,22 @@ export async function eraseDocumentStory(
     sleep,
   );
   return steps.finishDocument({ ...request, begun });
+}
+
+/** All of them share one wait for a merge, each pass over the stores, and the receipt. */
+export async function eraseDocumentsStory(
+  steps: EraseActivities,
+  input: EraseDocumentsInput,
+  sleep: Sleep,
+): Promise<SignedReceipt> {
+  const begun = await steps.awaitDeletes(input);
+  const request = { ...input, below: begun.below };
+  await untilGone(
+    () => steps.removeDocuments(request),
+    () => steps.lookForDocuments(request),
+    sleep,
+  );
+  return steps.finishDocuments({ ...request, begun });
 }
 
 /** A step that fails is repeated by itself; this repeats what succeeds and is not enough. */

@@ -4,10 +4,15 @@
  */
 
 import { proxyActivities, sleep } from "@temporalio/workflow";
-import type { EraseActivities, EraseDocumentInput, EraseInput } from "../src/contract/erase.ts";
+import type {
+  EraseActivities,
+  EraseDocumentInput,
+  EraseDocumentsInput,
+  EraseInput,
+} from "../src/contract/erase.ts";
 import { limits } from "../src/contract/limits.ts";
 import type { SignedReceipt } from "../src/contract/receipt.ts";
-import { eraseDocumentStory, eraseTenantStory } from "./erase-story.ts";
+import { eraseDocumentStory, eraseDocumentsStory, eraseTenantStory } from "./erase-story.ts";
 
 const steps = proxyActivities<EraseActivities>({
   startToCloseTimeout: limits.eraseActivityMs,
@@ -25,4 +30,8 @@ export function eraseTenant(input: EraseInput): Promise<SignedReceipt> {
 
 export function eraseDocument(input: EraseDocumentInput): Promise<SignedReceipt> {
   return eraseDocumentStory(steps, input, (ms) => sleep(ms));
+}
+
+export function eraseDocuments(input: EraseDocumentsInput): Promise<SignedReceipt> {
+  return eraseDocumentsStory(steps, input, (ms) => sleep(ms));
 }

@@ -3,7 +3,7 @@
  */
 
 export { deliverWebhook } from "./deliver.ts";
-export { eraseDocument, eraseTenant } from "./erase.ts";
+export { eraseDocument, eraseDocuments, eraseTenant } from "./erase.ts";
 export { mergeTenant } from "./merge.ts";
 export { reembedTenant } from "./reembed.ts";
 export { mergeSweep, retain, scrubSweep } from "./sweep.ts";

@@ -1,7 +1,9 @@
 /** The activities of erases: functions of ports and one request, each idempotent. */
 
 import type { EraseActivities } from "../../src/contract/erase.ts";
+import { awaitDeletes } from "./awaiting.ts";
 import { awaitConfirmed, finishDocument, lookForDocument, removeDocument } from "./document.ts";
+import { finishDocuments, lookForDocuments, removeDocuments } from "./documents.ts";
 import {
   beginErase,
   type ErasePorts,
@@ -24,5 +26,9 @@ export function createEraseActivities(ports: ErasePorts): EraseActivities {
     removeDocument: (request) => removeDocument(ports, request),
     lookForDocument: (request) => lookForDocument(ports, request),
     finishDocument: (request) => finishDocument(ports, request),
+    awaitDeletes: (request) => awaitDeletes(ports, request),
+    removeDocuments: (request) => removeDocuments(ports, request),
+    lookForDocuments: (request) => lookForDocuments(ports, request),
+    finishDocuments: (request) => finishDocuments(ports, request),
   };
 }

@@ -30,6 +30,18 @@ export async function isLive({ generations }: Pick<Log, "generations">, name: Te
   return storedNames(tenantOf(name), { ...record, released: [] }).includes(name);
 }
 
+/** The others of which anybody reads. */
+export async function liveOthers(
+  log: Pick<Log, "generations">,
+  tenant: TenantId,
+): Promise<readonly TenantId[]> {
+  const live: TenantId[] = [];
+  for (const name of await otherNames(log, tenant)) {
+    if (await isLive(log, name)) live.push(name);
+  }
+  return live;
+}
+
 /** Of an erased tenant's generation: all but its tombstone. */
 export async function removeOther(ports: MergePorts, name: TenantId): Promise<void> {
   const { log, cold } = ports;

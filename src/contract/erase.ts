@@ -10,6 +10,7 @@ import type { ErasureCounts, SignedReceipt } from "./receipt.ts";
 export const eraseNames = {
   workflow: "eraseTenant",
   documentWorkflow: "eraseDocument",
+  documentsWorkflow: "eraseDocuments",
 } as const;
 
 export function eraseWorkflowId(tenant: TenantId, version?: Version): string {
@@ -30,6 +31,16 @@ export interface EraseDocumentInput extends Described {
   readonly tenant: TenantId;
   readonly version: Version;
   readonly through: Version;
+}
+
+/** Of documents of one tenant, ascending, and an operation that was published after them. */
+export interface Deletes {
+  readonly versions: readonly Version[];
+  readonly through: Version;
+}
+
+export interface EraseDocumentsInput extends Described, Deletes {
+  readonly tenant: TenantId;
 }
 
 export interface EraseBegun {
@@ -58,6 +69,8 @@ export interface FinishEraseRequest extends EraseRequest {
 export interface DocumentBegun extends EraseBegun {
   readonly below: EraseBounds;
   readonly documentSha256: string;
+  /** A later erase of the document still holds its own delete; absent from earlier releases. */
+  readonly isShared?: boolean | undefined;
 }
 
 export interface EraseDocumentRequest extends EraseDocumentInput {
@@ -66,6 +79,22 @@ export interface EraseDocumentRequest extends EraseDocumentInput {
 
 export interface FinishDocumentRequest extends EraseDocumentRequest {
   readonly begun: DocumentBegun;
+}
+
+/** As `DocumentBegun`, of several. */
+export interface DocumentsBegun extends EraseBegun {
+  readonly below: EraseBounds;
+  /** In the order of the deletes. */
+  readonly documentsSha256: readonly string[];
+  readonly isShared: boolean;
+}
+
+export interface EraseDocumentsRequest extends EraseDocumentsInput {
+  readonly below: EraseBounds;
+}
+
+export interface FinishDocumentsRequest extends EraseDocumentsRequest {
+  readonly begun: DocumentsBegun;
 }
 
 /**
@@ -98,6 +127,14 @@ export interface EraseActivities {
   removeDocument(request: EraseDocumentRequest): Promise<void>;
   lookForDocument(request: EraseDocumentRequest): Promise<ErasureCounts>;
   finishDocument(request: FinishDocumentRequest): Promise<SignedReceipt>;
+  /**
+   * Those four, of several documents at once: their own names, so that a worker of an earlier
+   * release refuses them instead of erasing one document of a list.
+   */
+  awaitDeletes(request: EraseDocumentsInput): Promise<DocumentsBegun>;
+  removeDocuments(request: EraseDocumentsRequest): Promise<void>;
+  lookForDocuments(request: EraseDocumentsRequest): Promise<ErasureCounts>;
+  finishDocuments(request: FinishDocumentsRequest): Promise<SignedReceipt>;
 }
 
 export const nothingLeft: ErasureCounts = {

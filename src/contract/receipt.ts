@@ -30,6 +30,8 @@ const bodySchema = z.strictObject({
   tenant: z.string().refine(isTenantId),
   /** SHA-256 of the document's id, hexadecimal; the id itself is not kept. */
   document_sha256: z.string().optional(),
+  /** Of an erase of several documents, one for each. */
+  documents_sha256: z.array(z.string()).optional(),
   deployment: z.string(),
   /** ISO 8601, by the clock of the worker. */
   begun_at: z.string(),

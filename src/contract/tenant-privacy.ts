@@ -17,6 +17,9 @@ export interface WrappedKey {
 /** `required`: what comes into DOCS in plain text is refused. */
 export type PayloadEncryption = "on" | "required";
 
+/** The deletes of one erase, ascending. */
+export type HeldDeletes = readonly Version[];
+
 export interface TenantPrivacy {
   /**
    * How long DOCS keeps what was published once it is processed; null: for ever. Undefined: as long
@@ -30,6 +33,8 @@ export interface TenantPrivacy {
   readonly heldFrom?: Version | undefined;
   /** What each of them reads first. Without it there is one, from `heldFrom` on. */
   readonly holds?: readonly Version[] | undefined;
+  /** All deletes of those erases that have several, each list ascending from what it holds. */
+  readonly batches?: readonly HeldDeletes[] | undefined;
   /** The newest last: it seals what comes. */
   readonly keys?: readonly WrappedKey[] | undefined;
 }
@@ -53,8 +58,56 @@ export function holdsOf({ holds, heldFrom }: TenantPrivacy): readonly Version[] 
   return holds ?? (heldFrom === undefined ? [] : [heldFrom]);
 }
 
+/** The deletes of each erase that is under way. */
+export function heldDeletesOf(privacy: TenantPrivacy): readonly HeldDeletes[] {
+  const batches = new Map(privacy.batches?.map((batch) => [batch[0], batch]));
+  return holdsOf(privacy).map((first) => batches.get(first) ?? [first]);
+}
+
+/** What each of the others holds. */
+export function othersOf(held: readonly HeldDeletes[], own: HeldDeletes): readonly HeldDeletes[] {
+  return held.filter((other) => other[0] !== own[0]);
+}
+
+export function firstOf(deletes: HeldDeletes): Version {
+  return deletes[0] as Version;
+}
+
+export function lastOf(deletes: HeldDeletes): Version {
+  return deletes.at(-1) as Version;
+}
+
+/** Whether the record has room for one more erase, of so many documents. */
+export function hasRoomToHold(privacy: TenantPrivacy, documents: number): boolean {
+  const held = heldDeletesOf(privacy);
+  const all = held.reduce((sum, { length }) => sum + length, documents);
+  return held.length < limits.erasesPerTenantMax && all <= limits.erasedPerTenantMax;
+}
+
+/** Undefined when it is held already. */
+export function withErase(privacy: TenantPrivacy, deletes: HeldDeletes): TenantPrivacy | undefined {
+  const [first] = deletes;
+  const held = heldDeletesOf(privacy);
+  const same = held.find((other) => other[0] === first);
+  if (first === undefined || same?.length === deletes.length) return undefined;
+  const others = held.filter((other) => other !== same);
+  return holding(privacy, [...others, deletes]);
+}
+
+/** Keeps of what is held that of the erases whose first deletes these are. */
 export function withHolds(privacy: TenantPrivacy, holds: readonly Version[]): TenantPrivacy {
-  const { heldFrom: _, holds: __, ...now } = privacy;
+  const batches = new Map(privacy.batches?.map((batch) => [batch[0], batch]));
+  return holding(
+    privacy,
+    holds.map((first) => batches.get(first) ?? [first]),
+  );
+}
+
+function holding(privacy: TenantPrivacy, held: readonly HeldDeletes[]): TenantPrivacy {
+  const { heldFrom: _, holds: __, batches: ___, ...now } = privacy;
+  const holds = held.flatMap(([first]) => first ?? []);
   if (holds.length === 0) return now;
-  return { ...now, heldFrom: Math.min(...holds) as Version, holds };
+  const batches = held.filter(({ length }) => length > 1);
+  const heldFrom = Math.min(...holds) as Version;
+  return { ...now, heldFrom, holds, ...(batches.length === 0 ? {} : { batches }) };
 }

@@ -27,6 +27,8 @@ export interface ErasureRequest {
   /** Only sequences below it; of letters: the version of the only one. All when absent. */
   readonly below?: number | undefined;
   readonly version?: Version | undefined;
+  /** Sequences that stay, and do not count. */
+  readonly except?: ReadonlySet<number> | undefined;
   /** The oldest so many, of each subject. */
   readonly max?: number | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -8,10 +8,10 @@ import type { MergePorts } from "../../activities/context.ts";
 import { createEraseActivities } from "../../activities/erase/erase.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
-import { eraseDocumentStory, eraseTenantStory } from "../../workflows/erase-story.ts";
+import { eraseDocumentsStory, eraseTenantStory } from "../../workflows/erase-story.ts";
 import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
 import { TenantMerges } from "../../workflows/tenant-merges.ts";
-import { eraseWorkflowId } from "../contract/erase.ts";
+import { type Deletes, eraseWorkflowId } from "../contract/erase.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -102,12 +102,12 @@ class MemoryMergeClient implements MergeClient, EraseClient {
     return eraseTenantStory(this.#erase(), input, (ms) => this.#pause(ms));
   }
 
-  async eraseDocument(tenant: TenantId, versions: Parameters<EraseClient["eraseDocument"]>[1]) {
-    const input = { tenant, ...versions };
-    const id = eraseWorkflowId(tenant, versions.version);
+  async eraseDocuments(tenant: TenantId, deletes: Deletes) {
+    const input = { tenant, ...deletes };
+    const id = eraseWorkflowId(tenant, deletes.versions[0]);
     this.#erasing.add(id);
     try {
-      return await eraseDocumentStory(this.#erase(), input, (ms) => this.#pause(ms));
+      return await eraseDocumentsStory(this.#erase(), input, (ms) => this.#pause(ms));
     } finally {
       this.#erasing.delete(id);
     }

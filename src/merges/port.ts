@@ -1,5 +1,6 @@
 /** What the engine, the command line and the surfaces may ask of merges, however they are run. */
 
+import type { Deletes } from "../contract/erase.ts";
 import type { Position, TenantId, Version } from "../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
 import type { SignedReceipt } from "../contract/receipt.ts";
@@ -68,15 +69,13 @@ export interface EraseClient {
    */
   eraseTenant(tenant: TenantId): Promise<SignedReceipt>;
   /**
-   * `version` is the delete of the document, `through` an operation that was published after it.
-   * @throws FreshetError not_found, tenant_erased, tenant_suspended, temporal_unavailable
+   * One receipt for all of them.
+   * @throws FreshetError not_found (a delete is no longer in the log), tenant_erased,
+   *   tenant_suspended, temporal_unavailable
    */
-  eraseDocument(
-    tenant: TenantId,
-    versions: { readonly version: Version; readonly through: Version },
-  ): Promise<SignedReceipt>;
+  eraseDocuments(tenant: TenantId, deletes: Deletes): Promise<SignedReceipt>;
   /**
-   * Whether the erase of the document that was deleted by `version` is under way.
+   * Whether the erase whose first delete is `version` is under way.
    * @throws FreshetError temporal_unavailable
    */
   isErasing(tenant: TenantId, version: Version): Promise<boolean>;

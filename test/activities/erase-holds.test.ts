@@ -56,7 +56,8 @@ describe("an erase whose workflow an operator has terminated", () => {
   it("lets go at the next sweep: later ones of its tenant go on, and those under way hold on", async () => {
     const world = createWorld();
     const request = await deletedIn(world);
-    const terminated = 1 as Version;
+    // Of the same document: later ones wait for it.
+    const terminated = (request.version - 1) as Version;
     await changePrivacy(world.log.privacy, acme, (now) => withHolds(now, [terminated]));
     const steps = createEraseActivities({ ...erasePorts(world), looksMax: 1 });
     await expect(steps.awaitConfirmed(request)).rejects.toMatchObject({ code: "not_ready" });
@@ -76,11 +77,11 @@ describe("an erase whose workflow an operator has terminated", () => {
   });
 });
 
-it("an erase sees an earlier one that begins while it waits", async () => {
+it("an erase sees an earlier one of its document that begins while it waits", async () => {
   const world = createWorld();
   const request = await deletedIn(world);
   const ports = erasePorts(world);
-  const earlier = 1 as Version;
+  const earlier = (request.version - 1) as Version;
   let looks = 0;
   const sleep = async (): Promise<void> => {
     looks += 1;

@@ -2,8 +2,9 @@
 
 import { createEraseActivities } from "../../activities/erase/erase.ts";
 import type { ErasePorts } from "../../activities/erase/tenant.ts";
-import type { EraseActivities } from "../../src/contract/erase.ts";
-import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
+import { type Deletes, type EraseActivities, eraseMarkerId } from "../../src/contract/erase.ts";
+import type { DocumentId, Epoch, Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { ChunkRecord } from "../../src/contract/record.ts";
 import { testSigner } from "../support/signer.ts";
 import { runMerge } from "./run-merge.ts";
 import { acme, createWorld, RecordWriter, type World, writeStory } from "./world.ts";
@@ -162,3 +163,40 @@ export const documentIds = async ({ log }: World, tenant: TenantId) => {
   for await (const { documentId } of log.chunks.headers(range)) ids.push(documentId);
   return ids;
 };
+
+/** Their deletes and the marker, as its owner writes them; what comes between is the caller's. */
+export async function deletesOf(
+  world: World,
+  ids: readonly string[],
+  between: () => Promise<void> = async () => {},
+): Promise<Deletes> {
+  const versions: Version[] = [];
+  for (const id of ids) {
+    versions.push(await deleteAs(world, id));
+    await between();
+  }
+  return { versions, through: await deleteAs(world, eraseMarkerId) };
+}
+
+export async function deleteAs(world: World, id: string): Promise<Version> {
+  const version = await publish(world, id, { op: "delete" });
+  const last = (await world.log.chunks.last(acme))?.position ?? (0 as Position);
+  const record: ChunkRecord = {
+    ...{ kind: "delete", tenant: acme, version, epoch: 1 as Epoch, documentId: id as DocumentId },
+  };
+  const outcome = await world.log.chunks.append(record, last);
+  if (outcome.kind !== "appended") throw new Error(outcome.kind);
+  return version;
+}
+
+/** What records, operations and cold have of a document. */
+export async function tracesOf(world: World, id: string) {
+  const { log, cold } = world;
+  const operations = await log.docs.readTenant({ tenant: acme, after: 0 as Version, max: 999 });
+  const texts = operations.map(({ payload }) => new TextDecoder().decode(payload));
+  return {
+    records: (await documentIds(world, acme)).filter((found) => found === id).length,
+    operations: texts.filter((text) => text.includes(`"${id}"`)).length,
+    cold: cold.objects(acme).filter(({ documentId }) => documentId === id).length,
+  };
+}

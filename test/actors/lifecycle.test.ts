@@ -101,7 +101,7 @@ describe("an erased tenant", () => {
     await publish(on, acme, { id: "two", text: "the boiler" });
     const version = (await publish(on, acme, { id: "one", op: "delete" })) as Version;
     const through = (await publish(on, acme, { id: eraseMarkerId, op: "delete" })) as Version;
-    await on.merges.eraseDocument(acme, { version, through });
+    await on.merges.eraseDocuments(acme, { versions: [version], through });
     expect(await idsOf(on, acme, through)).toEqual(["two"]);
     const again = await publish(on, acme, { id: "one", text: "the boiler" });
     expect(await idsOf(on, acme, again)).toEqual(["one", "two"]);

@@ -51,8 +51,8 @@ export async function takeStep(
   const found = await generations.get(tenant).catch(() => undefined);
   if (found === undefined) return false;
   const [action = "", ...flags] = nextStep(found.generations, nth);
-  const { code, out, note } = await cli(action, ...flags);
-  const said = (code === 0 ? out : note).trim().split("\n", 1)[0];
+  const { code, out, err } = await cli(action, ...flags);
+  const said = (code === 0 ? out : err).trim().split("\n", 1)[0];
   history.note({ generations: tenant, action, code, said });
   say(`  generations: ${action} (${code}) ${said}`);
   return code === 0;

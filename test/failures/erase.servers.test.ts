@@ -7,11 +7,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { publishDelete } from "../../src/cli/commands/tenant-life.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
+import { publishDeletes } from "../../src/log/erase-request.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
   type FreshetProcess,
@@ -132,10 +132,10 @@ it("a document: every version of it is gone, and its tenant is served as before 
   await publish(tenant, { id, text: `The first ${word} keeps the lighthouse.` });
   await site.merges.force(tenant);
   await publish(tenant, { id, text: `The second ${word} keeps the lighthouse.` });
-  const versions = await publishDelete(site.log, tenant, id);
-  const signed = await site.merges.eraseDocument(tenant, versions);
+  const deletes = await publishDeletes(site.log, { tenant, ids: [id] });
+  const signed = await site.merges.eraseDocuments(tenant, deletes);
   expect(verifyReceipt(signed).kind).toBe("valid");
-  const found = await ask(tenant, versions.through);
+  const found = await ask(tenant, deletes.through);
   expect(found.sources.length).toBeGreaterThan(0);
   expect(JSON.stringify(found)).not.toContain(word);
   const left = traces(word);
@@ -149,8 +149,8 @@ it("documents: more erases at once than a worker has slots end, and hold up no n
   const ids = Array.from({ length: limits.mergesInFlightMax + 2 }, (_, n) => `d${n}` as DocumentId);
   for (const id of ids) await publish(tenant, { id, text: `The lighthouse of ${id} is kept.` });
   const erased = ids.map(async (id) => {
-    const versions = await publishDelete(site.log, tenant, id);
-    return site.merges.eraseDocument(tenant, versions);
+    const deletes = await publishDeletes(site.log, { tenant, ids: [id] });
+    return site.merges.eraseDocuments(tenant, deletes);
   });
   await publish(neighbour, { id: "meanwhile", text: "The lighthouse is kept meanwhile." });
   expect(await site.merges.force(neighbour)).toMatchObject({ kind: "merged" });

@@ -10,17 +10,17 @@ import { freshName, server, withConnection } from "./cluster.ts";
 it("an erase of a document goes on until it ends, also by force (ED2)", async () => {
   const { ports } = createWorld();
   const tenant = freshName("erasing");
-  const versions = { version: 4 as Version, through: 5 as Version };
+  const version = 4 as Version;
   // Nobody works on this queue, so it has no other end.
   const client = connectTemporal({ ...server(), ...ports, taskQueue: freshName("nobody") });
-  const isErasing = () => client.isErasing(tenant, versions.version);
+  const isErasing = () => client.isErasing(tenant, version);
   try {
     expect(await isErasing()).toBe(false);
-    const erase = client.eraseDocument(tenant, versions).catch(() => "ended");
+    const erase = client.eraseDocuments(tenant, { versions: [version], through: 5 as Version }).catch(() => "ended");
     await expect.poll(isErasing, { timeout: 30_000 }).toBe(true);
     await withConnection(async (connection) => {
       const { workflow } = new Client({ connection, namespace: server().namespace });
-      await workflow.getHandle(eraseWorkflowId(tenant, versions.version)).terminate();
+      await workflow.getHandle(eraseWorkflowId(tenant, version)).terminate();
     });
     expect(await erase).toBe("ended");
     expect(await isErasing()).toBe(false);

@@ -21,7 +21,7 @@ export function addReceipt(program: Command, terminal: Terminal): void {
   const command = receipt
     .command("verify")
     .description("check digest and signature; needs no server")
-    .argument("<file>", "the receipt")
+    .argument("<file>", "the receipt, or one a line")
     .option("--key <key>", "public key that has to have signed it; none: any key may have");
   withJson(command, examples).action((file: string, options: VerifyOptions) =>
     verify(file, options, terminal),
@@ -29,20 +29,34 @@ export function addReceipt(program: Command, terminal: Terminal): void {
 }
 
 function verify(file: string, { key, json }: VerifyOptions, terminal: Terminal): void {
-  const verdict = verifyReceipt(readJson(file), key);
-  if (verdict.kind === "invalid") throw new CliError(`${file} is not valid: ${verdict.why}`);
-  const { receipt, sha256, public_key } = verdict.signed;
-  const { kind, tenant, begun_at, ended_at } = receipt;
-  const shown = { valid: true, kind, tenant, begun_at, ended_at, sha256, public_key };
-  if (json === true) return terminal.out(`${JSON.stringify(shown)}\n`);
-  const what = kind === "tenant" ? `tenant ${tenant}` : `a document of tenant ${tenant}`;
-  const unproved = key === undefined ? "; compare the key with your deployment's" : "";
-  terminal.out(`valid: ${what} was erased at ${ended_at}\nsigned by ${public_key}${unproved}\n`);
+  for (const value of readReceipts(file)) {
+    const verdict = verifyReceipt(value, key);
+    if (verdict.kind === "invalid") throw new CliError(`${file} is not valid: ${verdict.why}`);
+    const { receipt, sha256, public_key } = verdict.signed;
+    const { kind, tenant, begun_at, ended_at } = receipt;
+    const documents = receipt.documents_sha256?.length;
+    const shown = { valid: true, kind, tenant, documents, begun_at, ended_at, sha256, public_key };
+    if (json === true) {
+      terminal.out(`${JSON.stringify(shown)}\n`);
+      continue;
+    }
+    const some = documents === undefined ? "a document" : `${documents} documents`;
+    const what = kind === "tenant" ? `tenant ${tenant}` : `${some} of tenant ${tenant}`;
+    const unproved = key === undefined ? "; compare the key with your deployment's" : "";
+    const were = documents === undefined ? "was" : "were";
+    terminal.out(
+      `valid: ${what} ${were} erased at ${ended_at}\nsigned by ${public_key}${unproved}\n`,
+    );
+  }
 }
 
-function readJson(file: string): unknown {
+/** One, or one a line, as a list of documents has them. */
+function readReceipts(file: string): readonly unknown[] {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    const text = readFileSync(file, "utf8");
+    const lines = text.split("\n").filter((line) => line !== "");
+    const isList = lines.length > 1 && lines.every((line) => line.startsWith('{"'));
+    return (isList ? lines : [text]).map((part) => JSON.parse(part) as unknown);
   } catch (cause) {
     const why = cause instanceof SyntaxError ? "it is no JSON" : "it cannot be read";
     throw usageError(`${file}: ${why}`);

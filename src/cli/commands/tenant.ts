@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { Terminal } from "../terminal.ts";
 import { addTenantAccounts } from "./tenant-accounts.ts";
+import { addTenantErase } from "./tenant-erase.ts";
 import { addTenantLife } from "./tenant-life.ts";
 import { addTenantPrivacy } from "./tenant-privacy.ts";
 import { addTenantShow } from "./tenant-show.ts";
@@ -14,5 +15,6 @@ export function addTenant(program: Command, terminal: Terminal): void {
   addTenantAccounts(tenant, terminal);
   addTenantShow(tenant, terminal);
   addTenantLife(tenant, terminal);
+  addTenantErase(tenant, terminal);
   addTenantPrivacy(tenant, terminal);
 }

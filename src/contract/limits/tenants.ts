@@ -29,10 +29,28 @@ export const tenantLimits = {
   doctorNamesMax: 10,
   /** Operations of raw text that a sweep overwrites for one tenant: each is an fsync. */
   rawPerSweepMax: 2_000,
-  /** How often an erase that waits for a merge, or an earlier erase, looks: ten milliseconds. */
+  /** How often an erase that waits for a merge looks: ten milliseconds. */
   eraseLookEveryMs: 5 * secondMs,
+  /** After this an erase asks for its merge itself, and does not leave it to an earlier one. */
+  eraseMergePatienceMs: 2 * minuteMs,
   /** Erases of documents of one tenant at a time: its record names what each of them reads. */
   erasesPerTenantMax: 256,
+  /** Documents of one erase: its input, its receipt and each step name them all, 70 kB. */
+  eraseDocumentsMax: 1_000,
+  /** Documents of all erases of a tenant at a time: 12 bytes each in its record, 120 kB. */
+  erasedPerTenantMax: 10_000,
+  /** Ids of one list of the command line, in parts: 50 MB when each is as long as it may be. */
+  eraseListMax: 100_000,
+  /** Parts of a list under way at once: each waits for a merge, most of the time. */
+  erasesOfListMax: 8,
+  /** Deletes of one erase that are published at once. */
+  erasePublishesMax: 16,
+  /** How often deletes are published that another erase took before they were held. */
+  eraseAttemptsMax: 3,
+  /** Documents of one erase that are looked up in cold at once: questions share its cores. */
+  eraseLookUpsMax: 4,
+  /** Deletes that an erase reads at once; documents of others, up to 200 kB, lie between them. */
+  eraseReadPage: 64,
   /** Resting tenants that a node's status names; it counts the others. */
   restingShownMax: 100,
 } as const;
@@ -42,6 +60,15 @@ const { erasePauseMinMs, erasePauseMaxMs, eraseActivityMs, sleepLookEveryMs } = 
 export const tenantRelations: Relations = {
   "what is known of keys is read again before it is too old": [
     below(tenantLimits.payloadKeysReadMs, tenantLimits.payloadKeysKnownMs),
+  ],
+  "a tenant has room for several of the largest erases": [
+    below(tenantLimits.eraseDocumentsMax, tenantLimits.erasedPerTenantMax),
+    below(tenantLimits.erasesPerTenantMax, tenantLimits.erasedPerTenantMax),
+    // A list leaves room for others.
+    below(
+      tenantLimits.erasesOfListMax * tenantLimits.eraseDocumentsMax,
+      tenantLimits.erasedPerTenantMax,
+    ),
   ],
   "an erase pauses for less than one attempt may take": [
     below(erasePauseMinMs, erasePauseMaxMs),

@@ -13,6 +13,7 @@ import {
 } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { traceparentOf } from "../../contract/tracing.ts";
+import type { ErasureRequest } from "../erasure-port.ts";
 import type { PayloadVault } from "../payload-port.ts";
 import type { DocsLog, StoredMessageId, StoredOperation } from "../port.ts";
 import { checkReadStart } from "../read-start.ts";
@@ -143,13 +144,15 @@ export class MemoryDocs implements DocsLog {
   /** How many below a bound; removed for good with `isRemoved`. */
   erase(
     tenant: TenantId,
-    { below, max }: { readonly below: number; readonly max?: number | undefined },
+    { below, max, except }: Pick<ErasureRequest, "max" | "except"> & { readonly below: number },
     isRemoved: boolean,
   ): number {
     const all = this.#stream.of(tenant).filter(({ version }) => version < below);
-    const found = all.slice(0, max);
+    const found = all.filter(({ version }) => except?.has(version) !== true).slice(0, max);
     const last = found.at(-1);
-    if (isRemoved && last !== undefined) this.#stream.purgeBelow(tenant, nextAfter(last.version));
+    if (isRemoved && last !== undefined) {
+      this.#stream.purgeBelow(tenant, nextAfter(last.version), except);
+    }
     return found.length;
   }
 

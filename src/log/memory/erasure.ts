@@ -36,12 +36,12 @@ export function memoryErasure(parts: Parts): Erasure {
 
 function erase(
   { docs, chunks, manifests, deadLetters, attempts, tokens, feedback, privacy, generations }: Parts,
-  { tenant, of, below = Number.MAX_SAFE_INTEGER, max, version }: ErasureRequest,
+  { tenant, of, below = Number.MAX_SAFE_INTEGER, max, version, except }: ErasureRequest,
   isRemoved: boolean,
 ): number {
   switch (of) {
     case "operations":
-      return docs.erase(tenant, { below, max }, isRemoved);
+      return docs.erase(tenant, { below, max, except }, isRemoved);
     case "records":
       return chunks.erase(tenant, below, isRemoved);
     case "heads":

@@ -96,10 +96,11 @@ export class TenantStream<Sequence extends Version | Position, Item> {
   }
 
   /** How many were removed. @throws FreshetError log_identity */
-  purgeBelow(tenant: string, below: Sequence): number {
+  purgeBelow(tenant: string, below: Sequence, except?: ReadonlySet<number>): number {
     this.#options.availability.checkIdentity();
     const before = this.#stored.length;
-    this.#stored = this.#stored.filter((stored) => stored.tenant !== tenant || stored.seq >= below);
+    const stays = (seq: Sequence): boolean => seq >= below || except?.has(seq) === true;
+    this.#stored = this.#stored.filter((stored) => stored.tenant !== tenant || stays(stored.seq));
     const left = this.#stored.filter((stored) => stored.tenant === tenant);
     this.#items.delete(tenant);
     this.#seqs.delete(tenant);

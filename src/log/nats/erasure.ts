@@ -96,9 +96,10 @@ export class NatsErasure implements Erasure {
   async *#sequences(
     role: StreamRole | "feedback",
     subject: string,
-    { below = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY, signal }: ErasureRequest,
+    { below = Number.POSITIVE_INFINITY, ...request }: ErasureRequest,
   ): AsyncGenerator<number> {
     const { context } = this.#options;
+    const { max = Number.POSITIVE_INFINITY, except, signal } = request;
     const stream = nameOf(role);
     if ((await streamInfo(context, role)) === null) return;
     const newest = await newestMessage(context, stream, subject);
@@ -110,6 +111,7 @@ export class NatsErasure implements Erasure {
     let given = 0;
     for await (const { seq } of messages) {
       if (seq >= below || given >= max) return;
+      if (except?.has(seq) === true) continue;
       given += 1;
       yield seq;
     }

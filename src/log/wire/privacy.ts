@@ -18,6 +18,10 @@ const privacySchema = z.object({
   plainTo: versionSchema.optional(),
   heldFrom: versionSchema.optional(),
   holds: z.array(versionSchema).max(limits.erasesPerTenantMax).optional(),
+  batches: z
+    .array(z.array(versionSchema).min(2).max(limits.eraseDocumentsMax))
+    .max(limits.erasesPerTenantMax)
+    .optional(),
   keys: z.array(keySchema).max(limits.payloadKeysMax).optional(),
 });
 

@@ -14,7 +14,7 @@ import {
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
 import { deliveryNames } from "../../contract/delivery.ts";
-import { eraseWorkflowId } from "../../contract/erase.ts";
+import { type Deletes, eraseWorkflowId } from "../../contract/erase.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId, Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -43,7 +43,7 @@ import {
 } from "./access.ts";
 import { transportError, wasRaced } from "./client-failures.ts";
 import { deliveryStart } from "./delivery-start.ts";
-import { documentErase, type EraseStart, tenantErase } from "./erase-start.ts";
+import { documentsErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { fromFailure } from "./failures.ts";
 import { createReembedClient } from "./reembed-client.ts";
 import { ensureSchedules } from "./schedules.ts";
@@ -195,11 +195,8 @@ class TemporalMergeClient implements TemporalClients {
     return this.#erase(tenantErase(tenant, this.#options));
   }
 
-  eraseDocument(
-    tenant: TenantId,
-    versions: Parameters<EraseClient["eraseDocument"]>[1],
-  ): Promise<SignedReceipt> {
-    return this.#erase(documentErase(tenant, versions, this.#options));
+  eraseDocuments(tenant: TenantId, deletes: Deletes): Promise<SignedReceipt> {
+    return this.#erase(documentsErase(tenant, deletes, this.#options));
   }
 
   isErasing(tenant: TenantId, version: Version): Promise<boolean> {
@@ -221,7 +218,7 @@ class TemporalMergeClient implements TemporalClients {
         ...{ workflowId, taskQueue: this.#taskQueue, args: [input] },
         workflowIdConflictPolicy: "USE_EXISTING",
         workflowIdReusePolicy: "ALLOW_DUPLICATE",
-        staticSummary: `erase of tenant ${input.tenant}, or of a document of it`,
+        staticSummary: `erase of tenant ${input.tenant}, or of documents of it`,
       }),
     );
     return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);

@@ -1,18 +1,19 @@
 /** How the workflows of erases are started. Pure. */
 
 import {
+  type Deletes,
   type EraseDocumentInput,
+  type EraseDocumentsInput,
   type EraseInput,
   eraseNames,
   eraseWorkflowId,
 } from "../../contract/erase.ts";
-import type { TenantId } from "../../contract/ids.ts";
-import type { EraseClient } from "../port.ts";
+import { noVersion, type TenantId } from "../../contract/ids.ts";
 
 export interface EraseStart {
   readonly type: string;
   readonly workflowId: string;
-  readonly input: EraseInput | EraseDocumentInput;
+  readonly input: EraseInput | EraseDocumentInput | EraseDocumentsInput;
 }
 
 interface Settings {
@@ -29,15 +30,19 @@ export function tenantErase(tenant: TenantId, { deployment, confirmMs }: Setting
   return { type: eraseNames.workflow, workflowId: eraseWorkflowId(tenant), input };
 }
 
-export function documentErase(
+/** One document is erased as in every release, so that a worker of an earlier one can do it. */
+export function documentsErase(
   tenant: TenantId,
-  versions: Parameters<EraseClient["eraseDocument"]>[1],
+  { versions, through }: Deletes,
   { deployment }: Settings,
 ): EraseStart {
-  const input: EraseDocumentInput = {
-    ...{ tenant, ...versions },
-    ...(deployment === undefined ? {} : { deployment }),
-  };
-  const workflowId = eraseWorkflowId(tenant, versions.version);
+  const [version = noVersion] = versions;
+  const own = { tenant, through, ...(deployment === undefined ? {} : { deployment }) };
+  const workflowId = eraseWorkflowId(tenant, version);
+  if (versions.length > 1) {
+    const input: EraseDocumentsInput = { ...own, versions };
+    return { type: eraseNames.documentsWorkflow, workflowId, input };
+  }
+  const input: EraseDocumentInput = { ...own, version };
   return { type: eraseNames.documentWorkflow, workflowId, input };
 }
