@@ -12,7 +12,7 @@
  *        with it.
  */
 
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
@@ -22,6 +22,7 @@ import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
+import { undici } from "../runtime/undici.ts";
 import {
   errorNames,
   field,
@@ -48,7 +49,7 @@ export interface OpenAiOptions {
 }
 
 export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
-  const agent = new Agent({
+  const agent = new (undici().Agent)({
     connections: limits.questionsInFlightMax,
     ...connecting(options),
     headersTimeout: requestMsOf(options),
@@ -76,7 +77,7 @@ function connecting({
   if (tls === undefined) return { connectTimeout: timeout };
   return {
     connect: (options, callback) =>
-      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
+      undici().buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
   };
 }
 

@@ -4,7 +4,6 @@
  */
 
 import { setTimeout } from "node:timers/promises";
-import { Agent, buildConnector, fetch as fetchFrom } from "undici";
 import { z } from "zod";
 import { isLoopback } from "../config/links.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
@@ -30,6 +29,7 @@ import {
 } from "../contract/service-schemas.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
+import { undici } from "../runtime/undici.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
@@ -179,6 +179,7 @@ export function askUrl(
 
 /** Node's own fetch takes no certificates. */
 function fetchWith(tls: TlsFiles): typeof fetch {
+  const { Agent, buildConnector, fetch: fetchFrom } = undici();
   const dispatcher = new Agent({
     connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
   });

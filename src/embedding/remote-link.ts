@@ -1,10 +1,11 @@
 /** One embedding server as a pool sees it, and the one that is reached over HTTP. */
 
-import { buildConnector, Pool } from "undici";
+import type { Pool } from "undici";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
+import { undici } from "../runtime/undici.ts";
 import type { Lane } from "./port.ts";
 import { post } from "./remote-request.ts";
 import {
@@ -83,7 +84,7 @@ export function httpLink(options: HttpLinkOptions): ServerLink {
 }
 
 function poolOf({ origin }: Endpoint, connections: number, tls: TlsFiles | undefined): Pool {
-  return new Pool(origin, {
+  return new (undici().Pool)(origin, {
     connections,
     ...connecting(tls),
     // A request has one time-out as a whole, by our own clock.
@@ -98,6 +99,6 @@ function connecting(tls: TlsFiles | undefined): Pool.Options {
   if (tls === undefined) return { connectTimeout: timeout };
   return {
     connect: (options, callback) =>
-      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
+      undici().buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
   };
 }
