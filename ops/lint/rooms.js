@@ -67,7 +67,7 @@ export const vendors = [
   {
     name: "undici",
     packages: "undici",
-    from: "^src/(answer/openai|embedding/remote|retrieval/remote|cold/weaviate|cli/|ingest/formats/remote-parser|merges/remote/|runtime/undici)",
+    from: "^src/(answer/openai|embedding/remote|retrieval/remote|cold/weaviate|cli/|ingest/formats/remote-parser|merges/remote/)",
   },
   { name: "standard-webhooks", packages: "standardwebhooks", from: "^src/merges/remote/" },
   { name: "fastify", packages: "(fastify|@fastify/[^/]+)", from: "^src/gateway/" },

@@ -12,6 +12,7 @@
  *        with it.
  */
 
+import type * as Undici from "undici";
 import type { Agent, Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
@@ -19,10 +20,10 @@ import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline, waitAtMost } from "../runtime/deadline.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
-import { undici } from "../runtime/undici.ts";
 import {
   errorNames,
   field,
@@ -33,6 +34,8 @@ import {
 } from "./openai-wire.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface OpenAiOptions {
   /** With or without `/v1` at its end. */

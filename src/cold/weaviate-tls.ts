@@ -9,13 +9,16 @@
  *   WT3  for REST files are read for each new connection, so that they may be replaced.
  */
 
+import type * as Undici from "undici";
 import type { Dispatcher } from "undici";
 import { limits } from "../contract/limits.ts";
 import type { TlsFiles } from "../contract/links.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { probeTls } from "../runtime/tls-probe.ts";
-import { undici } from "../runtime/undici.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 interface Address {
   readonly url: string;

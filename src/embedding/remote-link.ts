@@ -1,11 +1,12 @@
 /** One embedding server as a pool sees it, and the one that is reached over HTTP. */
 
+import type * as Undici from "undici";
 import type { Pool } from "undici";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
-import { undici } from "../runtime/undici.ts";
 import type { Lane } from "./port.ts";
 import { post } from "./remote-request.ts";
 import {
@@ -15,6 +16,8 @@ import {
   readReply,
   requestBody,
 } from "./remote-wire.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface LinkRequest extends AskedTexts {
   /** The server refuses to compute with another model; undefined where it has named none. */

@@ -9,16 +9,19 @@
  *   RR3  request and reply are bounded in bytes, and a reply that is not whole is a failure.
  */
 
+import type * as Undici from "undici";
 import type { Agent, Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
-import { undici } from "../runtime/undici.ts";
 import type { Reranker, RerankRequest } from "./rerank-port.ts";
 import { type RerankShape, rerankBody, scoresOf } from "./rerank-wire.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface RemoteRerankerOptions {
   /** Of the endpoint itself, or of what its `/rerank` is under. */

@@ -2,16 +2,19 @@
  * A parser on another machine, for files without text: docling-serve's API. It answers Markdown.
  */
 
+import type * as Undici from "undici";
 import type { Agent, FormData } from "undici";
 import { z } from "zod";
 import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
+import { loadedLater } from "../../runtime/loaded-later.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
 import { explainUrl } from "../../runtime/tls-probe.ts";
-import { undici } from "../../runtime/undici.ts";
 import { firstHeading } from "../../text/markdown.ts";
 import type { ConvertedPart } from "./convert.ts";
 import type { CorpusFile } from "./port.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface RemoteParser {
   /** Never throws: a parser that does not answer is a reason to leave the file out. */

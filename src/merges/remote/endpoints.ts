@@ -10,11 +10,14 @@
  */
 
 import { Webhook } from "standardwebhooks";
+import type * as Undici from "undici";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import type { EndpointPost, EndpointReply, PostToEndpoint } from "../../contract/endpoint.ts";
 import { limits } from "../../contract/limits.ts";
-import { undici } from "../../runtime/undici.ts";
+import { loadedLater } from "../../runtime/loaded-later.ts";
 import { Addresses, AddressRefused, type Network } from "./addresses.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface EndpointClientOptions {
   /** Beside public ones. */
