@@ -12,13 +12,15 @@
  *        with it.
  */
 
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type * as Undici from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline, waitAtMost } from "../runtime/deadline.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
@@ -32,6 +34,8 @@ import {
 } from "./openai-wire.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface OpenAiOptions {
   /** With or without `/v1` at its end. */
@@ -48,7 +52,7 @@ export interface OpenAiOptions {
 }
 
 export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
-  const agent = new Agent({
+  const agent = new (undici().Agent)({
     connections: limits.questionsInFlightMax,
     ...connecting(options),
     headersTimeout: requestMsOf(options),
@@ -76,7 +80,7 @@ function connecting({
   if (tls === undefined) return { connectTimeout: timeout };
   return {
     connect: (options, callback) =>
-      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
+      undici().buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { setTimeout } from "node:timers/promises";
-import { Agent, buildConnector, fetch as fetchFrom } from "undici";
+import type * as Undici from "undici";
 import { z } from "zod";
 import { isLoopback } from "../config/links.ts";
 import { errorFromBody, FreshetError } from "../contract/errors.ts";
@@ -28,12 +28,15 @@ import {
   engineStatusSchema,
   storedEventSchema,
 } from "../contract/service-schemas.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
 import type { Addresses } from "./addresses.ts";
 import { readEvents } from "./event-reader.ts";
 import { CliError, usageError } from "./exit.ts";
 import { startCommand } from "./run-file.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface Engine {
   ask(question: object, signal: AbortSignal): Promise<Answer>;
@@ -183,6 +186,7 @@ export function askUrl(
 
 /** Node's own fetch takes no certificates. */
 function fetchWith(tls: TlsFiles): typeof fetch {
+  const { Agent, buildConnector, fetch: fetchFrom } = undici();
   const dispatcher = new Agent({
     connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
   });

@@ -9,18 +9,16 @@
  *   WT3  for REST files are read for each new connection, so that they may be replaced.
  */
 
-import {
-  Agent,
-  buildConnector,
-  Dispatcher,
-  getGlobalDispatcher,
-  setGlobalDispatcher,
-} from "undici";
+import type * as Undici from "undici";
+import type { Dispatcher } from "undici";
 import { limits } from "../contract/limits.ts";
 import type { TlsFiles } from "../contract/links.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { probeTls } from "../runtime/tls-probe.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 interface Address {
   readonly url: string;
@@ -41,30 +39,24 @@ const routes = new Map<string, Dispatcher>();
 function routeThrough(origin: string, tls: TlsFiles): void {
   const key = JSON.stringify([origin, tls]);
   if (routes.has(key)) return;
+  const { Agent, buildConnector, getGlobalDispatcher, setGlobalDispatcher } = undici();
   const agent = new Agent({
     connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
   });
   routes.set(key, agent);
-  setGlobalDispatcher(new OriginRoute(origin, agent, getGlobalDispatcher()));
+  setGlobalDispatcher(originRoute(origin, agent, getGlobalDispatcher()));
 }
 
-class OriginRoute extends Dispatcher {
-  readonly #origin: string;
-  readonly #own: Dispatcher;
-  readonly #others: Dispatcher;
-
-  constructor(origin: string, own: Dispatcher, others: Dispatcher) {
-    super();
-    this.#origin = origin;
-    this.#own = own;
-    this.#others = others;
+/** The origin's requests go through its own dispatcher. */
+function originRoute(origin: string, own: Dispatcher, others: Dispatcher): Dispatcher {
+  class OriginRoute extends undici().Dispatcher {
+    override dispatch(...request: Parameters<Dispatcher["dispatch"]>): boolean {
+      const [{ origin: to = "" }] = request;
+      const isOwn = URL.canParse(String(to)) && new URL(to).origin === origin;
+      return (isOwn ? own : others).dispatch(...request);
+    }
   }
-
-  override dispatch(...request: Parameters<Dispatcher["dispatch"]>): boolean {
-    const [{ origin = "" }] = request;
-    const isOwn = URL.canParse(String(origin)) && new URL(origin).origin === this.#origin;
-    return (isOwn ? this.#own : this.#others).dispatch(...request);
-  }
+  return new OriginRoute();
 }
 
 /** What TLS has against REST or gRPC, as one sentence. Never throws. */

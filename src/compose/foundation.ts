@@ -5,11 +5,9 @@
 
 import { randomUUID } from "node:crypto";
 import type { ColdShard } from "../cold/port.ts";
-import { connectWeaviate } from "../cold/weaviate.ts";
 import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
-import type { ModelShape } from "../embedding/model-shape.ts";
 import type { Embedder } from "../embedding/port.ts";
 import { guardedLog } from "../log/guard/guarded-log.ts";
 import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
@@ -111,13 +109,4 @@ export async function openReplies(
   const access = { ...link, servers: url, name: `freshet-replies-${config.node}` };
   const opened = await connectReplies(access, replies, { clock, logger, metrics });
   return stack.push("replies", opened, (part) => part.drain());
-}
-
-export function connectCold(
-  { config, seams, clock, logger }: Foundation,
-  { dimensions }: ModelShape,
-  { deployment }: NatsLog,
-): ColdShard {
-  const cold = connectWeaviate({ ...config.weaviate, deployment, dimensions, clock, logger });
-  return seams.cold?.(cold) ?? cold;
 }

@@ -8,16 +8,10 @@ import { NatsSourceStore } from "../ingest/nats-source-store.ts";
 import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { openReceiptKey, receiptSigner } from "../tenants/receipt.ts";
 import { watchCertificates } from "./certificates.ts";
+import { connectCold } from "./cold.ts";
 import { readModelShape } from "./embedding.ts";
 import { openDeliveries } from "./endpoints.ts";
-import {
-  connectCold,
-  connectLog,
-  type Foundation,
-  foundation,
-  type Running,
-  type Seams,
-} from "./foundation.ts";
+import { connectLog, type Foundation, foundation, type Running, type Seams } from "./foundation.ts";
 import { GenerationEncoders } from "./reembed.ts";
 import { Stack } from "./stack.ts";
 import { openTracing } from "./tracing.ts";

@@ -15,6 +15,7 @@
 
 import { pathToFileURL } from "node:url";
 import type * as Onnxruntime from "onnxruntime-node";
+import { keepCompiled } from "../runtime/compiled.ts";
 import { yieldBy } from "../runtime/priority.ts";
 import { openWorkerPort } from "./onnx-channel.ts";
 import {
@@ -48,6 +49,7 @@ port.onRequest((request) => {
   if (!working) void work();
 });
 port.reply({ kind: "ready" });
+keepCompiled();
 
 async function loadRuntime({ runtimeModule }: WorkerSettings): Promise<typeof Onnxruntime> {
   if (runtimeModule === undefined) return import("onnxruntime-node");

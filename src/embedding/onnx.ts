@@ -17,7 +17,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
@@ -75,20 +75,26 @@ const fingerprintHexChars = 16;
  * not one of ours, or when the provider cannot be used here; nothing is left running then.
  */
 export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<OnnxEmbedder> {
-  const fingerprint = await fileFingerprint(options.graphFile);
-  const model: EmbeddingModel = { ...options.model, fingerprint };
   const batchSize = batchSizeOf(options.provider ?? "cpu");
+  const file = await openGraph(options.graphFile);
   const lanes = createLanes(options);
   const workers = [...new Set(Object.values(lanes))];
   const closeAll = async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.close()));
   };
-  const starts = await Promise.allSettled(workers.map((worker) => worker.start()));
-  const failed = starts.find((start) => start.status === "rejected");
-  if (failed !== undefined) {
+  // Side by side: each reads the graph, which takes as long as all else that it does.
+  const starts = workers.map((worker) => worker.start());
+  const [read, ...started] = await Promise.allSettled([
+    fingerprintOf(file, options.graphFile),
+    ...starts,
+  ]);
+  // A graph that cannot be read is the reason also for what the threads say of it.
+  const failed = [read, ...started].find((each) => each.status === "rejected");
+  if (read.status === "rejected" || failed !== undefined) {
     await closeAll();
-    throw failed.reason;
+    throw failed?.reason;
   }
+  const model: EmbeddingModel = { ...options.model, fingerprint: read.value };
   return {
     model,
     embed: (batch, embedOptions) =>
@@ -181,15 +187,27 @@ async function embed(request: EmbedRequest): Promise<Float32Array[]> {
 /** Pieces of the default size cost as much again as the digest. */
 const hashedAtOnceBytes = 1024 * 1024;
 
-async function fileFingerprint(graphFile: string): Promise<string> {
+/** @throws FreshetError embedding_unavailable */
+async function openGraph(graphFile: string): Promise<FileHandle> {
+  return open(graphFile).catch((cause: unknown) => {
+    throw unreadable(graphFile, cause);
+  });
+}
+
+/** Closes the file. @throws FreshetError embedding_unavailable */
+async function fingerprintOf(file: FileHandle, graphFile: string): Promise<string> {
   const hash = createHash("sha256");
   try {
-    await pipeline(createReadStream(graphFile, { highWaterMark: hashedAtOnceBytes }), hash);
-  } catch (error) {
-    throw new FreshetError("embedding_unavailable", "the embedding graph cannot be read", {
-      details: { graphFile },
-      cause: error,
-    });
+    await pipeline(file.createReadStream({ highWaterMark: hashedAtOnceBytes }), hash);
+  } catch (cause) {
+    throw unreadable(graphFile, cause);
   }
   return hash.digest("hex").slice(0, fingerprintHexChars);
+}
+
+function unreadable(graphFile: string, cause: unknown): FreshetError {
+  return new FreshetError("embedding_unavailable", "the embedding graph cannot be read", {
+    details: { graphFile },
+    cause,
+  });
 }

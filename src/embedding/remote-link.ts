@@ -1,9 +1,11 @@
 /** One embedding server as a pool sees it, and the one that is reached over HTTP. */
 
-import { buildConnector, Pool } from "undici";
+import type * as Undici from "undici";
+import type { Pool } from "undici";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import type { Lane } from "./port.ts";
 import { post } from "./remote-request.ts";
@@ -14,6 +16,8 @@ import {
   readReply,
   requestBody,
 } from "./remote-wire.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface LinkRequest extends AskedTexts {
   /** The server refuses to compute with another model; undefined where it has named none. */
@@ -83,7 +87,7 @@ export function httpLink(options: HttpLinkOptions): ServerLink {
 }
 
 function poolOf({ origin }: Endpoint, connections: number, tls: TlsFiles | undefined): Pool {
-  return new Pool(origin, {
+  return new (undici().Pool)(origin, {
     connections,
     ...connecting(tls),
     // A request has one time-out as a whole, by our own clock.
@@ -98,6 +102,6 @@ function connecting(tls: TlsFiles | undefined): Pool.Options {
   if (tls === undefined) return { connectTimeout: timeout };
   return {
     connect: (options, callback) =>
-      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
+      undici().buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
   };
 }

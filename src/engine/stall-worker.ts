@@ -5,11 +5,13 @@
  */
 
 import { workerData } from "node:worker_threads";
+import { keepCompiled } from "../runtime/compiled.ts";
 import type { MainWatch } from "./stall-watch.ts";
 
 const { beats, everyMs, missedMax } = workerData as MainWatch;
 let seen = Atomics.load(beats, 0);
 let missed = 0;
+keepCompiled();
 
 setInterval(() => {
   const now = Atomics.load(beats, 0);

@@ -8,7 +8,8 @@
  *        see more for it.
  */
 
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import type * as Jose from "jose";
+import type { JWTPayload, JWTVerifyGetKey } from "jose";
 import { z } from "zod";
 import { digestOf, type Identity, type Role, roles } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
@@ -46,9 +47,11 @@ export function tokenVerifier(options: TokenOptions): VerifyToken {
   const { issuer, audience } = options;
   let keys: Promise<JWTVerifyGetKey> | undefined;
   return async (token) => {
-    keys ??= signingKeys(options);
+    // Loaded here: an engine without a provider starts without it.
+    const jose = await import("jose");
+    keys ??= signingKeys(options, jose);
     try {
-      const { payload } = await jwtVerify(token, await keys, {
+      const { payload } = await jose.jwtVerify(token, await keys, {
         ...{ issuer, audience, algorithms },
         clockTolerance: limits.tokenClockSkewMs / 1_000,
         requiredClaims: ["exp"],
@@ -60,14 +63,17 @@ export function tokenVerifier(options: TokenOptions): VerifyToken {
         if (thrown.code === "identity_unavailable") keys = undefined;
         throw thrown;
       }
-      throw refusalOf(thrown);
+      throw refusalOf(thrown, jose);
     }
   };
 }
 
 const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 
-async function signingKeys({ issuer, jwksUrl }: TokenOptions): Promise<JWTVerifyGetKey> {
+async function signingKeys(
+  { issuer, jwksUrl }: TokenOptions,
+  { createRemoteJWKSet }: typeof Jose,
+): Promise<JWTVerifyGetKey> {
   const url = jwksUrl ?? (await discoveredUrl(issuer));
   return createRemoteJWKSet(new URL(url), {
     cacheMaxAge: limits.tokenKeysCacheMs,
@@ -149,7 +155,7 @@ function rolesOf(claim: unknown): ReadonlySet<Role> {
 }
 
 /** Failures of the token are its own; of everything else the provider's (OT2). */
-function refusalOf(thrown: unknown): FreshetError {
+function refusalOf(thrown: unknown, { errors }: typeof Jose): FreshetError {
   const isOfProvider =
     !(thrown instanceof errors.JOSEError) ||
     thrown instanceof errors.JWKSTimeout ||

@@ -9,15 +9,19 @@
  *   RR3  request and reply are bounded in bytes, and a reply that is not whole is a failure.
  */
 
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type * as Undici from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
+import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import type { Reranker, RerankRequest } from "./rerank-port.ts";
 import { type RerankShape, rerankBody, scoresOf } from "./rerank-wire.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface RemoteRerankerOptions {
   /** Of the endpoint itself, or of what its `/rerank` is under. */
@@ -29,7 +33,7 @@ export interface RemoteRerankerOptions {
 }
 
 export function createRemoteReranker(options: RemoteRerankerOptions): Reranker {
-  const agent = new Agent({
+  const agent = new (undici().Agent)({
     connections: limits.questionsInFlightMax,
     ...connecting(options),
     headersTimeout: limits.rerankMsMax,
@@ -48,7 +52,7 @@ function connecting({ tls }: RemoteRerankerOptions): Agent.Options {
   if (tls === undefined) return { connectTimeout: timeout };
   return {
     connect: (options, callback) =>
-      buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
+      undici().buildConnector({ ...readTlsFiles(tls), timeout })(options, callback),
   };
 }
 

@@ -6,9 +6,11 @@
  */
 
 import { workerData } from "node:worker_threads";
+import { keepCompiled } from "./compiled.ts";
 import type { ParentWatch } from "./end-with-parent.ts";
 
 const { parentPid, everyMs } = workerData as ParentWatch;
+keepCompiled();
 
 setInterval(() => {
   if (process.ppid !== parentPid) process.kill(process.pid, "SIGKILL");

@@ -164,6 +164,7 @@ describe("the context of a trace", () => {
       const loaded = [];
       registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
       await import("./src/compose/engine.ts");
+      await import("./src/compose/serving.ts");
       await import("./src/compose/merges.ts");
       const sdk = loaded.filter((url) => /opentelemetry.(sdk|exporter|otlp|resources)/.test(url));
       console.log(JSON.stringify({ modules: loaded.length, sdk }));`;

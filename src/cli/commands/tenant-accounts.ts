@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { TenantId } from "../../contract/ids.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { type Change, TenantAccounts, type UserOptions } from "../../tenants/accounts.ts";
+import type { Change, TenantAccounts, UserOptions } from "../../tenants/accounts.ts";
 import { livingUsers, type TenantAccount } from "../../tenants/accounts-file.ts";
 import { type ConfForm, confForms } from "../../tenants/server-conf.ts";
 import { resolveAddresses } from "../addresses.ts";
@@ -102,7 +102,7 @@ function addServing(tenant: Command, terminal: Terminal): void {
     )
     .addHelpText("after", "\nExample:\n  $ freshet tenant permissions > /etc/nats/freshet.conf")
     .action(async (options: StoreOptions & { readonly format: ConfForm }) => {
-      terminal.out(await open(options, terminal).conf(options.format));
+      terminal.out(await (await open(options, terminal)).conf(options.format));
     });
 }
 
@@ -125,7 +125,9 @@ function streams(value: string, before: readonly string[] = []): readonly string
   throw new InvalidArgumentError("the name of a stream");
 }
 
-function open({ store }: StoreOptions, { env }: Terminal): TenantAccounts {
+/** What signs accounts is loaded here: no other command needs it. */
+async function open({ store }: StoreOptions, { env }: Terminal): Promise<TenantAccounts> {
+  const { TenantAccounts } = await import("../../tenants/accounts.ts");
   const given = store ?? env["FRESHET_TENANT_STORE"] ?? "";
   const folder = given === "" ? join(dataFolder(env), "tenants") : given;
   return new TenantAccounts({ folder, nowMs: () => systemClock.nowMs() });
@@ -143,7 +145,7 @@ async function make(
   tenant: TenantId,
   { options, terminal, operation, how }: Making,
 ): Promise<void> {
-  const accounts = open(options, terminal);
+  const accounts = await open(options, terminal);
   const user = { livesMs: options.expiresIn, keepsOld: options.keepOld };
   const { pushed, users } = await how(accounts, user);
   await writeDownOfFiles({ operation, tenant }, terminal);
@@ -165,7 +167,7 @@ async function revoke(
   options: ChangeOptions & { readonly user?: string },
   terminal: Terminal,
 ): Promise<void> {
-  const accounts = open(options, terminal);
+  const accounts = await open(options, terminal);
   const { pushed, users } = await accounts.revoke(tenant, options.user);
   await writeDownOfFiles({ operation: "account_revoke", tenant }, terminal);
   const isPushed = await tell(accounts, pushed, { options, terminal });
@@ -179,7 +181,7 @@ async function engine(
   options: ChangeOptions & { readonly sourceStream?: readonly string[] },
   terminal: Terminal,
 ): Promise<void> {
-  const accounts = open(options, terminal);
+  const accounts = await open(options, terminal);
   const { pushed } = await accounts.renewEngine(options.sourceStream ?? []);
   await writeDownOfFiles({ operation: "account_engine" }, terminal);
   const isPushed = await tell(accounts, pushed, { options, terminal });
@@ -195,7 +197,7 @@ async function push(
   options: StoreOptions & { readonly server: string },
   terminal: Terminal,
 ): Promise<void> {
-  const accounts = open(options, terminal);
+  const accounts = await open(options, terminal);
   const all = await accounts.all();
   await tell(accounts, all, { options, terminal });
   if (options.json === true) return json({ pushed: all.length }, terminal);
@@ -230,8 +232,8 @@ const next = ({ paths }: TenantAccounts, isPushed: boolean): string =>
     ? "in effect"
     : `in effect when the server has it: --server <url>, or reload with ${paths.conf("*")}`;
 
-function list(options: StoreOptions, terminal: Terminal): void {
-  const { tenants } = open(options, terminal).list();
+async function list(options: StoreOptions, terminal: Terminal): Promise<void> {
+  const { tenants } = (await open(options, terminal)).list();
   if (options.json === true) return json({ tenants }, terminal);
   const lines = tenants.length === 0 ? ["no tenants yet"] : table(tenants.flatMap(rowsOf));
   terminal.out(`${lines.map(printable).join("\n")}\n`);

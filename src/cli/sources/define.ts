@@ -8,7 +8,6 @@ import {
   signatureKinds,
   sourceSchema,
 } from "../../contract/source.ts";
-import { compileExpression } from "../../ingest/sources/expression.ts";
 import { presets } from "../../ingest/sources/presets.ts";
 import { usageError } from "../exit.ts";
 
@@ -50,6 +49,8 @@ export async function mapperOf(flags: MapperFlags): Promise<MapperSettings> {
     expression: expression ?? presets[preset as PresetName].expression,
     options,
   };
+  // Loaded here: the language of expressions is three hundred kilobytes.
+  const { compileExpression } = await import("../../ingest/sources/expression.ts");
   compileExpression({ ...settings, documentTextBytesMax: Number.POSITIVE_INFINITY });
   return settings;
 }

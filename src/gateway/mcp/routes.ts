@@ -10,43 +10,29 @@
  */
 
 import { Readable } from "node:stream";
-import { createMcpHandler, type McpHttpHandler } from "@modelcontextprotocol/server";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { mayAs } from "../../contract/api-key.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import type { Asker } from "../../contract/service.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import type { Check } from "../auth.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
-import type { Handler } from "../handler.ts";
-import { TenantEventBus } from "./event-bus.ts";
-import { createMcpServer } from "./server.ts";
+import type { Served, ServedOptions } from "./served.ts";
 
-export interface McpRouteOptions {
-  readonly handler: Handler;
+export interface McpRouteOptions extends ServedOptions {
   readonly gate: Gate;
   readonly checkHost: Check;
-  readonly clock: Clock;
-  readonly version: string;
-  /** Whether agents are offered `publish` and `delete`, where their key allows it. */
-  readonly mcpWrites: boolean;
-  readonly sse: { readonly heartbeatMs: number };
 }
 
 export const mcpPath = "/mcp";
 
-interface Served {
-  readonly bus: TenantEventBus;
-  readonly protocol: McpHttpHandler;
-}
-
 export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): void {
   const { gate, checkHost } = options;
   const served = new Map<TenantId, Served>();
-  const servedOf = (tenant: TenantId): Served => {
+  const servedOf = async (tenant: TenantId): Promise<Served> => {
+    // Loaded for the first request: most engines never have one.
+    const { serve } = await import("./served.ts");
     const made = served.get(tenant) ?? serve(options, tenant);
     // Last asked, last to go; who is listened to stays.
     served.delete(tenant);
@@ -71,7 +57,7 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
     handler: async (request, reply) => {
       const { roles } = gate.identityOf(request);
       const { tenant, ...of } = gate.askerOf(request);
-      const { protocol } = servedOf(tenant);
+      const { protocol } = await servedOf(tenant);
       const scopes = mayAs({ roles }, "ingest") ? ["ingest"] : [];
       const caller = abortWhenCallerLeaves(reply.raw);
       const response = await protocol.fetch(webRequestOf(request, caller.signal), {
@@ -81,29 +67,6 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
       return send(reply, response);
     },
   });
-}
-
-function serve(options: McpRouteOptions, tenant: TenantId): Served {
-  const { handler, clock, version, mcpWrites, sse } = options;
-  const bus = new TenantEventBus({ handler, clock, tenant });
-  const protocol = createMcpHandler(
-    ({ authInfo, era }) => {
-      const mayWrite = mcpWrites && authInfo?.scopes.includes("ingest") === true;
-      // Made by the route below from the credential, never by the caller; nobody is not everybody.
-      const of =
-        authInfo === undefined ? { groups: [] } : (authInfo.extra as Omit<Asker, "tenant">);
-      const asker = { ...of, tenant };
-      const maySubscribe = era === "modern";
-      return createMcpServer({ handler, asker, mayWrite, version, maySubscribe });
-    },
-    {
-      bus,
-      maxSubscriptions: limits.mcpSubscriptionsMax,
-      keepAliveMs: sse.heartbeatMs,
-      maxRequestBodySize: limits.mcpBytesMax,
-    },
-  );
-  return { bus, protocol };
 }
 
 /** MP2. Programs send no Origin; browsers cannot leave it out. */

@@ -6,9 +6,11 @@
  */
 
 import { workerData } from "node:worker_threads";
+import { keepCompiled } from "../../runtime/compiled.ts";
 import type { ConversionBounds } from "./conversion-protocol.ts";
 
 const { parentPid, everyMs, memoryBytesMax } = workerData as ConversionBounds;
+keepCompiled();
 
 setInterval(() => {
   const isLost = process.ppid !== parentPid;

@@ -6,6 +6,7 @@
 
 import { Worker } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
+import { keepCompiled } from "../../runtime/compiled.ts";
 import {
   type ConversionBounds,
   type ConversionReply,
@@ -28,6 +29,10 @@ function say(reply: ConversionReply): void {
 process.on("message", (message) => {
   const { data: request } = requestSchema.safeParse(message);
   if (request === undefined) return;
-  void convertFile(request).then((parts) => say({ kind: "converted", parts }));
+  void convertFile(request).then((parts) => {
+    say({ kind: "converted", parts });
+    // Each kind of file brings a library of its own, and this process ends by a kill.
+    keepCompiled();
+  });
 });
 say({ kind: "ready" });

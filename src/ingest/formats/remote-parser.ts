@@ -2,15 +2,19 @@
  * A parser on another machine, for files without text: docling-serve's API. It answers Markdown.
  */
 
-import { Agent, buildConnector, FormData, fetch } from "undici";
+import type * as Undici from "undici";
+import type { Agent, FormData } from "undici";
 import { z } from "zod";
 import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
+import { loadedLater } from "../../runtime/loaded-later.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
 import { explainUrl } from "../../runtime/tls-probe.ts";
 import { firstHeading } from "../../text/markdown.ts";
 import type { ConvertedPart } from "./convert.ts";
 import type { CorpusFile } from "./port.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface RemoteParser {
   /** Never throws: a parser that does not answer is a reason to leave the file out. */
@@ -40,7 +44,7 @@ export function createDoclingParser(options: RemoteParserOptions): RemoteParser 
   return {
     async parse(file, bytes) {
       try {
-        const reply = await fetch(endpoint, {
+        const reply = await undici().fetch(endpoint, {
           method: "POST",
           headers: apiKey === undefined ? {} : { "X-Api-Key": apiKey() },
           body: formOf(file, bytes),
@@ -67,13 +71,13 @@ export function createDoclingParser(options: RemoteParserOptions): RemoteParser 
 
 /** Each new connection reads the files, so that they may be replaced. */
 function agentOf(tls: TlsFiles): Agent {
-  return new Agent({
-    connect: (options, callback) => buildConnector(readTlsFiles(tls))(options, callback),
+  return new (undici().Agent)({
+    connect: (options, callback) => undici().buildConnector(readTlsFiles(tls))(options, callback),
   });
 }
 
 function formOf({ id }: CorpusFile, bytes: Uint8Array): FormData {
-  const form = new FormData();
+  const form = new (undici().FormData)();
   form.set("files", new Blob([new Uint8Array(bytes)]), id.split("/").at(-1) ?? id);
   form.set("to_formats", "md");
   // Pictures would come as text.

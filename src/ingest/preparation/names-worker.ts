@@ -8,6 +8,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
+import { keepCompiled } from "../../runtime/compiled.ts";
 import { NativeGate } from "../../runtime/native-gate.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
 import { namesBy } from "./names.ts";
@@ -35,3 +36,4 @@ port.on("message", (request: NamesRequest) => {
   void answer(request).then((reply) => port.postMessage(reply));
 });
 port.postMessage({ kind: "ready" } satisfies NamesReply);
+keepCompiled();

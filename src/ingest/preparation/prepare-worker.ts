@@ -11,6 +11,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { limits } from "../../contract/limits.ts";
 import type { ClassifierFiles } from "../../embedding/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
+import { keepCompiled } from "../../runtime/compiled.ts";
 import { NativeGate } from "../../runtime/native-gate.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { loadTokenizer } from "../../text/tokenizer.ts";
@@ -24,6 +25,7 @@ const tokenizer = await loadTokenizer(modelDir);
 if (parentPort === null) throw new Error("this file is a thread of an engine");
 const namesOf = names === undefined ? undefined : await openNames(names, new NativeGate(gate));
 answerRequests(parentPort, preparersOf({ tokenizer, ids }, namesOf), systemClock);
+keepCompiled();
 
 /** It brings onnxruntime: a thread without this lane starts without it. */
 async function openNames(files: ClassifierFiles, native: NativeGate): Promise<NamesOf> {

@@ -11,6 +11,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { errorBody, toFreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Mapped } from "../../contract/source.ts";
+import { keepCompiled } from "../../runtime/compiled.ts";
 import { yieldBy } from "../../runtime/priority.ts";
 import { eventOf } from "./event.ts";
 import { type CompiledExpression, compileExpression } from "./expression.ts";
@@ -28,6 +29,7 @@ const say = (reply: MapReply): void => port.postMessage(reply);
 try {
   answer(compileExpression(settings));
   say({ kind: "ready" });
+  keepCompiled();
 } catch (thrown) {
   say({ kind: "refused", error: errorBody(toFreshetError(thrown)) });
 }

@@ -10,10 +10,14 @@
  */
 
 import { Webhook } from "standardwebhooks";
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type * as Undici from "undici";
+import type { Agent, buildConnector, Dispatcher } from "undici";
 import type { EndpointPost, EndpointReply, PostToEndpoint } from "../../contract/endpoint.ts";
 import { limits } from "../../contract/limits.ts";
+import { loadedLater } from "../../runtime/loaded-later.ts";
 import { Addresses, AddressRefused, type Network } from "./addresses.ts";
+
+const undici = loadedLater<typeof Undici>("undici");
 
 export interface EndpointClientOptions {
   /** Beside public ones. */
@@ -31,22 +35,31 @@ export interface EndpointClient {
 
 export function createEndpointClient(options: EndpointClientOptions = {}): EndpointClient {
   const addresses = new Addresses(options.networks);
-  const agent = new Agent({
+  // Made for the first request: most processes send none.
+  let agent: Agent | undefined;
+  return {
+    post: (post) => {
+      agent ??= agentFor(addresses);
+      return send(agent, addresses, { ...options, ...post });
+    },
+    refusal: (url) => addresses.refusal(url),
+    close: async () => agent?.destroy(),
+  };
+}
+
+function agentFor(addresses: Addresses): Agent {
+  return new (undici().Agent)({
     connect: connectorOf(addresses),
     connections: 1,
     // A pipelined event could be taken before the one in front of it.
     pipelining: 1,
   });
-  return {
-    post: (post) => send(agent, addresses, { ...options, ...post }),
-    refusal: (url) => addresses.refusal(url),
-    close: () => agent.destroy(),
-  };
 }
 
 /** One connector for each protocol: what may be reached depends on it. */
 function connectorOf(addresses: Addresses): buildConnector.connector {
   const timeout = limits.endpointConnectMs;
+  const { buildConnector } = undici();
   const secure = buildConnector({ timeout, lookup: addresses.lookup("https:") });
   const plain = buildConnector({ timeout, lookup: addresses.lookup("http:") });
   return (options, callback) => {
