@@ -72,8 +72,8 @@ export interface Ranked {
 }
 
 /** What the shards have to bring for this question's ranking. */
-export function wantedBy({ diversity, context }: Question): Wanted | undefined {
-  const vectors = diversity !== undefined;
+export function wantedBy({ diversity, context, rank_by }: Question): Wanted | undefined {
+  const vectors = diversity !== undefined || (rank_by ?? "hybrid") === "hybrid";
   const siblings = context === "window" || context === "document";
   return vectors || siblings ? { vectors, siblings } : undefined;
 }

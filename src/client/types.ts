@@ -195,6 +195,7 @@ export interface ExplainedSource {
   readonly nearness: number;
   readonly words: number;
   readonly sparse?: number | undefined;
+  readonly lift?: number | undefined;
   readonly freshness: number;
   readonly fused: number;
 }

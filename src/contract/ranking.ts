@@ -82,6 +82,8 @@ const explainedSourceSchema = z.object({
   words: z.number(),
   /** Absent where the passage was ranked by the other two alone. */
   sparse: z.number().optional(),
+  /** What better passages that it is like added; absent where none did. */
+  lift: z.number().optional(),
   freshness: z.number(),
   /** Before it was scaled to the best of the reply. */
   fused: z.number(),

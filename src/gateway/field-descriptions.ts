@@ -156,6 +156,7 @@ const descriptions: Readonly<Record<string, string>> = {
   sparse_rank: "its place by weighted words",
   fused_rank: "its place in the fused list",
   rerank_rank: "its place by the reranker",
+  lift: "what better passages that it is like added",
   freshness: "factor of `recency`",
   fused: "the fused score",
   prompt: "what the model was given",

@@ -9,8 +9,8 @@
  *   DV3  the outcome depends on scores, vectors and identities alone (F2).
  */
 
-import { dotProduct } from "../contract/vector.ts";
-import { cosineStep, type Fused } from "./fusion.ts";
+import type { Fused } from "./fusion.ts";
+import { likenessOf } from "./likeness.ts";
 
 /**
  * From here on two passages count as one. Measured for all-MiniLM-L6-v2
@@ -52,7 +52,9 @@ interface Group {
 function grouped(fused: readonly Fused[]): Group[] {
   const groups: Group[] = [];
   for (const each of fused) {
-    const known = groups.find(({ best }) => likeness(best, each) >= duplicateCosine);
+    const known = groups.find(
+      ({ best }) => likenessOf(best.candidate, each.candidate) >= duplicateCosine,
+    );
     if (known === undefined) groups.push({ best: each, others: 0 });
     else known.others += 1;
   }
@@ -93,14 +95,7 @@ function inTurn(
 
 /** Another passage of the same document repeats it in half, whatever it says. */
 function nearTo(left: Fused, right: Fused): number {
-  const like = Math.max(0, likeness(left, right));
+  const like = Math.max(0, likenessOf(left.candidate, right.candidate));
   const isSame = left.candidate.documentId === right.candidate.documentId;
   return isSame ? (1 + like) / 2 : like;
-}
-
-/** The cosine, in the steps in which both shards agree. */
-function likeness(left: Fused, right: Fused): number {
-  const [one, other] = [left.candidate.vector, right.candidate.vector];
-  if (one === undefined || other === undefined) return 0;
-  return Math.round(dotProduct(one, other) / cosineStep) * cosineStep;
 }

@@ -70,7 +70,7 @@ function weightsOf({ weights: { nearness, words, sparse } }: Ranking): Explanati
 }
 
 function partsOf({ signals, raw }: Fused) {
-  const { near, words, terms, freshness } = signals;
+  const { near, words, terms, lift, freshness } = signals;
   const parts = { nearness: near, words, ...(terms === undefined ? {} : { sparse: terms }) };
-  return { ...parts, freshness, fused: raw };
+  return { ...parts, ...(lift === 0 ? {} : { lift }), freshness, fused: raw };
 }

@@ -1,7 +1,7 @@
 /**
  * Fusion of what both shards found into one ranking. Why relative scores, and why BM25 is computed
  * again here: ops/decisions/0010-fusion.md; what a source's own scores mean: 0053; the sparse
- * signal: 0063.
+ * signal: 0063; the weights, and what likeness adds: 0084.
  *
  *   F1  a chunk appears once, and only the newest version of a document;
  *   F2  order and scores depend on what the shards hold together: not on the order of candidates,
@@ -15,6 +15,7 @@ import type { DocumentId } from "../contract/ids.ts";
 import type { RankBy } from "../contract/ranking.ts";
 import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
 import { bm25Max, bm25Of, queryTerms, termWeights } from "../text/lexical.ts";
+import { cosineStep, liftsOf } from "./likeness.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
 import { type RelevanceSignals, relevanceSignals } from "./relevance.ts";
 
@@ -41,7 +42,9 @@ export interface CandidateSignals {
   readonly sparse?: number | undefined;
   /** That as a share of what the question's would have with itself, where it counts. */
   readonly terms?: number | undefined;
-  /** What age left of both together; 1 without `recency`. */
+  /** What better passages that it is like added (likeness.ts); 0 where none did. */
+  readonly lift: number;
+  /** What age left of all together; 1 without `recency`. */
   readonly freshness: number;
 }
 
@@ -110,6 +113,12 @@ export interface RankingCounts {
 const nearnessWeights: Readonly<Record<RankBy, number>> = { hybrid: 0.25, dense: 1, lexical: 0 };
 
 /**
+ * How much a chunk's length weighs in its words here, `b` of BM25: less than where candidates are
+ * found, among all chunks. Measured (0084).
+ */
+const lengthWeight = 0.6;
+
+/**
  * What of a hybrid rank the sparse signal takes from the other two, which keep their proportion.
  * Measured. Only the nearest have it, which are the same in every placement: what words alone found
  * may stand in the list of one shard and not in that of another, and must not rise by it (F2). One
@@ -119,12 +128,6 @@ const sparseWeight = 0.4;
 
 /** Where fewer of the nearest have it, ranks are better without: half of them cost 0.02 nDCG@10. */
 const sparseShareMin = 0.8;
-
-/**
- * Cosines are compared as multiples of this. Both shards measure them alike, from vectors of which
- * cold may have stored one number with another last bit (weaviate-rewrite.ts).
- */
-export const cosineStep = 2 ** -20;
 
 export function fuse(options: FuseOptions): readonly Fused[] {
   return rank(options).fused;
@@ -143,7 +146,7 @@ export function rank(options: FuseOptions): Ranking {
   const near = nearness(nearest);
   const alpha = nearnessWeights[rankBy];
   const sparse = sparseScorer(rankBy === "hybrid" ? options.sparse : undefined, nearest);
-  const score = (each: Pooled): Fused => {
+  const judge = (each: Pooled): Judged => {
     const { candidate, cosine } = each;
     const bm25 = words.bm25(candidate);
     const share = words.full === 0 ? 0 : bm25 / words.full;
@@ -151,23 +154,22 @@ export function rank(options: FuseOptions): Ranking {
     const both = alpha * close + (1 - alpha) * share;
     const terms = sparse.share(each);
     const third = terms ?? (sparse.isScored(each) ? both : 0);
-    const relevance = sparse.weight === 0 ? both : both + sparse.weight * (third - both);
+    const worth = sparse.weight === 0 ? both : both + sparse.weight * (third - both);
+    const measured = { cosine, bm25, near: close, words: share };
+    return { candidate, worth, signals: { ...measured, sparse: candidate.sparse, terms } };
+  };
+  const judged = (rankBy === "dense" ? nearest : pool).map(judge);
+  const lifts = rankBy === "hybrid" ? liftsAmong(nearest, judged) : noLifts;
+  const score = ({ candidate, worth, signals }: Judged): Fused => {
+    const lift = lifts.get(candidate) ?? 0;
+    const relevance = worth + lift;
     // Below 0 lies what only words found, and few: age cannot take from nothing.
     const isAged = recency !== undefined && relevance > 0;
     const freshness = isAged ? recencyFactor(candidate.info, recency) : 1;
-    const signals: CandidateSignals = {
-      cosine,
-      bm25,
-      near: close,
-      words: share,
-      sparse: candidate.sparse,
-      terms,
-      freshness,
-    };
     const raw = relevance * freshness;
-    return { candidate, score: raw, raw, signals };
+    return { candidate, score: raw, raw, signals: { ...signals, lift, freshness } };
   };
-  const scored = (rankBy === "dense" ? nearest : pool).map(score);
+  const scored = judged.map(score);
   const matching = rankBy === "lexical" ? scored.filter(({ signals }) => signals.bm25 > 0) : scored;
   const kept = matching.filter(({ signals }) => signals.cosine >= minCosine).sort(compareFused);
   const best = bestOfBoth(kept);
@@ -187,8 +189,31 @@ export function rank(options: FuseOptions): Ranking {
       words: inHundredths((1 - alpha) * (1 - sparse.weight)),
       sparse: sparse.weight === 0 ? undefined : sparse.weight,
     },
-    places: () => placesIn(byNearness, pool.map(score)),
+    places: () => placesIn(byNearness, pool.map(judge)),
   };
+}
+
+/** A candidate before likeness and age. */
+interface Judged {
+  readonly candidate: Candidate;
+  readonly worth: number;
+  readonly signals: Omit<CandidateSignals, "lift" | "freshness">;
+}
+
+const noLifts: ReadonlyMap<Candidate, number> = new Map();
+
+/** Only of the nearest, which are the same in every placement (F2). */
+function liftsAmong(
+  nearest: readonly Pooled[],
+  judged: readonly Judged[],
+): ReadonlyMap<Candidate, number> {
+  const near = new Set(nearest.map(({ candidate }) => candidate));
+  const best = judged
+    .filter(({ candidate }) => near.has(candidate))
+    .sort(
+      (left, right) => right.worth - left.worth || compareIdentity(left.candidate, right.candidate),
+    );
+  return liftsOf(best);
 }
 
 interface SparseScorer {
@@ -246,7 +271,7 @@ function bestOfBoth(fused: readonly Fused[]): Fused | undefined {
 
 function placesIn(
   byNearness: readonly Pooled[],
-  scored: readonly Fused[],
+  scored: readonly Judged[],
 ): (candidate: Candidate) => ListPlaces {
   const byWords = scored
     .filter(({ signals }) => signals.bm25 > 0)
@@ -335,7 +360,7 @@ function wordScorer(queried: readonly string[], nearest: readonly Pooled[]): Wor
     documentFrequency: (term) => holding.get(term) ?? 0,
   });
   return {
-    bm25: ({ lexical }) => bm25Of(lexical, weights),
+    bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
     full: bm25Max(weights),
     rarities: weights.rarities,
   };

@@ -200,17 +200,22 @@ export function termWeights(queried: readonly string[], stats: CorpusStats): Ter
   return { rarities, averageLength: stats.averageLength };
 }
 
-/** `bm25` of a chunk of which it is known how often it holds each term of the question. */
+/**
+ * `bm25` of a chunk of which it is known how often it holds each term of the question.
+ * @param lengthWeight how much its length weighs; by default as in the lists of both shards
+ */
 export function bm25Of(
   { frequencies, length }: LexicalMatch,
   { rarities, averageLength }: TermWeights,
+  lengthWeight: number = b,
 ): number {
   const relativeLength = averageLength > 0 ? length / averageLength : 1;
   let score = 0;
   for (let index = 0; index < frequencies.length; index += 1) {
     const count = frequencies[index] as number;
     if (count === 0) continue;
-    const saturation = (count * (k1 + 1)) / (count + k1 * (1 - b + b * relativeLength));
+    const damping = k1 * (1 - lengthWeight + lengthWeight * relativeLength);
+    const saturation = (count * (k1 + 1)) / (count + damping);
     score += (rarities[index] as number) * saturation;
   }
   return score;

@@ -4,12 +4,37 @@
  */
 
 import type { Candidate } from "../../src/contract/candidate.ts";
+import { dotProduct } from "../../src/contract/vector.ts";
 import { shownText } from "../../src/text/chunk-terms.ts";
 import { bm25Constants, termCounts, terms } from "../../src/text/lexical.ts";
 
 const alpha = 0.25;
 const cosineStep = 2 ** -20;
-const { k1, b } = bm25Constants;
+const { k1 } = bm25Constants;
+const b = 0.6;
+
+interface Scored {
+  readonly candidate: Candidate;
+  score: number;
+}
+
+/** Of the mean of what the three likest of other documents are better by, four tenths. */
+function liftOf({ candidate, score }: Scored, head: readonly Scored[]): number {
+  const likest = head
+    .filter((other) => other.candidate.documentId !== candidate.documentId)
+    .map((other) => ({ other, like: likeness(candidate, other.candidate) }))
+    .filter(({ like }) => like > 0)
+    .toSorted((left, right) => right.like - left.like)
+    .slice(0, 3);
+  const above = likest.reduce((sum, { other }) => sum + Math.max(0, other.score - score), 0);
+  return likest.length === 0 ? 0 : (0.4 * above) / likest.length;
+}
+
+function likeness({ vector: one = none }: Candidate, { vector: other = none }: Candidate): number {
+  return Math.round(dotProduct(one, other) / cosineStep) * cosineStep;
+}
+
+const none = new Float32Array(0);
 
 /** Scores by document and chunk, best first; candidates are of one version, each of them once. */
 export function referenceRanking(
@@ -55,9 +80,16 @@ export function referenceRanking(
     const share = full === 0 ? 0 : words / full;
     return { candidate, score: alpha * near + (1 - alpha) * share };
   });
-  scored.sort(
-    (left, right) => right.score - left.score || byIdentity(left.candidate, right.candidate),
-  );
+  const isNear = new Set(nearest.map(({ candidate }) => candidate));
+  const better = (left: Scored, right: Scored): number =>
+    right.score - left.score || byIdentity(left.candidate, right.candidate);
+  const head = scored
+    .filter(({ candidate }) => isNear.has(candidate))
+    .sort(better)
+    .slice(0, 24);
+  const lifts = new Map(head.map((each) => [each.candidate, liftOf(each, head)]));
+  for (const each of scored) each.score += lifts.get(each.candidate) ?? 0;
+  scored.sort(better);
   const best = scored[0]?.score ?? 0;
   return scored.map(({ candidate: { documentId, chunk }, score }) => ({
     key: `${documentId}#${chunk}`,
