@@ -7,7 +7,7 @@ const attribution =
 const originalMessage =
   /^-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht)\s*-{2,}$/i;
 const quotedLine = /^\s?>/;
-/** Three marks, and nowhere fewer, are Python's: a reply that repeats replies repeats a mail, too. */
+/** Three marks, and nowhere fewer, are Python's: replies of replies repeat a mail, too. */
 const prompt = /^\s?>>> /;
 
 /**

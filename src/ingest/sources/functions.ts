@@ -40,8 +40,8 @@ function texts(row: unknown, names: unknown): string | undefined {
 }
 
 /**
- * `$scalars(row, "a,b")`: these columns as metadata, without those that metadata cannot hold. A text
- * that is too long is cut, as that of a file: one column must not cost the row.
+ * `$scalars(row, "a,b")`: these columns as metadata, without those that metadata cannot hold. A
+ * text that is too long is cut, as that of a file: one column must not cost the row.
  */
 function scalars(row: unknown, names: unknown): Row | undefined {
   if (!isRow(row)) return undefined;

@@ -52,7 +52,7 @@ export function isBlock(tagName: string): boolean {
   return blocks.has(tagName);
 }
 
-/** `<price-tag>`: an element that a page makes itself, and that a browser sets apart by its style. */
+/** `<price-tag>`: an element that a page makes itself, and that its style sheet sets apart. */
 export function isComponent(tagName: string): boolean {
   return tagName.includes("-");
 }
