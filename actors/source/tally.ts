@@ -27,6 +27,8 @@ export class SourceTally {
   #settledAtMs: number;
   #storedMs = Number.NEGATIVE_INFINITY;
   #trouble: string | undefined;
+  /** As it was found, with what a later Freshet keeps in it. */
+  #begun: Partial<SourceState> = {};
 
   constructor(options: TallyOptions) {
     this.#options = options;
@@ -35,6 +37,8 @@ export class SourceTally {
 
   begin(state: SourceState | null): void {
     if (state === null) return;
+    const { trouble: _, ...begun } = state;
+    this.#begun = begun;
     this.#counts = state.counts;
     this.#settledAtMs = state.settledAtMs;
   }
@@ -83,6 +87,7 @@ export class SourceTally {
     this.#storedMs = clock.monotonicMs();
     this.#trouble = trouble;
     await store.putState(source.name, {
+      ...this.#begun,
       ...{ generation: source.generation, node, atMs: clock.nowMs() },
       ...{ settledAtMs: this.#settledAtMs, counts: this.#counts },
       ...(trouble === undefined ? {} : { trouble }),

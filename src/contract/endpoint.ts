@@ -57,7 +57,7 @@ export const wantedEndpointSchema = z.strictObject({
 });
 export type WantedEndpoint = z.output<typeof wantedEndpointSchema>;
 
-const secretSchema = z.strictObject({
+const secretSchema = z.looseObject({
   value: z.string(),
   createdAtMs: z.int(),
   /** When it signs no more; absent of the newest. */
@@ -67,8 +67,8 @@ const secretSchema = z.strictObject({
 /** `disabled`: the receiver said 410. */
 export const endpointStatuses = ["active", "paused", "disabled"] as const;
 
-/** As it is stored. Who can read the bucket can sign. */
-export const endpointSchema = z.object({
+/** As it is stored, with what a later Freshet adds. Who can read the bucket can sign. */
+export const endpointSchema = z.looseObject({
   id: z.string().regex(idPattern),
   tenant: z.custom<TenantId>((value) => typeof value === "string" && isTenantId(value)),
   url: urlSchema,
@@ -84,7 +84,7 @@ export const endpointSchema = z.object({
 export type Endpoint = z.infer<typeof endpointSchema>;
 
 /** An event that does not get through. */
-const troubleSchema = z.object({
+const troubleSchema = z.looseObject({
   seq: z.int(),
   attempts: z.int(),
   sinceMs: z.int(),
@@ -93,7 +93,7 @@ const troubleSchema = z.object({
 });
 
 /** How far an endpoint is: every event up to `after` is delivered, or not wanted. */
-export const endpointStateSchema = z.object({
+export const endpointStateSchema = z.looseObject({
   after: z.int(),
   delivered: z.int(),
   failed: z.int(),

@@ -6,7 +6,7 @@ import { isTenantId } from "./ids.ts";
 const count = z.int().min(0);
 
 /** Messages of the log's stores, and objects of cold. */
-const countsSchema = z.strictObject({
+const countsShape = {
   operations: count,
   records: count,
   manifests: count,
@@ -22,9 +22,21 @@ const countsSchema = z.strictObject({
   keys: count.optional(),
   /** Objects of the document; of a whole tenant 1 for its shard, which goes as a whole. */
   cold: count,
+};
+export type ErasureCounts = Readonly<z.output<z.ZodObject<typeof countsShape>>>;
+
+/**
+ * Fields that a later release adds are kept: its receipts lie in records, and the digest is of all
+ * of the receipt.
+ */
+const countsSchema: z.ZodType<ErasureCounts> = z.looseObject(countsShape);
+
+const belowSchema: z.ZodType<{ readonly docs: number; readonly chunks: number }> = z.looseObject({
+  docs: count,
+  chunks: count,
 });
 
-const bodySchema = z.strictObject({
+const bodyShape = {
   format: z.literal(1),
   kind: z.enum(["tenant", "document"]),
   tenant: z.string().refine(isTenantId),
@@ -41,12 +53,14 @@ const bodySchema = z.strictObject({
   /** What a second look found in the end; an erase ends only when all of it is 0. */
   left: countsSchema,
   /** Nothing of it is left below these sequences of the two streams. */
-  below: z.strictObject({ docs: count, chunks: count }),
+  below: belowSchema,
   /** What an erase does not reach. */
   not_covered: z.array(z.string()),
-});
+};
+export type ReceiptBody = Readonly<z.output<z.ZodObject<typeof bodyShape>>>;
+const bodySchema: z.ZodType<ReceiptBody> = z.looseObject(bodyShape);
 
-export const signedReceiptSchema = z.strictObject({
+const signedShape = {
   receipt: bodySchema,
   /** SHA-256 of the receipt in canonical JSON, hexadecimal. */
   sha256: z.string(),
@@ -54,11 +68,13 @@ export const signedReceiptSchema = z.strictObject({
   signature: z.string(),
   /** Public key, raw 32 bytes, base64url. */
   public_key: z.string(),
-});
+};
+export type SignedReceipt = Readonly<z.output<z.ZodObject<typeof signedShape>>>;
 
-export type ErasureCounts = Readonly<z.output<typeof countsSchema>>;
-export type ReceiptBody = Readonly<z.output<typeof bodySchema>>;
-export type SignedReceipt = Readonly<z.output<typeof signedReceiptSchema>>;
+/** As somebody shows it: nothing beside what is signed. */
+export const signedReceiptSchema: z.ZodType<SignedReceipt> = z.strictObject(signedShape);
+/** As it lies in the record of its tenant, which is erased whatever a later release adds to it. */
+export const storedReceiptSchema: z.ZodType<SignedReceipt> = z.looseObject(signedShape);
 
 /** Signs with the key of the deployment. */
 export type SignReceipt = (body: ReceiptBody) => SignedReceipt;

@@ -123,7 +123,7 @@ export type Mapped =
   | { readonly kind: "failed"; readonly message: string };
 
 /** Counts since the source was added; a crash may forget the last second of them. */
-export const sourceCountsSchema = z.object({
+const countsShape = {
   /** Operations that DOCS has acknowledged. */
   operations: z.int(),
   /** Events that became operations, were left out, and could not be mapped. */
@@ -131,8 +131,9 @@ export const sourceCountsSchema = z.object({
   skipped: z.int(),
   failed: z.int(),
   skippedByReason: z.record(z.string(), z.int()),
-});
-export type SourceCounts = z.infer<typeof sourceCountsSchema>;
+};
+export type SourceCounts = z.infer<z.ZodObject<typeof countsShape>>;
+export const sourceCountsSchema: z.ZodType<SourceCounts> = z.looseObject(countsShape);
 
 export const noCounts: SourceCounts = {
   ...{ operations: 0, mapped: 0, skipped: 0, failed: 0 },
@@ -140,7 +141,7 @@ export const noCounts: SourceCounts = {
 };
 
 /** What the owner of a source says of it from time to time. */
-export const sourceStateSchema = z.object({
+const stateShape = {
   generation: z.string(),
   /** Which node has it. */
   node: z.string(),
@@ -150,8 +151,10 @@ export const sourceStateSchema = z.object({
   counts: sourceCountsSchema,
   /** Why it does not advance now; undefined while it does. */
   trouble: z.string().optional(),
-});
-export type SourceState = z.infer<typeof sourceStateSchema>;
+};
+export type SourceState = z.infer<z.ZodObject<typeof stateShape>>;
+/** With what a later Freshet adds: its owner stores it again and again. */
+export const sourceStateSchema: z.ZodType<SourceState> = z.looseObject(stateShape);
 
 /** An event that could not be mapped: a pointer and a reason, never its content (I10). */
 export const sourceLetterSchema = z.object({

@@ -15,7 +15,8 @@
  *        pool is there;
  *   EP4  a pool of one fixed server is never without it: it is asked, whatever happened before;
  *   EP5  a server whose newest reply was an error comes behind the others, for a pause that grows
- *        while it fails: an error at once must not look like speed.
+ *        while it fails: an error at once must not look like speed. That it refuses a text is the
+ *        text's fault, and every server would.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -154,7 +155,7 @@ export class ServerPool {
       const both = isAlone ? signal : anyOf(server.cut.signal, signal);
       const reply = await server.link.send({ ...asked, fingerprint }, both);
       server.heardAtMs = clock.monotonicMs();
-      server.hasReplied(reply.kind !== "vectors", server.heardAtMs);
+      server.hasReplied(isFault(reply), server.heardAtMs);
       return await this.#judged(server, reply);
     } catch (thrown) {
       if (signal?.aborted === true || toFreshetError(thrown).code !== "cancelled") throw thrown;
@@ -328,6 +329,21 @@ export class ServerPool {
     for (const [state, count] of Object.entries(counts)) {
       this.#options.metrics.set("embed_servers", count, { state });
     }
+  }
+}
+
+/** EP5: whose it is. */
+function isFault(reply: Reply): boolean {
+  switch (reply.kind) {
+    case "vectors":
+    case "refused":
+      return false;
+    case "broken":
+    case "misconfigured":
+    case "busy":
+    case "down":
+    case "unanswered":
+      return true;
   }
 }
 

@@ -32,6 +32,7 @@ import {
 import { untilStored } from "./compare-and-set.ts";
 import type { GenerationStore, StoredGenerations } from "./generation-port.ts";
 import { loadOnce } from "./load-once.ts";
+import { generationsAfter } from "./wire/generation.ts";
 
 /** What a generation shows here; undefined while it cannot answer. */
 export type VisibleOf = (name: TenantId) => Version | undefined;
@@ -175,7 +176,8 @@ export async function changeGenerations(
     const stored = await store.get(tenant);
     const generations = await next(stored.generations);
     if (generations === stored.generations) return stored;
-    const isStored = await store.put(tenant, generations, stored.revision);
+    const kept = generationsAfter(stored.generations, generations);
+    const isStored = await store.put(tenant, kept, stored.revision);
     return isStored ? store.get(tenant) : undefined;
   });
 }

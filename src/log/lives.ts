@@ -21,6 +21,7 @@ import {
 import { untilStored } from "./compare-and-set.ts";
 import type { LifeStore } from "./life-port.ts";
 import { loadOnce } from "./load-once.ts";
+import { lifeAfter } from "./wire/life.ts";
 
 export class TenantLives {
   readonly #store: Pick<LifeStore, "all">;
@@ -102,6 +103,8 @@ export async function changeLife(
     const life = next(stored.life);
     if (life === undefined) return stored;
     if (isErased(stored.life) && !isErased(life)) throw new FreshetError("tenant_erased");
-    return (await store.put(tenant, life, stored.revision)) ? store.get(tenant) : undefined;
+    return (await store.put(tenant, lifeAfter(stored.life, life), stored.revision))
+      ? store.get(tenant)
+      : undefined;
   });
 }

@@ -105,7 +105,8 @@ export class TokenCounts {
     try {
       const stored = await journal?.get(tenant);
       if (stored?.day === counts.day) join(counts, stored);
-      await journal?.put(tenant, storedOf(counts));
+      // With what a later Freshet keeps beside them.
+      await journal?.put(tenant, { ...stored, ...storedOf(counts) });
     } catch {
       // QD2 is a bound for an owner that dies while the log is there.
     }

@@ -4,14 +4,14 @@ import { z } from "zod";
 import type { Attempts } from "../dead-letter-port.ts";
 import { decodeJson, encodeJson, epochSchema, versionSchema } from "./json.ts";
 
-const attemptsSchema = z.object({
+const attemptsSchema: z.ZodType<Attempts> = z.looseObject({
   upTo: versionSchema,
   lives: z.int().min(1),
   epoch: epochSchema,
 });
 
-export function encodeAttempts({ upTo, lives, epoch }: Attempts): Uint8Array {
-  return encodeJson({ upTo, lives, epoch });
+export function encodeAttempts(attempts: Attempts): Uint8Array {
+  return encodeJson(attempts);
 }
 
 /** Undefined for a foreign message. */

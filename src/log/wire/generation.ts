@@ -2,17 +2,17 @@
 
 import { z } from "zod";
 import type { TenantGenerations } from "../../contract/generation.ts";
-import { decodeJson, encodeJson, positionSchema, versionSchema } from "./json.ts";
+import { decodeJson, encodeJson, laterFields, positionSchema, versionSchema } from "./json.ts";
 
 const number = z.int().min(1);
-const generation = z.object({
+const generation = z.looseObject({
   number,
   model: z.string().nullable(),
   builtTo: versionSchema,
   probe: z.string().optional(),
 });
 const pair = z.tuple([z.number(), z.number()]);
-const compared = z.object({
+const compared = z.looseObject({
   atMs: z.int().min(0),
   questions: z.int().min(1),
   k: z.int().min(1),
@@ -21,7 +21,7 @@ const compared = z.object({
   p50Ms: pair,
   p99Ms: pair,
 });
-const cut = z.object({ at: versionSchema, atMs: z.int().min(0), isRolledBack: z.boolean() });
+const cut = z.looseObject({ at: versionSchema, atMs: z.int().min(0), isRolledBack: z.boolean() });
 const always = { active: generation, next: number, released: z.array(number) };
 const walk = z.object({
   after: z.string(),
@@ -34,15 +34,27 @@ const underWay = {
   walk: walk.optional(),
 };
 
+const fed = {
+  ...{ state: z.literal("fed"), ...always, other: generation },
+  ...{ compared: compared.optional(), cut: cut.optional() },
+};
+
 const generationsSchema: z.ZodType<TenantGenerations> = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("single"), ...always }),
-  z.object({ state: z.literal("building"), ...underWay }),
-  z.object({ state: z.literal("joining"), ...underWay }),
-  z.object({
-    ...{ state: z.literal("fed"), ...always, other: generation },
-    ...{ compared: compared.optional(), cut: cut.optional() },
-  }),
+  z.looseObject({ state: z.literal("single"), ...always }),
+  z.looseObject({ state: z.literal("building"), ...underWay }),
+  z.looseObject({ state: z.literal("joining"), ...underWay }),
+  z.looseObject(fed),
 ]);
+
+const known = new Set([...Object.keys(underWay), ...Object.keys(fed)]);
+
+/** The next record, with what a later Freshet keeps in it. */
+export function generationsAfter(
+  stored: TenantGenerations,
+  next: TenantGenerations,
+): TenantGenerations {
+  return { ...laterFields(known, stored), ...next };
+}
 
 export function encodeGenerations(generations: TenantGenerations): Uint8Array {
   return encodeJson(generations);

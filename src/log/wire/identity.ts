@@ -4,7 +4,7 @@ import { z } from "zod";
 import { digestOf } from "../../contract/digest.ts";
 import { decodeJson, encodeJson } from "./json.ts";
 
-const identitySchema = z.object({
+const identitySchema = z.looseObject({
   format: z.literal(1),
   state: z.enum(["creating", "ready"]),
   createdAtMs: z.number(),

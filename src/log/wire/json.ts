@@ -26,3 +26,8 @@ export function decodeJson<Value>(schema: z.ZodType<Value>, data: Uint8Array): V
     return undefined;
   }
 }
+
+/** What a later Freshet wrote into a record beside the fields that are known here. */
+export function laterFields(known: ReadonlySet<string>, stored: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(stored).filter(([name]) => !known.has(name)));
+}

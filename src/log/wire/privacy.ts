@@ -5,14 +5,14 @@ import { limits } from "../../contract/limits.ts";
 import type { TenantPrivacy } from "../../contract/tenant-privacy.ts";
 import { decodeJson, encodeJson, versionSchema } from "./json.ts";
 
-const keySchema = z.object({
+const keySchema = z.looseObject({
   id: z.string().regex(/^[0-9a-f]{16}$/),
   by: z.string().regex(/^[0-9a-f]{16}$/),
   wrapped: z.string().max(limits.wrappedKeyCharsMax),
   atMs: z.int().min(0),
 });
 
-const privacySchema = z.object({
+const privacySchema: z.ZodType<TenantPrivacy> = z.looseObject({
   rawMs: z.int().min(0).nullable().optional(),
   encryption: z.enum(["on", "required"]).optional(),
   plainTo: versionSchema.optional(),

@@ -6,7 +6,7 @@ import { decodeJson, encodeJson } from "./json.ts";
 
 const count = z.int().min(0);
 
-const tokensSchema = z.object({
+const tokensSchema: z.ZodType<DayTokens> = z.looseObject({
   day: count,
   tenant: count,
   credentials: z.record(z.string(), count),
@@ -15,8 +15,7 @@ const tokensSchema = z.object({
 });
 
 export function encodeTokens(tokens: DayTokens): Uint8Array {
-  const { day, tenant, credentials, tenant_ms, credentials_ms } = tokens;
-  return encodeJson({ day, tenant, credentials, tenant_ms, credentials_ms });
+  return encodeJson(tokens);
 }
 
 /** Undefined for a foreign message. */
