@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { createFolder, isAlive } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
-import { isGroupAlive, killGroup } from "./supervise.ts";
+import { isGroupAlive, killGroup } from "./process-group.ts";
 
 const state = z.object({
   owner: z.number().int(),

@@ -6,7 +6,7 @@
  *
  * Invariants
  *  SV1 A server counts as started only after its readiness check succeeded.
- *  SV2 `stop` returns only when the whole process group is gone.
+ *  SV2 `stop` returns only when no process of the group runs any more.
  *  SV3 No server outlives this process, kill -9 included (watch.sh).
  *  SV4 Every failure carries the last lines of the server's log.
  */
@@ -17,6 +17,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Environment } from "../setup/cache.ts";
 import { lastLines, SetupError } from "../setup/setup-error.ts";
+import { isGroupAlive, killGroup } from "./process-group.ts";
 
 const watcher = fileURLToPath(new URL("./watch.sh", import.meta.url));
 const logLinesShown = 12;
@@ -135,24 +136,6 @@ async function endGroup(
   killGroup(child.pid);
   await ended;
   while (isGroupAlive(child.pid)) await sleep(readyPollMs);
-}
-
-/** Kills every process of the group that `leader` leads; none left is not an error. */
-export function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
-
-export function isGroupAlive(leader: number): boolean {
-  try {
-    process.kill(-leader, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function waitUntilReady(

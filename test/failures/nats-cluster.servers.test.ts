@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { expect, it } from "vitest";
-import { isGroupAlive } from "../../ops/servers/supervise.ts";
+import { isGroupAlive } from "../../ops/servers/process-group.ts";
 import { readRunFile } from "../../src/cli/run-file.ts";
 import { overHttp } from "../../src/client/index.ts";
 import { inheritedEnvironment } from "../support/environment.ts";

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../ops/servers/ports.ts";
-import { isGroupAlive } from "../../ops/servers/supervise.ts";
+import { isGroupAlive } from "../../ops/servers/process-group.ts";
 import type { Partition } from "../../src/contract/ids.ts";
 import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { httpClient } from "../support/http-service.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobReport } from "../../ops/main-job/report.ts";
-import { isGroupAlive } from "../../ops/servers/supervise.ts";
+import { isGroupAlive } from "../../ops/servers/process-group.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
 import { delta, type Endpoint, startEndpoint, stream } from "../answer/misbehaving-endpoint.ts";
 import { gateTo } from "../cold/gate.ts";

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { connect, type NatsConnection } from "nats";
 import { afterEach, expect, it } from "vitest";
 import { refuseOtherLog, startNatsCluster } from "../../ops/servers/nats-cluster.ts";
+import { killGroup } from "../../ops/servers/process-group.ts";
 import { natsUser, openSecureFiles, readSecret } from "../../ops/servers/secure.ts";
-import { killGroup, type RunningServer, type ServerEnd } from "../../ops/servers/supervise.ts";
+import type { RunningServer, ServerEnd } from "../../ops/servers/supervise.ts";
 import { natsProgram } from "../support/private-nats.ts";
 
 const folders: string[] = [];

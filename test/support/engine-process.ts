@@ -6,11 +6,12 @@
  * filled with vectors of other shapes, and a killed one leaves its leases behind for 16 s. Temporal and Weaviate are
  * those of the test run; fresh tenants keep the tests apart there.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { credsAuthenticator } from "nats";
 import { freePort } from "../../ops/servers/ports.ts";
+import { groupOf } from "../../ops/servers/process-group.ts";
 import { logPath, type RunningServer, startServer } from "../../ops/servers/supervise.ts";
 import { type ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
@@ -135,7 +136,8 @@ export async function openSite(
     startMergeWorker: ({ env: extra, polling = true } = {}) =>
       remember(startMergeWorker(nats.directory, { ...env, ...extra }, polling)),
     async close() {
-      for (const process of started.reverse()) await process.stop();
+      // At once: one that stays would else take over what the other gives up.
+      await Promise.all(started.map((process) => process.stop()));
       await Promise.all([merges.close(), cold.close(), log.close()]);
       await nats[Symbol.asyncDispose]();
     },
@@ -273,19 +275,9 @@ async function restartable(url: string, role: Role): Promise<FreshetProcess> {
 }
 
 /** Of the largest process of the group: the engine, beside the shell that watches it. */
-function peakBytesOf(groupId: number): number {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const peaks = pids.filter((pid) => groupOf(pid) === groupId).map(peakOf);
-  return Math.max(0, ...peaks);
-}
+const peakBytesOf = (groupId: number): number => Math.max(0, ...groupOf(groupId).map(peakOf));
 
-/** `pid (name) state parent group …`, and the name may hold anything. */
-function groupOf(pid: string): number {
-  const stat = readText(`/proc/${pid}/stat`);
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
-}
-
-function peakOf(pid: string): number {
+function peakOf(pid: number): number {
   const kib = /^VmHWM:\s*(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];
   return Number(kib ?? 0) * 1024;
 }
