@@ -42,6 +42,8 @@ export interface SweepOptions {
   readonly requestMerge: (tenant: TenantId, reason: MergeReason) => Promise<void>;
   readonly requestScrub: (tenant: TenantId) => Promise<void>;
   readonly cancelMerge: (name: TenantId) => Promise<unknown>;
+  /** How long requests of a merge may be under way; `limits.mergeConfirmMs` by default. */
+  readonly confirmMs?: number | undefined;
   readonly isErasing: IsErasing;
 }
 
@@ -73,7 +75,8 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
       await releaseHolds(ports, options.isErasing);
       // Each minute, where retention of all else looks once an hour; merges wait for none of it.
       await purgeRaw(ports);
-      await removeReleased({ ...ports, cancelMerge: options.cancelMerge });
+      const { cancelMerge, confirmMs } = options;
+      await removeReleased({ ...ports, cancelMerge, confirmMs });
       return asked;
     },
     async requestScrubs({ slotAtMs } = {}) {

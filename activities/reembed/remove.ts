@@ -21,6 +21,8 @@ import { payDeadLetters } from "../merge/dead-letters.ts";
 import { passingOver } from "../passing-over.ts";
 
 export interface RemovePorts extends MergePorts {
+  /** How long requests of a merge may be under way; `limits.mergeConfirmMs` by default. */
+  readonly confirmMs?: number | undefined;
   readonly cancelMerge: (name: TenantId) => Promise<unknown>;
 }
 
@@ -64,7 +66,8 @@ async function removeGeneration(ports: RemovePorts, name: TenantId): Promise<boo
 async function isSettled(ports: RemovePorts, name: TenantId): Promise<boolean> {
   const last = await ports.log.chunks.last(name);
   if (last === null || !isTombstone(last)) return false;
-  return (await logNowMs(ports)) - last.atMs >= limits.mergeConfirmMs;
+  const { confirmMs = limits.mergeConfirmMs } = ports;
+  return (await logNowMs(ports)) - last.atMs >= confirmMs;
 }
 
 /** Of all tenants, in one read. @throws FreshetError log_unavailable */

@@ -321,6 +321,21 @@ describe("a generation that is given up", () => {
     const next = await beginGeneration(world.reembed, { tenant: acme, model: "other" });
     expect(next.number).toBe(3);
   });
+
+  it("is struck from the record as soon as merges of this installation have ended (GR2)", async () => {
+    const clock = createManualClock();
+    const world = setUp(clock);
+    await world.writer.upsert("a", 1);
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    await changeGenerations(world.log.generations, acme, abandon);
+    const ports = { ...world.reembed, confirmMs: 2 * limits.mergeConfirmMs };
+    expect(await removeReleased(ports)).toBe(0);
+    await clock.advance(limits.mergeConfirmMs);
+    expect(await removeReleased(ports)).toBe(0);
+    await clock.advance(limits.mergeConfirmMs);
+    expect(await removeReleased(ports)).toBe(1);
+  });
 });
 
 it("begins once, however often the step is repeated, and not for a tenant that has another", async () => {

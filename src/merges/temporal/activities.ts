@@ -32,6 +32,7 @@ export interface TemporalActivitiesOptions {
   readonly endpoints?: TenantSources | undefined;
   readonly ageMs: number;
   readonly replayWindowMs: number;
+  readonly confirmMs?: number | undefined;
 }
 
 export function createTemporalActivities({
@@ -42,6 +43,7 @@ export function createTemporalActivities({
   endpoints,
   ageMs,
   replayWindowMs,
+  confirmMs,
 }: TemporalActivitiesOptions): MergeActivities &
   SweepActivities &
   RetentionActivities &
@@ -61,9 +63,7 @@ export function createTemporalActivities({
   const activities = {
     ...createEraseActivities({
       ...ports,
-      sign,
-      sources,
-      endpoints,
+      ...{ sign, sources, endpoints },
       requestMerge: (tenant) => client.due(tenant, "operator"),
       cancelMerge: (tenant) => client.cancel(tenant),
       // Temporal waits, not a slot of this worker: what is waited for are merges, which need slots.
@@ -71,7 +71,7 @@ export function createTemporalActivities({
     }),
     ...createMergeActivities(ports),
     ...createSweepActivities({
-      ...{ ports, ageMs, requestMerge, requestScrub },
+      ...{ ports, ageMs, confirmMs, requestMerge, requestScrub },
       cancelMerge: (name) => client.cancel(name),
       isErasing: (tenant, version) => client.isErasing(tenant, version),
     }),

@@ -279,7 +279,7 @@ class RunningMergeWorker implements MergeWorker {
     connection: NativeConnection,
     place: { readonly namespace: string; readonly version: WorkerVersioning | undefined },
   ): Promise<Worker> {
-    const { log, cold, clock, logger, metrics, sign, sources } = this.#options;
+    const { log, cold, clock, logger, metrics, sign, sources, confirmMs } = this.#options;
     const { namespace, version } = place;
     const taskQueue = this.#taskQueue;
     const endpoints = this.#options.deliveries?.store;
@@ -298,8 +298,7 @@ class RunningMergeWorker implements MergeWorker {
         sign,
         sources,
         endpoints,
-        ageMs,
-        replayWindowMs,
+        ...{ ageMs, replayWindowMs, confirmMs },
       }),
       // Each merge keeps several pages of vectors in memory, and cold has to share its cores with
       // questions.
