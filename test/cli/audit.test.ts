@@ -3,12 +3,12 @@
 import { describe, expect, it } from "vitest";
 import { entriesOf, reportLines } from "../../src/cli/commands/audit.ts";
 import { appendToAudit } from "../../src/cli/connect.ts";
-import { runCli } from "../../src/cli/program.ts";
 import type { AuditEvent } from "../../src/contract/audit.ts";
 import { type DocumentId, tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { MemoryAuditLog } from "../../src/log/memory/audit.ts";
 import { checkOf } from "../log/audit-kit.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const key = "a key of the audit trail, 32 chars";
 const acme = tenantId("acme");
@@ -18,17 +18,7 @@ const event: AuditEvent = {
 };
 const all = { max: 1_000 };
 
-async function run(env: Record<string, string>, ...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => void (out += text),
-    note: (text: string) => void (err += text),
-    ...{ env, terminal: false, signal: new AbortController().signal },
-    stdin: (async function* () {})(),
-  };
-  const code = await runCli(args, terminal, "1.2.3");
-  return { code, out, err };
-}
+const run = (env: Record<string, string>, ...args: readonly string[]) => runHere(args, { env });
 
 describe("a command in the audit trail", () => {
   it("is one entry of the command line's chain, which several commands continue", async () => {

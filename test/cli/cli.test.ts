@@ -3,9 +3,9 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { writeRunFile } from "../../src/cli/run-file.ts";
 import { type Fixture, fixture } from "../gateway/http-fixture.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "freshet-cli-"));
@@ -42,24 +42,6 @@ function run(
     });
     child.on("close", (code) => resolve({ code, out, err }));
   });
-}
-
-/** In this process: for much of what can be wrong with a command line, a start each costs too much. */
-async function runHere(args: readonly string[]): Promise<Ended> {
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-    },
-    note: (text: string) => {
-      err += text;
-    },
-    env: { FRESHET_DATA_DIR: folder },
-    stdin: (async function* () {})(),
-    terminal: false,
-    signal: new AbortController().signal,
-  };
-  return { code: await runCli(args, terminal, "0.0.0"), out, err };
 }
 
 const nobody = "http://127.0.0.1:9";
@@ -110,16 +92,23 @@ it("output that can not be written is a failure of one line", async () => {
 });
 
 describe("a server that is not there", () => {
+  const noEngine = /^freshet: no engine answers at .*\.\/ops\/start\n$/;
+
+  it("is one line that says how to start it", async () => {
+    const { code, out, err } = await run(["ask", "q", "--url", nobody]);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(noEngine);
+  });
+
   it.each([
-    [["ask", "q", "--url", nobody], /^freshet: no engine answers at .*\.\/ops\/start\n$/],
-    [["status", "--url", nobody], /^freshet: no engine answers at .*\.\/ops\/start\n$/],
+    [["status", "--url", nobody], noEngine],
     [["merge", "--temporal", "127.0.0.1:9"], /^freshet: no Temporal answers at .*ops\/start\n$/],
     [
       ["ingest", main.replace("main.ts", "."), "--nats", "nats://127.0.0.1:9"],
       /^freshet: no NATS answers at .*ops\/start\n$/,
     ],
-  ])("is one line that says how to start it: %j", async (args, line) => {
-    const { code, out, err } = await run(args);
+  ])("is one such line for each command: %j", async (args, line) => {
+    const { code, out, err } = await runHere(args);
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(line);
   });
@@ -222,7 +211,7 @@ describe("with an engine", () => {
   });
 
   it("a refusal is one line with its code, and exits 1", async () => {
-    const { code, err } = await run(["ask", "deserts", "--url", url]);
+    const { code, err } = await runHere(["ask", "deserts", "--url", url]);
     expect([code, err]).toEqual([
       1,
       "freshet: nothing matches; the model was not asked (no_results)\n",
@@ -230,7 +219,7 @@ describe("with an engine", () => {
   });
 
   it("status shows the tenants", async () => {
-    const { code, out } = await run(["status", "--url", url]);
+    const { code, out } = await runHere(["status", "--url", url]);
     expect(code).toBe(0);
     expect(out).toMatch(/^node n1: ready, 8 of 8 partitions\nservices: log up, .*\ntenant +state /);
     expect(out).toMatch(/\nacme +ready +1 /);
@@ -239,7 +228,7 @@ describe("with an engine", () => {
   });
 
   it("tenant show tells what a tenant uses and what its quotas leave", async () => {
-    const { code, out } = await run(["tenant", "show", "acme", "--url", url]);
+    const { code, out } = await runHere(["tenant", "show", "acme", "--url", url]);
     expect(code).toBe(0);
     expect(out).toMatch(/^tenant acme: 1 documents, 1 chunks, 0\.0 MiB in memory\nlast minute: /);
     expect(out).toMatch(/\nquota +limit +left\nquestions_per_second +10 +9\.5\n$/);
@@ -264,9 +253,9 @@ describe("with an engine", () => {
     });
     const env = { FRESHET_DATA_DIR: dataDir };
     expect((await run(["status"], { env })).code).toBe(0);
-    const other = await run(["status"], { env: { ...env, FRESHET_HTTP_PORT: "9" } });
+    const other = await runHere(["status"], { env: { ...env, FRESHET_HTTP_PORT: "9" } });
     expect(other.err).toContain("no engine answers at http://127.0.0.1:9:");
     writeFileSync(join(dataDir, "run.json"), "{broken");
-    expect((await run(["status", "--url", url], { env })).code).toBe(0);
+    expect((await runHere(["status", "--url", url], { env })).code).toBe(0);
   });
 });

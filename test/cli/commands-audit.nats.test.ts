@@ -2,11 +2,11 @@
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { entriesOf } from "../../src/cli/commands/audit.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { tenantId } from "../../src/contract/ids.ts";
 import type { NatsLog } from "../../src/log/nats/log.ts";
 import { connectTo } from "../log/nats-harness.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const acme = tenantId("acme");
 let server: PrivateNats;
@@ -22,17 +22,9 @@ afterEach(async () => {
 });
 
 async function run(...args: readonly string[]): Promise<void> {
-  let said = "";
-  const say = (text: string): void => {
-    said += text;
-  };
   const env = { FRESHET_NATS_URL: server.url, FRESHET_PARTITIONS: String(log.partitions) };
-  const terminal = {
-    ...{ out: say, note: say, env, terminal: false },
-    stdin: (async function* () {})(),
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(args, terminal, "1.2.3");
+  const { code, out, err } = await runHere(args, { env });
+  const said = out + err;
   expect(`${code} ${said}`).toMatch(/^0 /);
   expect(said).not.toContain("not in the audit trail");
 }

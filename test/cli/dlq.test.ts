@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import type { ErrorCode } from "../../src/contract/errors.ts";
 import type { DocumentId, Epoch, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -8,6 +7,7 @@ import { pageOf, payloadOf } from "../../src/log/dead-letter-pages.ts";
 import { replay } from "../../src/log/dead-letter-replay.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import { acme } from "../actors/kit.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const start = 0 as Version;
 
@@ -162,18 +162,7 @@ describe("replay", () => {
 });
 
 describe("freshet dlq", () => {
-  async function run(...args: string[]) {
-    const said = { out: "", note: "" };
-    const terminal = {
-      out: (text: string) => void (said.out += text),
-      note: (text: string) => void (said.note += text),
-      env: {},
-      stdin: (async function* () {})(),
-      terminal: false,
-      signal: new AbortController().signal,
-    };
-    return { code: await runCli(["dlq", ...args], terminal, "1.2.3"), ...said };
-  }
+  const run = (...args: string[]) => runHere(["dlq", ...args]);
 
   it.each(["list", "show", "replay"])("%s explains itself with examples", async (name) => {
     const { code, out } = await run(name, "--help");
@@ -191,8 +180,8 @@ describe("freshet dlq", () => {
     [["replay"], /name sequences, or --reason <code>, or --all/],
     [["replay", "1", "--all"], /name sequences/],
   ])("%j is a usage error that says what is wanted", async (args, message) => {
-    const { code, note } = await run(...args);
-    expect(note).toMatch(message);
+    const { code, err } = await run(...args);
+    expect(err).toMatch(message);
     expect(code).toBe(2);
   });
 });

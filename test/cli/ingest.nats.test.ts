@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { partitionOf, tenantId } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { runHere } from "../support/run-cli.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 
 const servers = serversOfFile().nats.url;
@@ -40,32 +40,16 @@ async function sayVisible(): Promise<void> {
   }
 }
 
-async function run(...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const code = await runCli(
-    [...args, "--tenant", tenant],
-    {
-      out: (text) => {
-        out += text;
-      },
-      note: (text) => {
-        err += text;
-      },
-      env: {
-        FRESHET_NATS_URL: servers,
-        FRESHET_PARTITIONS: String(partitions),
-        FRESHET_DATA_DIR: join(folder, "data"),
-      },
-      stdin: (async function* () {
-        yield '{"id":"from-stdin","text":"a"}\n{"id":"b"}\n';
-      })(),
-      terminal: false,
-      signal: stop.signal,
+const run = (...args: readonly string[]) =>
+  runHere([...args, "--tenant", tenant], {
+    env: {
+      FRESHET_NATS_URL: servers,
+      FRESHET_PARTITIONS: String(partitions),
+      FRESHET_DATA_DIR: join(folder, "data"),
     },
-    "0.0.1",
-  );
-  return { code, out, err };
-}
+    stdin: '{"id":"from-stdin","text":"a"}\n{"id":"b"}\n',
+    signal: stop.signal,
+  });
 
 it("stores files in the log, hears that they are visible, and skips them when nothing changed", async () => {
   const engine = sayVisible();

@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { KeyStore } from "../../src/gateway/key-store.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { runHere } from "../support/run-cli.ts";
 
 let directory: string;
 let path: string;
@@ -18,23 +18,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-async function run(...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-    },
-    note: (text: string) => {
-      err += text;
-    },
-    env: { FRESHET_KEY_STORE: path },
-    stdin: (async function* () {})(),
-    terminal: false,
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(["key", ...args], terminal, "1.2.3");
-  return { code, out, err };
-}
+const run = (...args: readonly string[]) =>
+  runHere(["key", ...args], { env: { FRESHET_KEY_STORE: path } });
 
 const json = async (...args: readonly string[]) => JSON.parse((await run(...args, "--json")).out);
 const opened = (nowMs = Date.now()) =>

@@ -1,13 +1,13 @@
 /** `freshet blame`, `freshet watch` and `--as-of` over HTTP, with the engine behind it in memory. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { type HttpServer, startHttp } from "../../src/gateway/http.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { HistoryEngine, historyTenant } from "../support/history-engine.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const query = "Where does the crane stand?";
 let history: HistoryEngine;
@@ -34,33 +34,10 @@ afterAll(async () => {
   await history.stop();
 });
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** @param enough ends it as Ctrl-C would */
-async function run(
-  args: readonly string[],
-  enough: (out: string) => boolean = () => false,
-): Promise<Ended> {
-  const stop = new AbortController();
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-      if (enough(out)) stop.abort();
-    },
-    note: (text: string) => {
-      err += text;
-    },
-    ...{ env: {}, terminal: false, signal: stop.signal },
-    stdin: (async function* () {})(),
-  };
+function run(args: readonly string[], enough?: (out: string) => boolean) {
   const tenant = args.includes("--tenant") ? [] : ["--tenant", historyTenant];
-  const whole = [...args, "--url", http.url, ...tenant];
-  return { code: await runCli(whole, terminal, "0.0.1"), out, err };
+  return runHere([...args, "--url", http.url, ...tenant], enough === undefined ? {} : { enough });
 }
 
 describe("freshet blame", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { capacityFor, type Load } from "../../src/cli/plan/capacity.ts";
 import { measuredCosts } from "../../src/cli/plan/measured-costs.ts";
-import { runCli } from "../../src/cli/program.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const load: Load = {
   documents: 1_000_000,
@@ -15,18 +15,7 @@ const load: Load = {
   coresPerEngine: 4,
 };
 
-async function run(...args: string[]) {
-  let out = "";
-  let note = "";
-  const terminal = {
-    out: (text: string) => void (out += text),
-    note: (text: string) => void (note += text),
-    env: {},
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(["plan", ...args], terminal as never, "0.0.0");
-  return { code, out, note };
-}
+const run = (...args: string[]) => runHere(["plan", ...args]);
 
 describe("a plan", () => {
   it("has as many engines as keep the cores seven tenths busy", () => {
@@ -88,8 +77,8 @@ describe("freshet plan", () => {
     ["--documents", "5", "--questions-per-s", "0"],
     [],
   ])("refuses %j with a sentence", async (...args) => {
-    const { code, note } = await run(...args.filter((arg) => arg !== undefined));
+    const { code, err } = await run(...args.filter((arg) => arg !== undefined));
     expect(code).toBe(2);
-    expect(note).toMatch(/a whole number|a share|Allowed choices|a number above 0|required option/);
+    expect(err).toMatch(/a whole number|a share|Allowed choices|a number above 0|required option/);
   });
 });

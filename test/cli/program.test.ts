@@ -1,27 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
-
-/** The same as a process would do, without its start. */
-async function run(...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const code = await runCli(
-    args,
-    {
-      out: (text) => {
-        out += text;
-      },
-      note: (text) => {
-        err += text;
-      },
-      env: { FRESHET_DATA_DIR: "/no/such/folder" },
-      stdin: (async function* () {})(),
-      terminal: false,
-      signal: new AbortController().signal,
-    },
-    "1.2.3",
-  );
-  return { code, out, err };
-}
+import { runHere } from "../support/run-cli.ts";
 
 describe("usage", () => {
   it.each(["ask", "search", "ingest", "status", "merge"])(
@@ -31,7 +9,7 @@ describe("usage", () => {
         [name, "--help"],
         ["help", name],
       ]) {
-        const { code, out, err } = await run(...args);
+        const { code, out, err } = await runHere(args);
         expect([code, err]).toEqual([0, ""]);
         expect(out).toMatch(new RegExp(`^Usage: freshet ${name} [\\s\\S]*Examples:\n {2}\\$ `));
         expect(out).toContain("--json");
@@ -41,8 +19,8 @@ describe("usage", () => {
   );
 
   it("names the version and the exit codes", async () => {
-    expect((await run("--version")).out).toBe("1.2.3\n");
-    expect((await run("--help")).out).toContain("0 done, 1 failed, 2 usage, 130 interrupted");
+    expect((await runHere(["--version"])).out).toBe("1.2.3\n");
+    expect((await runHere(["--help"])).out).toContain("0 done, 1 failed, 2 usage, 130 interrupted");
   });
 
   it.each([
@@ -76,7 +54,7 @@ describe("usage", () => {
     ["merge", "--preview", "--pause"],
     ["merge", "a b"],
   ])("that is wrong exits 2 and says why on standard error: %j", async (...args) => {
-    const { code, out, err } = await run(...args);
+    const { code, out, err } = await runHere(args);
     expect([code, out]).toEqual([2, ""]);
     expect(err).not.toBe("");
     expect(err).not.toMatch(/\n\s+at /);

@@ -1,26 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
+import { runHere } from "../support/run-cli.ts";
 
-async function freshet(args: readonly string[], stdin = "") {
-  const out: string[] = [];
-  const notes: string[] = [];
-  const code = await runCli(
-    ["source", ...args],
-    {
-      out: (text) => void out.push(text),
-      note: (text) => void notes.push(text),
-      env: { FRESHET_NATS_URL: "nats://127.0.0.1:1" },
-      stdin: (async function* () {
-        await Promise.resolve();
-        yield stdin;
-      })(),
-      terminal: false,
-      signal: new AbortController().signal,
-    },
-    "0.0.1",
-  );
-  return { code, out: out.join(""), notes: notes.join("") };
-}
+const env = { FRESHET_NATS_URL: "nats://127.0.0.1:1" };
+const freshet = (args: readonly string[], stdin = "") =>
+  runHere(["source", ...args], { env, stdin });
 
 describe("freshet source", () => {
   const row = { op: "u", after: { id: 1, note: "Hello" }, source: { table: "notes" } };
@@ -55,9 +38,9 @@ describe("freshet source", () => {
   });
 
   it("names line and column of what is no JSONata", async () => {
-    const { code, notes } = await freshet(["test", "--expr", `{"id": body.id "text": 1}`], "{}");
+    const { code, err } = await freshet(["test", "--expr", `{"id": body.id "text": 1}`], "{}");
     expect(code).toBe(1);
-    expect(notes).toMatch(/line 1, column \d+/);
+    expect(err).toMatch(/line 1, column \d+/);
   });
 
   it.each([
@@ -83,8 +66,8 @@ describe("freshet source", () => {
       "FRESHET_SOURCE_SECRET_",
     ],
   ])("refuses %j as a wrong usage", async (args, says) => {
-    const { code, notes } = await freshet(args);
-    expect([code, notes]).toEqual([2, expect.stringContaining(says)]);
+    const { code, err } = await freshet(args);
+    expect([code, err]).toEqual([2, expect.stringContaining(says)]);
   });
 
   it("explains every preset in its help", async () => {

@@ -2,30 +2,11 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { nothingLeft } from "../../src/contract/erase.ts";
+import { runHere } from "../support/run-cli.ts";
 import { testSigner } from "../support/signer.ts";
 
-async function run(...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const code = await runCli(
-    args,
-    {
-      out: (text) => {
-        out += text;
-      },
-      note: (text) => {
-        err += text;
-      },
-      env: { FRESHET_DATA_DIR: "/no/such/folder" },
-      stdin: (async function* () {})(),
-      terminal: false,
-      signal: new AbortController().signal,
-    },
-    "1.2.3",
-  );
-  return { code, out, err };
-}
+const run = (...args: readonly string[]) => runHere(args);
 
 const signed = testSigner({
   ...{ format: 1, kind: "tenant", tenant: "acme" as never, deployment: "0" },

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { rewrapKeys, rotateKey, setPrivacy } from "../../src/cli/commands/tenant-privacy.ts";
 import { judgeTenantKeys } from "../../src/cli/doctor/tenant-keys.ts";
-import { runCli } from "../../src/cli/program.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
 import { installationKeys, type PayloadKey } from "../../src/log/guard/payload-seal.ts";
 import { KeyVault } from "../../src/log/guard/payload-vault.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const acme = "acme" as TenantId;
 const [first, second] = installationKeys(`${"a".repeat(32)} ${"b".repeat(32)}`) as [
@@ -107,16 +107,8 @@ describe("freshet tenant privacy", () => {
     [["--raw-retention", "soon"], "0s, a time such as"],
     [["--encryption", "maybe"], "Allowed choices are off, on, required"],
   ])("%j is no wish", async (flags, says) => {
-    let err = "";
-    const terminal = {
-      ...{ out: () => {}, env: { FRESHET_DATA_DIR: "/no/such/folder" }, terminal: false },
-      note: (text: string) => {
-        err += text;
-      },
-      stdin: (async function* () {})(),
-      signal: new AbortController().signal,
-    };
-    expect(await runCli(["tenant", "privacy", "acme", ...flags], terminal, "1.2.3")).toBe(2);
+    const { code, err } = await runHere(["tenant", "privacy", "acme", ...flags]);
+    expect(code).toBe(2);
     expect(err).toContain(says);
   });
 });

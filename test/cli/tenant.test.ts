@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, parseCreds } from "@nats-io/jwt";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
+import { runHere } from "../support/run-cli.ts";
 
 /** A store with the tenant acme; signing takes half a second, so each test has a copy. */
 let template: string;
@@ -34,23 +34,8 @@ beforeEach(() => {
 afterEach(() => remove(store));
 afterAll(() => remove(template));
 
-async function run(...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-    },
-    note: (text: string) => {
-      err += text;
-    },
-    env: { FRESHET_TENANT_STORE: store },
-    stdin: (async function* () {})(),
-    terminal: false,
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(["tenant", ...args], terminal, "1.2.3");
-  return { code, out, err };
-}
+const run = (...args: readonly string[]) =>
+  runHere(["tenant", ...args], { env: { FRESHET_TENANT_STORE: store } });
 
 const json = async (...args: readonly string[]) => JSON.parse((await run(...args, "--json")).out);
 

@@ -3,9 +3,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { redraw, sampleTable } from "../../src/cli/top/draw.ts";
 import { parsePage, sampleOf, sorted } from "../../src/cli/top/sample.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const page = (visible: number, questions: number, extra = ""): string => `# HELP freshet_x y
 freshet_operations_total{tenant="acme",outcome="visible"} ${visible}
@@ -87,26 +87,13 @@ describe("the command", () => {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
-    let [out, err] = ["", ""];
-    const leaving = new AbortController();
-    const screen = args.includes("--live") ? () => ({ columns: 80, rows: 20 }) : undefined;
-    const code = await runCli(
+    return runHere(
       ["top", "--url", `http://127.0.0.1:${port}`, ...args.filter((each) => each !== "--live")],
       {
-        out: (text) => {
-          out += text;
-          if (text.includes("docs/s")) leaving.abort();
-        },
-        note: (text) => void (err += text),
-        env: { FRESHET_DATA_DIR: "/no/such/folder" },
-        stdin: (async function* () {})(),
-        terminal: false,
-        signal: leaving.signal,
-        ...(screen === undefined ? {} : { screen }),
+        enough: (said) => said.includes("docs/s"),
+        ...(args.includes("--live") ? { screen: () => ({ columns: 80, rows: 20 }) } : {}),
       },
-      "1.2.3",
     );
-    return { code, out, err };
   }
 
   it("prints one sample as NDJSON, the node first", async () => {

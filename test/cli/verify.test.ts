@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Verifiable } from "../../src/answer/verify.ts";
 import { verdictsOf } from "../../src/cli/commands/verify.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { readReplies } from "../../src/cli/verify/replies.ts";
 import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
 import { acme } from "../actors/kit.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const other = "other" as TenantId;
 const { signal } = new AbortController();
@@ -248,11 +248,8 @@ describe("files of replies", () => {
     );
     expect(() => readReplies(file("text.json", "hello"))).toThrow(/neither JSON/);
     expect(() => readReplies(file("else.json", "{}"))).toThrow(/no reply of Freshet/);
-    const notes: string[] = [];
-    const terminal = {
-      ...{ env: {}, signal, out: () => {}, note: (text: string) => void notes.push(text) },
-    } as unknown as Parameters<typeof runCli>[1];
-    expect(await runCli(["verify", "/nowhere.json"], terminal, "0")).toBe(2);
-    expect(notes.join("")).toContain("there is no such file");
+    const { code, err } = await runHere(["verify", "/nowhere.json"]);
+    expect(code).toBe(2);
+    expect(err).toContain("there is no such file");
   });
 });

@@ -3,7 +3,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { type Endpoint, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { type AskedBody, embedding } from "../embedding/remote-endpoint.ts";
@@ -14,6 +13,7 @@ import {
   type Site,
 } from "../support/engine-process.ts";
 import { eventually } from "../support/promises.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const program = new URL("../support/poisoned-engine.ts", import.meta.url);
 const longMs = 420_000;
@@ -159,21 +159,10 @@ describe("an endpoint that fails one text for ever", () => {
 });
 
 /** `freshet dlq …`, as a person in front of this site. */
-async function dlq(...args: string[]): Promise<{ readonly code: number; readonly out: string }> {
-  let out = "";
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-    },
-    note: () => {},
+const dlq = (...args: string[]) =>
+  runHere(["dlq", ...args], {
     env: { FRESHET_NATS_URL: site.nats.url, FRESHET_DATA_DIR: site.nats.directory },
-    stdin: (async function* () {})(),
-    terminal: false,
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(["dlq", ...args], terminal, "0.0.0");
-  return { code, out };
-}
+  });
 
 function linesOf(file: string): number {
   return existsSync(file) ? readFileSync(file, "utf8").split("\n").length - 1 : 0;

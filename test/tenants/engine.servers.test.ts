@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, credsAuthenticator, type NatsConnection } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import {
   type FreshetProcess,
@@ -17,6 +16,7 @@ import {
 } from "../support/engine-process.ts";
 import { httpClient } from "../support/http-service.ts";
 import { eventually } from "../support/promises.ts";
+import { runHere } from "../support/run-cli.ts";
 
 const store = mkdtempSync(join(tmpdir(), "freshet-tenants-"));
 const first = freshTenant("first");
@@ -26,16 +26,8 @@ let engine: FreshetProcess;
 const open: NatsConnection[] = [];
 
 async function tenant(...args: readonly string[]): Promise<string> {
-  let [out, err] = ["", ""];
-  const terminal = {
-    out: (text: string) => void (out += text),
-    note: (text: string) => void (err += text),
-    env: { FRESHET_TENANT_STORE: store },
-    stdin: (async function* () {})(),
-    terminal: false,
-    signal: new AbortController().signal,
-  };
-  const code = await runCli(["tenant", ...args], terminal, "1.2.3");
+  const env = { FRESHET_TENANT_STORE: store };
+  const { code, out, err } = await runHere(["tenant", ...args], { env });
   if (code !== 0) throw new Error(`freshet tenant ${args.join(" ")}: ${err}`);
   return out;
 }
