@@ -15,7 +15,6 @@ import {
   startWeaviateCluster,
   type WeaviateCluster,
 } from "../support/weaviate-cluster.ts";
-import { describeColdShard } from "./conformance.ts";
 import { coldObject, dimensions, direction, freshTenant } from "./objects.ts";
 
 let cluster: WeaviateCluster;
@@ -42,8 +41,6 @@ afterAll(async () => {
   await Promise.all(closing.map((cold) => cold.close()));
   await cluster[Symbol.asyncDispose]();
 });
-
-describeColdShard("three Weaviates", async () => open(cluster.address));
 
 const otherThan = (home: ClusterNode): readonly ClusterNode[] =>
   cluster.nodes.filter((node) => node !== home);

@@ -21,8 +21,9 @@ import {
 
 const incarnation = 2 ** 40;
 
+/** Side by side: each test has tenants of its own, and a server waits for its disk in most of them. */
 export function describeColdShard(name: string, open: () => Promise<ColdShard>): void {
-  describe(`the cold shard over ${name}`, () => {
+  describe.concurrent(`the cold shard over ${name}`, () => {
     let cold: ColdShard;
     beforeAll(async () => {
       cold = await open();
