@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { filesAtOnce } from "./files-at-once.ts";
+import { pruneModules } from "./module-cache.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const integrationFiles = ["test/**/*.{nats,weaviate,temporal,servers}.test.ts"];
@@ -26,8 +27,10 @@ const heavyFiles = ["test/chaos/chaos.servers.test.ts", "test/cold/cluster.weavi
  * halves what they compute: most of it was the loading of code.
  */
 const aloneFiles = [
-  "test/{engine,merges}/**/*.test.ts",
-  "test/ingest/{isolation,preparation}/**/*.test.ts",
+  "test/engine/stall-watch.test.ts",
+  "test/merges/{bundle,replay,temporal-tls,unavailable}.test.ts",
+  "test/ingest/isolation/{child-process,end-with-parent}.test.ts",
+  "test/ingest/preparation/**/*.test.ts",
   "test/architecture/lint.test.ts",
   "test/hot/hnsw.test.ts",
   "test/workflows/bundle.test.ts",
@@ -56,25 +59,37 @@ const longest = {
     "test/ingest/preparation/pool.test.ts",
   ],
   waiting: [
-    "test/chaos/merge-steps.servers.test.ts",
     "test/failures/poison.servers.test.ts",
+    "test/chaos/merge-steps.servers.test.ts",
     "test/failures/two-nodes.servers.test.ts",
     "test/failures/start.servers.test.ts",
+    "test/failures/reembed.servers.test.ts",
+    "test/failures/webhooks.servers.test.ts",
     "test/failures/crash.servers.test.ts",
-    "test/merges/handles.temporal.test.ts",
-    "test/log/identity.nats.test.ts",
-    "test/log/replaced.nats.test.ts",
-    "test/log/cluster.nats.test.ts",
-    "test/merges/merge.temporal.test.ts",
-    "test/failures/outages.servers.test.ts",
+    "test/failures/upgrade.servers.test.ts",
+    "test/failures/backup.servers.test.ts",
+    "test/failures/erase.servers.test.ts",
     "test/examples/examples.servers.test.ts",
-    "test/cold/cold.weaviate.test.ts",
+    "test/failures/leaks.servers.test.ts",
+    "test/failures/secure.servers.test.ts",
+    "test/merges/handles.temporal.test.ts",
+    "test/log/cluster.nats.test.ts",
+    "test/failures/embed-pool.servers.test.ts",
+    "test/ops/package.servers.test.ts",
+    "test/failures/canary.servers.test.ts",
+    "test/paths/freshness.nats.test.ts",
     "test/failures/identity.servers.test.ts",
-    "test/retrieval/placement.weaviate.test.ts",
-    "test/failures/process.servers.test.ts",
-    "test/failures/flood.servers.test.ts",
+    "test/failures/outages.servers.test.ts",
+    "test/merges/merge.temporal.test.ts",
+    "test/failures/bad-input.servers.test.ts",
+    "test/failures/quotas.servers.test.ts",
+    "test/failures/cold-cluster.servers.test.ts",
+    "test/failures/nats-cluster.servers.test.ts",
+    "test/cold/cold.weaviate.test.ts",
+    "test/cold/cluster-conformance.weaviate.test.ts",
+    "test/log/identity.nats.test.ts",
     "test/ingest/sources/sources.nats.test.ts",
-    "test/cold/crash.servers.test.ts",
+    "test/log/replaced.nats.test.ts",
   ],
 } as const;
 
@@ -119,7 +134,11 @@ function rankOf({ moduleId }: TestSpecification): number {
  */
 const cache = process.env["FRESHET_CACHE_DIR"] ?? join(homedir(), ".cache", "freshet");
 const lock = hash("sha256", readFileSync(join(repository, "package-lock.json")), "hex");
-const compiled = join(cache, "compiled", "tests", lock.slice(0, 16));
+const everyCompiled = join(cache, "compiled", "tests");
+const compiled = join(everyCompiled, lock.slice(0, 16));
+/** A whole run reads some 60 MB of them. */
+const bytesMax = 512 * 1024 * 1024;
+pruneModules(everyCompiled, { nowMs: Date.now(), keptMs: 4 * 86_400_000, bytesMax });
 
 const side = { pool: "forks", maxWorkers: filesAtOnce, setupFiles } as const;
 const computing = { testTimeout, hookTimeout: 120_000 } as const;
