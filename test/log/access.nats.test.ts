@@ -108,34 +108,29 @@ describe("TLS to NATS", () => {
   it.each(["localhost", "127.0.0.1"])(
     "refuses what is wrong with a sentence that says what to do: %s",
     async (host) => {
-      const good = await server(tlsBlock(kit.good));
+      const [good, elsewhere, expired, mutual] = await Promise.all([
+        server(tlsBlock(kit.good)),
+        server(tlsBlock(kit.wrongName)),
+        server(tlsBlock(kit.expired)),
+        server(tlsBlock(kit.good, "verify: true")),
+      ]);
       const at = ({ port }: Started) => `tls://${host}:${port}`;
-      const unknown = refused(/unknown CA: .*FRESHET_NATS_TLS_CA_FILE/);
-      await expect(open({ servers: at(good) })).rejects.toEqual(unknown);
-      const otherCa = files({ caFile: kit.otherCaFile });
-      await expect(open({ servers: at(good), tls: otherCa })).rejects.toEqual(unknown);
-
-      const elsewhere = await server(tlsBlock(kit.wrongName));
-      await expect(open({ servers: at(elsewhere), tls: files() })).rejects.toEqual(
-        refused(/other names \(DNS:elsewhere\.example\).*FRESHET_NATS_TLS_SERVER_NAME/),
-      );
-      const named = files({ serverName: "elsewhere.example" });
-      await open({ servers: at(elsewhere), tls: named });
-
-      const expired = await server(tlsBlock(kit.expired));
-      await expect(open({ servers: at(expired), tls: files() })).rejects.toEqual(
-        refused(/has expired: renew it/),
-      );
-
-      const mutual = await server(tlsBlock(kit.good, "verify: true"));
-      await expect(open({ servers: at(mutual), tls: files() })).rejects.toEqual(
-        refused(/wants a client certificate: set FRESHET_NATS_TLS_CERT_FILE/),
-      );
+      const refuses = (who: Started, tls: TlsFiles | undefined, why: RegExp) =>
+        expect(open({ servers: at(who), ...(tls && { tls }) })).rejects.toEqual(refused(why));
+      const unknown = /unknown CA: .*FRESHET_NATS_TLS_CA_FILE/;
+      const otherNames = /other names \(DNS:elsewhere\.example\).*FRESHET_NATS_TLS_SERVER_NAME/;
+      const noClient = /wants a client certificate: set FRESHET_NATS_TLS_CERT_FILE/;
       const { certFile, keyFile } = kit.strangeClient;
-      const strange = files({ certFile, keyFile });
-      await expect(open({ servers: at(mutual), tls: strange })).rejects.toEqual(
-        refused(/client certificate/),
-      );
+      // At once: the client says of each only after seconds that it got no connection.
+      await Promise.all([
+        refuses(good, undefined, unknown),
+        refuses(good, files({ caFile: kit.otherCaFile }), unknown),
+        refuses(elsewhere, files(), otherNames),
+        open({ servers: at(elsewhere), tls: files({ serverName: "elsewhere.example" }) }),
+        refuses(expired, files(), /has expired: renew it/),
+        refuses(mutual, files(), noClient),
+        refuses(mutual, files({ certFile, keyFile }), /client certificate/),
+      ]);
     },
   );
 
