@@ -63,9 +63,7 @@ export function createTemporalActivities({
   const activities = {
     ...createEraseActivities({
       ...ports,
-      sign,
-      sources,
-      endpoints,
+      ...{ sign, sources, endpoints },
       requestMerge: (tenant) => client.due(tenant, "operator"),
       cancelMerge: (tenant) => client.cancel(tenant),
       // Temporal waits, not a slot of this worker: what is waited for are merges, which need slots.
