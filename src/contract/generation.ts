@@ -75,7 +75,7 @@ interface BuiltFrom {
   readonly walk?: ColdWalk | undefined;
 }
 
-/** How far a build has walked through cold to learn what is there, over as many turns as it takes. */
+/** How far a build has walked through cold to learn what is there, in as many turns as it takes. */
 export interface ColdWalk {
   /** The last object that was looked at; the walk goes on behind it. */
   readonly after: string;

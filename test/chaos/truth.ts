@@ -156,10 +156,11 @@ export class Truth {
       this.#addRecord(message);
     }
     await this.#checkManifests();
-    this.#checkWaiting();
     for (const line of await this.#generations.judge(() => Date.now())) {
       this.#history.violation("answer", line);
     }
+    // Last, and at once: a reply that came after it would count as one that nothing explains.
+    this.#checkWaiting();
   }
 
   /** Once nothing is published any more: every acked operation is where its publisher was told (I1). */
