@@ -69,7 +69,7 @@ function sentencesOf(text: string): Place[] {
   return found;
 }
 
-/** Where a sentence ends whatever its words say: blank lines, and the markers of items of a list. */
+/** Where a sentence ends whatever its words say: blank lines, and the markers of list items. */
 interface Break {
   readonly index: number;
   readonly length: number;

@@ -72,7 +72,7 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       return peers.documents(await ownerOf(options, reader.tenant), reader, page);
     },
     async *events(tenant, { after, signal }) {
-      // One that rests or is gone has a status, not a stream that ends and is opened again for ever.
+      // One that rests or is gone has a status, not a stream that ends and is opened again.
       await topology.lives.load();
       topology.lives.check(tenant);
       const { chunks, docs, events: notices } = log;

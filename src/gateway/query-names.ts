@@ -4,8 +4,8 @@ import type { FastifyRequest } from "fastify";
 import { FreshetError } from "../contract/errors.ts";
 
 /**
- * A hook for routes that are read page by page. A name that is not known is refused, as a field of a
- * body is: with `since` in place of `after` a reader would begin elsewhere than it means to, and
+ * A hook for routes that are read page by page. A name that is not known is refused, as a field of
+ * a body is: with `since` in place of `after` a reader would begin elsewhere than it means to, and
  * lose events or read its first page for ever.
  */
 export function takesOnly(...names: readonly string[]): (request: FastifyRequest) => Promise<void> {

@@ -153,8 +153,8 @@ function after(
 const noSeq = "from_seq: a replay says with which seq it begins";
 
 /**
- * As `from_seq` of GET /v1/events: the first that is wanted. From beyond the log's end nothing would
- * be sent, in silence, until it has come there.
+ * As `from_seq` of GET /v1/events: the first that is wanted. From beyond the log's end nothing
+ * would be sent, in silence, until it has come there.
  * @throws FreshetError invalid_request, log_unavailable
  */
 async function lastBeforeSeq({ lastSequence }: EndpointAdminParts, seq: number): Promise<Version> {

@@ -49,6 +49,6 @@ export function relevanceSignals(
     all += rarity;
     if ((frequencies[index] ?? 0) > 0) held += rarity;
   }
-  // A question without any word (`?`, an emoji) has no evidence in words: its meaning alone decides.
+  // A question without any word (`?`, an emoji) has no evidence in words: its meaning decides.
   return { cosine: best.cosine, coverage: all === 0 ? 0 : held / all };
 }

@@ -72,7 +72,7 @@ export const surfaceLimits = {
   mcpToolElementsMax: 4_096,
   /** Tenants whose protocol handlers are kept though nobody listens; each is a few kilobytes. */
   mcpTenantsMax: 256,
-  /** Pages that a list of resources is looked for in: those of a reader with groups may be empty. */
+  /** Pages that a list of resources is made of: those of a reader with groups may be empty. */
   mcpListPagesMax: 16,
   /** Streams of one tenant's changes, all of its agents together. */
   mcpSubscriptionsMax: 64,
