@@ -2,8 +2,15 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+<<<<<<< HEAD
 import { nothingLeft } from "../../src/contract/erase.ts";
 import { runHere } from "../support/run-cli.ts";
+=======
+import { readIds } from "../../src/cli/commands/erase-list.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { nothingLeft } from "../../src/contract/erase.ts";
+import { limits } from "../../src/contract/limits.ts";
+>>>>>>> erase
 import { testSigner } from "../support/signer.ts";
 
 const run = (...args: readonly string[]) => runHere(args);
@@ -31,6 +38,23 @@ describe("freshet receipt verify", () => {
     expect(JSON.parse(proved.out)).toMatchObject({ valid: true, sha256: signed.sha256 });
   });
 
+  it("checks each of several, one a line, and says of how many documents they are", async () => {
+    const { receipt } = signed;
+    const body = { ...receipt, kind: "document" as const, documents_sha256: ["a", "b"] };
+    const line = `${JSON.stringify(testSigner(body))}\n`;
+    const two = await run("receipt", "verify", fileWith(line + line), "--json");
+    expect(
+      two.out
+        .trim()
+        .split("\n")
+        .map((text) => JSON.parse(text).documents),
+    ).toEqual([2, 2]);
+    const one = await run("receipt", "verify", fileWith(line));
+    expect(one.out).toContain("2 documents of tenant acme were erased");
+    const changed = line.replace('"b"', '"c"');
+    expect((await run("receipt", "verify", fileWith(line + changed))).code).toBe(1);
+  });
+
   it("fails for a changed receipt, another key, and what is no receipt", async () => {
     const changed = { ...signed, receipt: { ...signed.receipt, tenant: "globex" } };
     const cases = [
@@ -49,14 +73,50 @@ describe("freshet receipt verify", () => {
   });
 });
 
+describe("the ids of freshet tenant erase-documents", () => {
+  const idsOf = (text: string) =>
+    readIds("-", {
+      stdin: (async function* () {
+        yield text;
+      })(),
+    });
+
+  it("are lines as they are or as JSON, each once, in their order", async () => {
+    const list =
+      'plain id\r\n{"id":"of an object","more":1}\n\n"\\"quoted\\""\nplain id\n{"id":"last"}';
+    expect(await idsOf(list)).toEqual(["plain id", "of an object", '"quoted"', "last"]);
+  });
+
+  it.each([
+    ["{}", "line 1 is no id"],
+    ["a\n{broken", "line 2 is no id"],
+    ["a\n\nb\u0000", "line 3 is no id"],
+    ["x".repeat(513), "line 1 is no id"],
+    ["\n", "names no document"],
+  ])("%j is refused, with the number of its line and not its text", async (list, why) => {
+    await expect(idsOf(list)).rejects.toMatchObject({ message: expect.stringContaining(why) });
+  });
+
+  it("are so many at most: more are another command", async () => {
+    const list = Array.from({ length: limits.eraseListMax + 1 }, (_, n) => `d${n}`).join("\n");
+    await expect(idsOf(list)).rejects.toMatchObject({ exitCode: 2 });
+  });
+
+  it("of a file that is not there, and from stdin without --yes, end before anything is asked", async () => {
+    const gone = await run("tenant", "erase-documents", "acme", "--file", "/no/such/list");
+    expect([gone.code, gone.err]).toEqual([2, expect.stringContaining("cannot be read")]);
+  });
+});
+
 describe("freshet tenant", () => {
-  it.each(["suspend", "resume", "sleep", "wake", "erase", "erase-document"])(
+  it.each(["suspend", "resume", "sleep", "wake", "erase", "erase-document", "erase-documents"])(
     "%s explains itself, and refuses what is no tenant",
     async (name) => {
       const help = await run("tenant", name, "--help");
       expect([help.code, help.err]).toEqual([0, ""]);
       expect(help.out).toMatch(/Usage: freshet tenant [\s\S]*Examples:/);
-      const more = name === "erase-document" ? ["x"] : [];
+      const args = { "erase-document": ["x"], "erase-documents": ["--file", "x"] };
+      const more = args[name as keyof typeof args] ?? [];
       const bad = await run("tenant", name, "no tenant", ...more);
       expect(bad.code).toBe(2);
       expect(bad.err).toContain("a tenant is 1-64 letters");

@@ -133,6 +133,22 @@ describe("a pool", () => {
     expect(failed).toBe(1);
   });
 
+  it("does not hold a text that servers refuse against them: they share what follows (EP5)", async () => {
+    clock = slowClock;
+    const { endpoints, embedder } = await pool(3);
+    const refuses = status(400);
+    for (const endpoint of endpoints) {
+      endpoint.handle = noting(endpoint, (request, response) =>
+        (request.body.includes("unwanted") ? refuses : embedding())(request, response),
+      );
+    }
+    const refused = await failure(embedder.embed([input("unwanted")], { lane: "ingest" }));
+    expect(refused.code).toBe("embedding_failed");
+    for (const endpoint of endpoints) endpoint.texts.length = 0;
+    for (let at = 0; at < 6; at += 1) await ask(embedder);
+    expect(endpoints.map(({ texts }) => texts.length)).toEqual([4, 4, 4]);
+  });
+
   it("asks another server at once when one breaks off, and leaves it alone until it is back", async () => {
     const { endpoints, embedder, states } = await pool();
     const [broken, well] = endpoints as [Counted, Counted];

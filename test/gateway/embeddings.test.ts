@@ -11,6 +11,7 @@ import { createEmbedApp } from "../../src/gateway/embed-server.ts";
 import {
   createEmbeddingsHandler,
   embeddingsReplySchema,
+  textsInFlightOf,
 } from "../../src/gateway/openai/embeddings.ts";
 
 const model = { name: "tiny", fingerprint: "f-1", dimensions: 2, maxTokens: 8 };
@@ -39,6 +40,28 @@ function open(credentials: Credentials = {}): FastifyInstance {
   apps.push(app);
   return app;
 }
+
+it.each([
+  [384, limits.embeddingsTextsInFlightMax],
+  [4_096, 1_024],
+  [16_384, 256],
+])(
+  "a model of %i dimensions has %i texts in flight: their vectors have one bound",
+  (dimensions, texts) => {
+    expect(textsInFlightOf({ dimensions })).toBe(texts);
+    const bytes = texts * dimensions * limits.embeddingsNumberBytes;
+    expect(bytes).toBeLessThanOrEqual(limits.embeddingsReplyBytesMax);
+  },
+);
+
+it("more texts than ever fit are refused as such, not as an overload", async () => {
+  const long = { ...embeddings, model: { ...model, dimensions: 16_384 } };
+  const handler = createEmbeddingsHandler(long);
+  const body = { model: "tiny", input: Array.from({ length: 129 }, () => "a") };
+  const signal = new AbortController().signal;
+  const asking = handler.embed({ body, tenant: "acme" as TenantId, signal });
+  await expect(asking).rejects.toMatchObject({ code: "invalid_request" });
+});
 
 let app: FastifyInstance;
 beforeEach(() => {

@@ -16,7 +16,9 @@ it("an erase of a document goes on until it ends, also by force (ED2)", async ()
   const isErasing = () => client.isErasing(tenant, version);
   try {
     expect(await isErasing()).toBe(false);
-    const erase = client.eraseDocuments(tenant, { versions: [version], through: 5 as Version }).catch(() => "ended");
+    const erase = client
+      .eraseDocuments(tenant, { versions: [version], through: 5 as Version })
+      .catch(() => "ended");
     await expect.poll(isErasing, { timeout: 30_000 }).toBe(true);
     await withConnection(async (connection) => {
       const { workflow } = new Client({ connection, namespace: server().namespace });

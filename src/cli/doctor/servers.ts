@@ -135,9 +135,9 @@ const modelsSchema = z.looseObject({
 
 /** Of a pool every server has to compute the same. */
 export async function checkEmbedServers({ config, timeoutMs }: Asked): Promise<readonly Finding[]> {
-  const { remote } = config.embedding;
+  const { remote, link } = config.embedding;
   if (remote?.url === undefined) return [];
-  const { tls, apiKey: key } = remote;
+  const { tls, apiKey: key } = link;
   const prints = new Set<string>();
   const findings = await Promise.all(
     remote.url.split(",").map(async (url): Promise<Finding> => {

@@ -8,7 +8,7 @@ import { atMost, below, type Relations } from "./relation.ts";
 import { runtimeLimits } from "./runtime.ts";
 import { surfaceLimits } from "./surfaces.ts";
 import { vectorBytes } from "./text.ts";
-import { GiB, KiB, MiB, minuteMs, secondMs } from "./units.ts";
+import { GiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const memoryLimits = {
   // --- between the log and a record ----------------------------------------------------------
@@ -94,8 +94,6 @@ const { rangePageBytesMax } = logLimits;
 const { httpBodyBytesMax } = surfaceLimits;
 
 const partitions = 8;
-/** A vector of a reply as numbers and as JSON: 11 KiB at 384 dimensions. */
-const vectorReplyBytes = 16 * KiB;
 const engineParts = {
   // Code, model, arenas of both lanes, V8; 622 MiB were measured after the first documents.
   base: 704 * MiB,
@@ -107,9 +105,7 @@ const engineParts = {
   // Bodies; of lines in flight the bytes, what they were parsed to, and the payload.
   http: httpBodyBytesMax + 3 * httpBodyBytesMax,
   // Bodies, what they were parsed to, and texts as they are embedded; then the replies.
-  embeddings:
-    3 * surfaceLimits.embeddingsBodyBytesMax +
-    surfaceLimits.embeddingsTextsInFlightMax * vectorReplyBytes,
+  embeddings: 3 * surfaceLimits.embeddingsBodyBytesMax + surfaceLimits.embeddingsReplyBytesMax,
   questions: 2 * questionLimits.questionsInFlightMax * questionLimits.questionBytesMax,
   keptOfQuestions:
     questionLimits.questionVectorBytesMax +

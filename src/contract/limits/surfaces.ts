@@ -89,6 +89,10 @@ export const surfaceLimits = {
   embeddingsBodyBytesMax: 32 * MiB,
   /** Their texts: short ones make small bodies, and vectors of the same size as any. */
   embeddingsTextsInFlightMax: 8_192,
+  /** Their vectors in replies; a model with many dimensions has fewer texts in flight. */
+  embeddingsReplyBytesMax: 128 * MiB,
+  /** One number of a vector: eight as such, and some 22 as JSON. */
+  embeddingsNumberBytes: 32,
   /** One caller alone, an engine for instance, gets four fifths of them. */
   embeddingsTimesFree: 4,
   /** Texts are made ready on the main thread, so much at a stretch: a millisecond or two. */

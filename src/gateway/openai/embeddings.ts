@@ -72,7 +72,8 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
   const bodies = new FairShares({ total: limits.embeddingsBodyBytesMax, timesFree });
   const inFlight = new FairShares({ total: limits.embeddingsInFlightMax, timesFree });
   // Half of it for one caller alone: a request may ask for a quarter at once.
-  const textsInFlight = new FairShares({ total: limits.embeddingsTextsInFlightMax });
+  const textsMax = textsInFlightOf(model);
+  const textsInFlight = new FairShares({ total: textsMax });
   return {
     model,
     hold(tenant, bodyBytes) {
@@ -83,6 +84,7 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
       const request = parseEmbeddingsRequest(body);
       checkModel(request, model);
       const texts = [request.input].flat();
+      checkCount(texts.length, textsMax / 2);
       const place = taken(inFlight.tryTake(caller.tenant));
       let room: Share | undefined;
       try {
@@ -106,6 +108,20 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
       }
     },
   };
+}
+
+/** As many as their vectors leave room for: a text of two words may make 4,096 numbers. */
+export function textsInFlightOf({ dimensions }: Pick<ComputingModel, "dimensions">): number {
+  const { embeddingsReplyBytesMax, embeddingsNumberBytes } = limits;
+  const fit = Math.floor(embeddingsReplyBytesMax / (embeddingsNumberBytes * dimensions));
+  return Math.max(2, Math.min(limits.embeddingsTextsInFlightMax, fit));
+}
+
+/** What never fits is no overload: it would be asked again for ever. */
+function checkCount(texts: number, most: number): void {
+  if (texts <= most) return;
+  const says = `vectors of this model are long: at most ${Math.floor(most)} texts in a request`;
+  throw new FreshetError("invalid_request", says);
 }
 
 function taken(share: Share | undefined): Share {
