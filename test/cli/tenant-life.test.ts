@@ -2,15 +2,10 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-<<<<<<< HEAD
-import { nothingLeft } from "../../src/contract/erase.ts";
-import { runHere } from "../support/run-cli.ts";
-=======
 import { readIds } from "../../src/cli/commands/erase-list.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { nothingLeft } from "../../src/contract/erase.ts";
 import { limits } from "../../src/contract/limits.ts";
->>>>>>> erase
+import { runHere } from "../support/run-cli.ts";
 import { testSigner } from "../support/signer.ts";
 
 const run = (...args: readonly string[]) => runHere(args);
