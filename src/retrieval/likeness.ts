@@ -19,7 +19,7 @@ import { dotProduct } from "../contract/vector.ts";
 export const cosineStep = 2 ** -20;
 
 /**
- * The best that are compared: 276 products, about a tenth of a millisecond. All 64 of the nearest
+ * The best that are compared: 276 products, about a third of a millisecond. All 64 of the nearest
  * are no better.
  */
 const headMax = 24;

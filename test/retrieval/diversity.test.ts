@@ -10,7 +10,7 @@ const fused = (id: string, score: number, ...vector: readonly number[]): Fused =
   candidate: candidate({ id, vector: unit(...vector) }),
   score,
   raw: score,
-  signals: { cosine: 0, bm25: 0, near: 0, words: 0, freshness: 1 },
+  signals: { cosine: 0, bm25: 0, near: 0, words: 0, lift: 0, freshness: 1 },
 });
 const chosen = ({ fused: kept }: ReturnType<typeof diversify>) =>
   kept.map(({ candidate: { documentId } }) => documentId);
