@@ -11,13 +11,21 @@
  */
 
 import type { Candidate } from "../contract/candidate.ts";
-import type { DocumentId } from "../contract/ids.ts";
 import type { RankBy } from "../contract/ranking.ts";
-import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
-import { bm25Max, bm25Of, queryTerms, termWeights } from "../text/lexical.ts";
-import { cosineStep, liftsOf } from "./likeness.ts";
+import type { SparseVector } from "../contract/sparse.ts";
+import { queryTerms } from "../text/lexical.ts";
+import { liftsOf } from "./likeness.ts";
+import {
+  compareIdentity,
+  compareNearness,
+  lacksSparse,
+  newestOnce,
+  type Pooled,
+  pooled,
+} from "./pool.ts";
 import { type RecencyAt, recencyFactor } from "./recency.ts";
 import { type RelevanceSignals, relevanceSignals } from "./relevance.ts";
+import { nearness, sparseScorer, wordScorer } from "./signals.ts";
 
 export interface Fused {
   readonly candidate: Candidate;
@@ -112,23 +120,6 @@ export interface RankingCounts {
  */
 const nearnessWeights: Readonly<Record<RankBy, number>> = { hybrid: 0.25, dense: 1, lexical: 0 };
 
-/**
- * How much a chunk's length weighs in its words here, `b` of BM25: less than where candidates are
- * found, among all chunks. Measured (0084).
- */
-const lengthWeight = 0.6;
-
-/**
- * What of a hybrid rank the sparse signal takes from the other two, which keep their proportion.
- * Measured. Only the nearest have it, which are the same in every placement: what words alone found
- * may stand in the list of one shard and not in that of another, and must not rise by it (F2). One
- * of the nearest that was stored without it keeps the rank that the other two make.
- */
-const sparseWeight = 0.4;
-
-/** Where fewer of the nearest have it, ranks are better without: half of them cost 0.02 nDCG@10. */
-const sparseShareMin = 0.8;
-
 export function fuse(options: FuseOptions): readonly Fused[] {
   return rank(options).fused;
 }
@@ -216,40 +207,6 @@ function liftsAmong(
   return liftsOf(best);
 }
 
-interface SparseScorer {
-  readonly weight: number;
-  /** Whether it is one of those that have a share, or would have one. */
-  isScored(each: Pooled): boolean;
-  /** Undefined where the chunk has no sparse vector, or none plays a part. */
-  share(each: Pooled): number | undefined;
-}
-
-/**
- * As a share of the question's product with itself, which depends on nothing else in a shard (F2),
- * and is about what words reach as a share: so chunks with and without it can stand in one list.
- */
-function sparseScorer(
-  question: SparseVector | undefined,
-  nearest: readonly Pooled[],
-): SparseScorer {
-  const full = question === undefined ? 0 : sparseProduct(question, question);
-  const scored = new Set(nearest);
-  const isScored = (each: Pooled): boolean => scored.has(each);
-  const having = nearest.filter((each) => !lacksSparse(each)).length;
-  if (full === 0 || having < sparseShareMin * nearest.length) {
-    return { weight: 0, isScored, share: () => undefined };
-  }
-  const share = (each: Pooled): number | undefined => {
-    const { sparse } = each.candidate;
-    return sparse === undefined || !isScored(each) ? undefined : Math.min(1, sparse / full);
-  };
-  return { weight: sparseWeight, isScored, share };
-}
-
-function lacksSparse({ candidate }: Pooled): boolean {
-  return candidate.sparse === undefined;
-}
-
 /** For people: 0.45 and not 0.44999999999999996. */
 function inHundredths(weight: number): number {
   return Math.round(weight * 100) / 100;
@@ -304,99 +261,7 @@ function inUnits(fused: readonly Fused[]): readonly Fused[] {
     score: best > 0 ? Math.max(0, each.score / best) : 1,
   }));
 }
-/** F1. What comes first stays. */
-function newestOnce(candidates: readonly Candidate[]): Candidate[] {
-  const documents = new Map<DocumentId, Candidate[]>();
-  for (const candidate of candidates) {
-    const known = documents.get(candidate.documentId);
-    const version = known?.[0]?.version;
-    if (known === undefined || version === undefined || candidate.version > version) {
-      documents.set(candidate.documentId, [candidate]);
-    } else if (candidate.version === version && !hasChunk(known, candidate.chunk)) {
-      known.push(candidate);
-    }
-  }
-  const newest: Candidate[] = [];
-  for (const chunks of documents.values()) for (const chunk of chunks) newest.push(chunk);
-  return newest;
-}
-
-function hasChunk(known: readonly Candidate[], chunk: number): boolean {
-  for (const candidate of known) if (candidate.chunk === chunk) return true;
-  return false;
-}
-
-export interface Pooled {
-  readonly candidate: Candidate;
-  readonly exact: number;
-  /** In steps: as it is scored. */
-  readonly cosine: number;
-}
-
-function pooled(candidate: Candidate): Pooled {
-  const { cosine } = candidate;
-  const exact = Number.isFinite(cosine) ? cosine : -1;
-  return { candidate, exact, cosine: Math.round(exact / cosineStep) * cosineStep };
-}
-
-interface WordScorer {
-  bm25(candidate: Candidate): number;
-  /** Of a chunk that is full of every term of the question. */
-  readonly full: number;
-  readonly rarities: readonly number[];
-}
-
-/**
- * With the statistics of the nearest chunks, wherever they are: those of the whole pool, and the
- * best score in it, depend on where the lists of words were cut, and that on what else is in a
- * shard (F2).
- */
-function wordScorer(queried: readonly string[], nearest: readonly Pooled[]): WordScorer {
-  const holding = new Map(queried.map((term, index) => [term, countHolding(nearest, index)]));
-  const lengths = nearest.reduce((sum, { candidate }) => sum + candidate.lexical.length, 0);
-  const weights = termWeights(queried, {
-    documents: nearest.length,
-    averageLength: lengths / (nearest.length || 1),
-    documentFrequency: (term) => holding.get(term) ?? 0,
-  });
-  return {
-    bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
-    full: bm25Max(weights),
-    rarities: weights.rarities,
-  };
-}
-
-/** Chunks that hold the term of this number. */
-function countHolding(nearest: readonly Pooled[], index: number): number {
-  let count = 0;
-  for (const { candidate } of nearest) {
-    if ((candidate.lexical.frequencies[index] ?? 0) > 0) count += 1;
-  }
-  return count;
-}
-
-/**
- * The best of the nearest is 1, the last of them 0, and what only words found lies below. Where
- * they are all alike, or there is one, they are all best: there is nothing to tell them apart.
- */
-function nearness(nearest: readonly Pooled[]): (cosine: number) => number {
-  const high = nearest[0]?.cosine ?? 0;
-  const low = nearest.at(-1)?.cosine ?? 0;
-  if (high === low) return (cosine) => (cosine < low ? 0 : 1);
-  return (cosine) => (cosine - low) / (high - low);
-}
-
-/** By the cosines themselves, as each shard picks its nearest. */
-function compareNearness(left: Pooled, right: Pooled): number {
-  return right.exact - left.exact || compareIdentity(left.candidate, right.candidate);
-}
-
 function compareFused(a: Fused, b: Fused): number {
   if (a.score !== b.score) return b.score - a.score;
   return compareIdentity(a.candidate, b.candidate);
-}
-
-function compareIdentity(left: Candidate, right: Candidate): number {
-  if (left.documentId !== right.documentId) return left.documentId < right.documentId ? -1 : 1;
-  return left.chunk - right.chunk;
 }
