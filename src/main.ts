@@ -5,13 +5,12 @@
  */
 
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import { enableCompileCache, flushCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Running } from "./compose/foundation.ts";
 import { isolatedRole } from "./compose/roles.ts";
 import { type Config, ConfigError, readConfig } from "./config/config.ts";
-import { keepCompiled } from "./runtime/compiled.ts";
 
 const usage = `Usage: node src/main.ts <engine|merge-worker>
 
@@ -46,7 +45,7 @@ async function start(role: string): Promise<Running> {
   const config = configure();
   if (role === "merge-worker") {
     const { startMerges } = await import("./compose/merges.ts");
-    keepCompiled();
+    flushCompileCache();
     const worker = await startMerges(config, packageVersion());
     void worker.ready.then(() => process.stdout.write("freshet merge worker polls\n"));
     return worker;
@@ -67,7 +66,7 @@ async function main(role: string | undefined): Promise<number> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
     const config = configure();
     const { runIsolated } = await import("./compose/isolation.ts");
-    keepCompiled();
+    flushCompileCache();
     await runIsolated(config);
     return 0;
   }

@@ -39,8 +39,8 @@ export const formatFile = "^src/ingest/formats/";
 export const pureRoom = `^src/(${portRooms})/`;
 export const notPure = [portFile, adapterFile, workerFile, mechanismFile, formatFile];
 
-/** What actors share instead of each other: their message unions and the plain data of topology. */
-export const sharedByActors = "^actors/(messages\\.ts|directory/)";
+/** What actors share instead of each other: messages, plain data of topology, how a watch is read. */
+export const sharedByActors = "^actors/(messages\\.ts|watch-records\\.ts|directory/)";
 
 export const testTree = "^test/";
 export const productTree = "^(src|actors|workflows|activities)/";

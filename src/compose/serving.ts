@@ -1,6 +1,6 @@
 /**
- * The greater part of an engine, on a log that is open and a model that is being read: cold, merges,
- * the actors, and what faces callers (`engine.ts`).
+ * The greater part of an engine, on a log that is open and a model that is being read: cold,
+ * merges, the actors, and what faces callers (`engine.ts`).
  */
 
 import { randomUUID } from "node:crypto";
@@ -70,7 +70,7 @@ export interface Opened {
   readonly replies: NatsLog["connection"];
 }
 
-/** Serves the partitions it gets, and listens. What it started is on the stack, also when it throws. */
+/** Serves its partitions, and listens. What it started is on the stack, also when it throws. */
 export async function serve(
   base: Foundation,
   stack: Stack,

@@ -138,7 +138,10 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
         log: { ...log, leases },
         catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
         lives: new TenantLives(log.lives),
-        ...{ generations: new KnownGenerations(log.generations, () => undefined), modelOf: () => undefined },
+        ...{
+          generations: new KnownGenerations(log.generations, () => undefined),
+          modelOf: () => undefined,
+        },
         sleep: { afterMs: 0, cold: createMemoryCold(), mergeTrigger: new BoundedMailbox(1) },
         spawnTenant: () => expect.fail("there are no tenants here"),
         ...{ renewEveryMs, takeAnywayMs, respawnMs: 1_000, pullMax: 10 },

@@ -1,4 +1,4 @@
-/** The passes of `freshet ingest`: files and folders into the log, once or for as long as they change. */
+/** The passes of `freshet ingest`: files into the log, once or for as long as they change. */
 
 import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";

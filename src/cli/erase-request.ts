@@ -9,9 +9,9 @@ import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { checkServed } from "../contract/tenant-life.ts";
 import { hasRoomToHold } from "../contract/tenant-privacy.ts";
+import { hold } from "../log/holds.ts";
+import type { Log } from "../log/port.ts";
 import { forEachAtMost } from "../runtime/for-each.ts";
-import { hold } from "./holds.ts";
-import type { Log } from "./port.ts";
 
 export type EraseLog = Pick<Log, "docs" | "lives" | "privacy">;
 
