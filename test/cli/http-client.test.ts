@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { Addresses } from "../../src/cli/addresses.ts";
 import { connectEngine } from "../../src/cli/http-client.ts";
@@ -33,5 +35,34 @@ describe("the command line's API key", () => {
 
   it("without one any address may be asked", () => {
     expect(() => connectEngine(addresses("http://10.1.2.3", undefined), "demo")).not.toThrow();
+  });
+});
+
+describe("the command line's events from now on", () => {
+  it("go on from the position that the stream began at, also when it breaks before an event", async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      asked.push(`${request.url} ${request.headers["last-event-id"] ?? "-"}`);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const missed = { id: "a", seq: 42, status: "visible", at: "2026-11-30T05:00:00.000Z" };
+      if (asked.length === 1) response.end("id: 41\nretry: 1000\n\n");
+      else response.end(`retry: 1000\n\nid: 42\ndata: ${JSON.stringify(missed)}\n\n`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const engine = connectEngine(addresses(`http://127.0.0.1:${port}`, undefined), "demo");
+    const stop = new AbortController();
+    const positions: number[] = [];
+    const onPosition = (seq: number) => void positions.push(seq);
+    const seqs: number[] = [];
+    for await (const { seq } of engine.events({
+      ...{ from: undefined, onPosition, signal: stop.signal },
+    })) {
+      seqs.push(seq);
+      break;
+    }
+    server.closeAllConnections();
+    server.close();
+    expect([seqs, positions, asked]).toEqual([[42], [41], ["/v1/events -", "/v1/events 41"]]);
   });
 });
