@@ -9,6 +9,8 @@
  *        which may be a matter of minutes, and against other erases, which leave what is held. So
  *        erases of one tenant need not wait for each other, but where a later one is of the same
  *        document: it would not find all of it gone;
+ *   ED3  objects and letters of a version above the delete belong to a document that was published
+ *        anew: they stay;
  *   ED4  one of those that wait asks for a merge, and it serves all of them.
  */
 

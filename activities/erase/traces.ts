@@ -1,9 +1,6 @@
 /**
  * What is there of documents that are erased, beside the records and operations of their tenant,
  * which go as a whole: objects of cold and dead letters.
- *
- *   ED3  objects and letters of a version above the delete belong to a document that was published
- *        anew: they stay.
  */
 
 import type { EraseDocumentsInput, EraseDocumentsRequest } from "../../src/contract/erase.ts";
