@@ -1,6 +1,6 @@
 /**
  * What is there of documents that are erased, beside the records and operations of their tenant,
- * which go as a whole: objects of cold and dead letters (ED3 of `documents.ts`).
+ * which go as a whole: objects of cold and dead letters.
  */
 
 import type { EraseDocumentsInput, EraseDocumentsRequest } from "../../src/contract/erase.ts";

@@ -7,11 +7,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { publishDeletes } from "../../src/cli/erase-request.ts";
 import { isNothing } from "../../src/contract/erase.ts";
-import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
+import { eraseBy, publishDeletes } from "../../src/log/erase-request.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
   type FreshetProcess,
@@ -158,3 +158,26 @@ it("documents: more erases at once than a worker has slots end, and hold up no n
   expect(receipts.every(({ receipt }) => isNothing(receipt.left))).toBe(true);
   expect((await site.log.privacy.get(tenant)).privacy).toEqual({});
 }, 240_000);
+
+it("lists whose deletes lie between each other's end together, each with its receipt (ED2)", async () => {
+  const tenant = freshTenant("lists");
+  const idsOf = (list: number) =>
+    Array.from({ length: 40 }, (_, n) => `list-${list}-${n}` as DocumentId);
+  const lists = [idsOf(1), idsOf(2), idsOf(3)];
+  for (const id of [...lists.flat(), "kept"]) {
+    await publish(tenant, { id, text: `The lighthouse of ${id} is kept.` });
+  }
+  const receipts = await Promise.all(
+    lists.map((ids) =>
+      eraseBy(site.log, { tenant, ids }, (deletes) => site.merges.eraseDocuments(tenant, deletes)),
+    ),
+  );
+  expect(receipts.map(({ receipt }) => receipt.documents_sha256?.length)).toEqual([40, 40, 40]);
+  expect(receipts.every((signed) => verifyReceipt(signed).kind === "valid")).toBe(true);
+  expect(receipts.every(({ receipt }) => isNothing(receipt.left))).toBe(true);
+  expect((await site.log.privacy.get(tenant)).privacy).toEqual({});
+  const left = await site.log.docs.readTenant({ tenant, after: 0 as Version, max: 500 });
+  const texts = left.map(({ payload }) => new TextDecoder().decode(payload));
+  expect(texts.filter((text) => text.includes("list-"))).toEqual([]);
+  expect(JSON.stringify(await ask(tenant))).toContain("kept");
+}, 300_000);

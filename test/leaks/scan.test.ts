@@ -17,6 +17,17 @@ describe("the scan for planted values", () => {
     expect(isFound("Nobody is at the light house, example or not.")).toBe(false);
   });
 
+  it("finds a date without separators alone, and not as a part of a time or of a digest", () => {
+    const dates = new Scanner(needlesOf("date", "16.12.1958"));
+    const isDate = (text: string): boolean => dates.text(text).has("date");
+    for (const text of ["16.12.1958", "x16.12.1958y", "16121958", "born:16121958,", "a 16121958"]) {
+      expect(isDate(text), text).toBe(true);
+    }
+    for (const text of ["1796161219580000000", "b16121958c0", "161219581"]) {
+      expect(isDate(text), text).toBe(false);
+    }
+  });
+
   it("finds it in UTF-16", () => {
     expect(scanner.text(Buffer.from(value, "utf16le")).has("it")).toBe(true);
   });

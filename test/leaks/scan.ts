@@ -14,6 +14,8 @@ export interface Needle {
   /** What is told of it. */
   readonly name: string;
   readonly bytes: Buffer;
+  /** Of few digits: as a part of a longer number, of a time or of a digest it is a coincidence. */
+  readonly isAlone?: true;
 }
 
 const windowBytes = 8;
@@ -23,6 +25,11 @@ const bitmapBits = 27;
 const blockBytes = 4 * 1024 * 1024;
 /** Shorter parts of a value stand in other texts as well. */
 const partCharsMin = 10;
+/**
+ * A date without its separators has eight digits. Among 1,573 of them and megabytes of traces, full
+ * of times in nanoseconds, some are met by chance; so are some in digests.
+ */
+const digitsMin = 10;
 
 /** What to look for of one value. Pure. */
 export function needlesOf(name: string, value: string): readonly Needle[] {
@@ -32,7 +39,17 @@ export function needlesOf(name: string, value: string): readonly Needle[] {
   const unique = new Map(forms.map((bytes) => [bytes.toString("latin1"), bytes]));
   return [...unique.values()]
     .filter(({ length }) => length >= windowBytes)
-    .map((bytes) => ({ name, bytes }));
+    .map((bytes) => (isFewDigits(bytes) ? { name, bytes, isAlone: true } : { name, bytes }));
+}
+
+function isFewDigits(bytes: Buffer): boolean {
+  return bytes.length < digitsMin && bytes.every((byte) => byte >= 0x30 && byte <= 0x39);
+}
+
+/** Letters and digits of ASCII, folded. */
+function isWordByte(byte: number | undefined): boolean {
+  if (byte === undefined) return false;
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a);
 }
 
 function formsOf(text: string): readonly Buffer[] {
@@ -153,6 +170,8 @@ export class Scanner {
       const { length } = needle.bytes;
       if (at + length > bytes.length) continue;
       if (needle.bytes.compare(bytes, at, at + length) !== 0) continue;
+      const isPart = isWordByte(bytes[at - 1]) || isWordByte(bytes[at + length]);
+      if (needle.isAlone === true && isPart) continue;
       found.set(needle.name, (found.get(needle.name) ?? 0) + 1);
     }
   }

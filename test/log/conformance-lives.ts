@@ -100,6 +100,24 @@ export function describeLives(opened: Opened): void {
   });
 
   describe("what is erased", () => {
+    it("leaves what is excepted, which does not count, and takes what lies around it", async () => {
+      const { log } = opened.harness;
+      const tenant = opened.tenant();
+      const payload = new Uint8Array([123, 125]);
+      const seqs: Version[] = [];
+      for (let at = 0; at < 5; at += 1)
+        seqs.push((await log.docs.publish({ tenant, payload })).seq);
+      const [, second, , fourth, fifth] = seqs as [Version, Version, Version, Version, Version];
+      const of = { tenant, of: "operations", below: fifth } as const;
+      const except = new Set([second, fourth]);
+      expect(await log.erasure.count({ ...of, except })).toBe(2);
+      expect(await log.erasure.remove({ ...of, except })).toBe(2);
+      const left = await log.docs.readTenant({ tenant, after: 0 as Version, max: 9 });
+      expect(left.map(({ version }) => version)).toEqual([second, fourth, fifth]);
+      expect(await log.erasure.remove({ ...of, except })).toBe(0);
+      expect(await log.erasure.remove(of)).toBe(2);
+    });
+
     it("is gone for every store of its tenant, below a bound where one is given, and no other's", async () => {
       const { log } = opened.harness;
       const [tenant, beside] = [opened.tenant(), opened.tenant()];

@@ -8,12 +8,12 @@ import { type DocumentId, isDocumentId, type TenantId } from "../../contract/ids
 import { limits } from "../../contract/limits.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import { checkServed } from "../../contract/tenant-life.ts";
+import { eraseBy } from "../../log/erase-request.ts";
 import type { Log } from "../../log/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { forEachAtMost } from "../../runtime/for-each.ts";
 import { type Addresses, resolveAddresses } from "../addresses.ts";
 import { connectEraser } from "../connect.ts";
-import { eraseBy } from "../erase-request.ts";
 import { CliError, usageError } from "../exit.ts";
 import { tenantValue, withNats } from "../options.ts";
 import { printable } from "../print.ts";

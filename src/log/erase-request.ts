@@ -9,9 +9,8 @@ import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { checkServed } from "../contract/tenant-life.ts";
 import { hasRoomToHold } from "../contract/tenant-privacy.ts";
-import { hold } from "../log/holds.ts";
-import type { Log } from "../log/port.ts";
-import { forEachAtMost } from "../runtime/for-each.ts";
+import { hold } from "./holds.ts";
+import type { Log } from "./port.ts";
 
 export type EraseLog = Pick<Log, "docs" | "lives" | "privacy">;
 
@@ -42,10 +41,12 @@ export async function publishDeletes(
     const payload = new TextEncoder().encode(JSON.stringify({ id, op: "delete" }));
     return (await docs.publish({ tenant, payload })).seq;
   };
+  const all = [...documents];
   const found: Version[] = [];
-  await forEachAtMost(documents, limits.erasePublishesMax, async (id) => {
-    found.push(await publish(id));
-  });
+  for (let at = 0; at < all.length; at += limits.erasePublishesMax) {
+    const some = all.slice(at, at + limits.erasePublishesMax);
+    found.push(...(await Promise.all(some.map(publish))));
+  }
   const versions = found.sort((one, other) => one - other);
   // The end of the chain is never removed: it must not name a document.
   const through = await publish(eraseMarkerId);
