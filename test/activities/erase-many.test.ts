@@ -91,6 +91,62 @@ describe("an erase of several documents", () => {
   });
 });
 
+describe("an erase of several documents whose deletes another erase takes", () => {
+  /** As a node of an earlier release writes it: `batches` is no field that it knows. */
+  const writtenByEarlier = ({ log }: World) =>
+    changePrivacy(log.privacy, acme, ({ batches: _, ...known }) => known);
+
+  it("holds them again before it removes anything, so that nobody takes them (ED2)", async () => {
+    const world = await filledWorld();
+    const deletes = await deletesOf(world, ["alpha", "beta"]);
+    const last = await deleteAs(world, "gamma");
+    const { through } = await deletesOf(world, []);
+    const [steps, input] = [durable()(erasePorts(world)), { tenant: acme, ...deletes }];
+    const begun = await steps.awaitDeletes(input);
+    const request = { ...input, below: begun.below };
+    await writtenByEarlier(world);
+    const dying = durable()(dyingPorts(world, 8, "before").ports);
+    await expect(dying.removeDocuments(request)).rejects.toBeInstanceOf(Killed);
+    await erase(world, { versions: [last], through });
+    const kept = await world.log.docs.readTenant({ tenant: acme, after: 0 as Version, max: 999 });
+    expect(kept.map(({ version }) => version)).toEqual(expect.arrayContaining(deletes.versions));
+    await steps.removeDocuments(request);
+    expect(isNothing(await steps.lookForDocuments(request))).toBe(true);
+    await steps.finishDocuments({ ...request, begun });
+    for (const id of ["alpha", "beta"]) expect(await tracesOf(world, id), id).toEqual(gone);
+  });
+
+  it("ends without a receipt: what they were of might be left (ED2)", async () => {
+    const world = await filledWorld();
+    const deletes = await deletesOf(world, ["alpha", "beta"]);
+    const [first] = deletes.versions;
+    const [steps, input] = [durable()(erasePorts(world)), { tenant: acme, ...deletes }];
+    const { below } = await steps.awaitDeletes(input);
+    const taken = { tenant: acme, of: "operations", below: below.docs } as const;
+    await world.log.erasure.remove({ ...taken, except: new Set([first as Version]) });
+    const ended = steps.removeDocuments({ ...input, below });
+    await expect(ended).rejects.toMatchObject({ code: "not_found" });
+    const looked = steps.lookForDocuments({ ...input, below });
+    await expect(looked).rejects.toMatchObject({ code: "not_found" });
+    expect((await world.log.privacy.get(acme)).privacy).toEqual({});
+  });
+
+  it("waits where the record has no room for those that it has lost there (ED2)", async () => {
+    const { log } = createWorld();
+    const versions = [1, 2, 3] as Version[];
+    await hold(log.privacy, { tenant: acme, versions });
+    await changePrivacy(log.privacy, acme, ({ batches: _, ...known }) => known);
+    const listOf = (from: number, length: number) =>
+      Array.from({ length }, (_, n) => (from + n) as Version);
+    for (let left = limits.erasedPerTenantMax - 1, from = 10; left > 0; from += 2_000) {
+      const length = Math.min(left, limits.eraseDocumentsMax);
+      await hold(log.privacy, { tenant: acme, versions: listOf(from, length) });
+      left -= length;
+    }
+    expect(await hold(log.privacy, { tenant: acme, versions })).toBeUndefined();
+  });
+});
+
 describe("erases that are under way together", () => {
   it("all end with a receipt, and leave nothing, in whatever order their steps come (ED2)", async () => {
     const ids = ["alpha", "beta", "gamma", "delta"];
