@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asksForMerge } from "../../activities/erase/holds.ts";
-import { publishDeletes } from "../../src/cli/erase-request.ts";
+import { eraseInParts, publishDeletes } from "../../src/cli/erase-request.ts";
 import { type Deletes, isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -109,7 +109,9 @@ describe("an erase of several documents whose deletes another erase takes", () =
     await expect(dying.removeDocuments(request)).rejects.toBeInstanceOf(Killed);
     await erase(world, { versions: [last], through });
     const kept = await world.log.docs.readTenant({ tenant: acme, after: 0 as Version, max: 999 });
-    expect(kept.map(({ version }) => version)).toEqual(expect.arrayContaining(deletes.versions));
+    expect(kept.map(({ version }) => version)).toEqual(
+      expect.arrayContaining([...deletes.versions]),
+    );
     await steps.removeDocuments(request);
     expect(isNothing(await steps.lookForDocuments(request))).toBe(true);
     await steps.finishDocuments({ ...request, begun });
@@ -264,6 +266,27 @@ describe("who asks for an erase", () => {
     const asked = publishDeletes(log, { tenant: acme, ids: ["a" as DocumentId] });
     await expect(asked).rejects.toMatchObject({ code: "overloaded" });
     expect(await log.docs.lastVersion(acme)).toBe(0);
+  });
+
+  it("begins no further part of a list once it is told to end", async () => {
+    const { log } = createWorld();
+    const all = limits.eraseDocumentsMax * (limits.erasesOfListMax + 1);
+    const ids = Array.from({ length: all }, (_, n) => `d${n}` as DocumentId);
+    const stop = new AbortController();
+    const ended: number[] = [];
+    const erasing = eraseInParts(
+      log,
+      { tenant: acme, ids, signal: stop.signal },
+      {
+        run: async () => stop.abort(new Error("interrupted")),
+        ended: (_, documents) => ended.push(documents),
+      },
+    );
+    await expect(erasing).rejects.toThrow("interrupted");
+    expect(ended).toHaveLength(limits.erasesOfListMax);
+    const markers = limits.erasesOfListMax;
+    const operations = await log.erasure.count({ tenant: acme, of: "operations" });
+    expect(operations).toBe(limits.erasesOfListMax * limits.eraseDocumentsMax + markers);
   });
 
   it("is refused for more documents than the record has room for, or one erase takes", async () => {
