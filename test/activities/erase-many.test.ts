@@ -12,7 +12,7 @@ import { heldDeletesOf, withErase } from "../../src/contract/tenant-privacy.ts";
 import { hold } from "../../src/log/holds.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
-import { eraseDocumentsStory } from "../../workflows/erase-story.ts";
+import { eraseDocumentsStory, eraseTenantStory } from "../../workflows/erase-story.ts";
 import { runs } from "../support/runs.ts";
 import {
   deleteAs,
@@ -131,6 +131,18 @@ describe("an erase of several documents whose deletes another erase takes", () =
     const looked = steps.lookForDocuments({ ...input, below });
     await expect(looked).rejects.toMatchObject({ code: "not_found" });
     expect((await world.log.privacy.get(acme)).privacy).toEqual({});
+  });
+
+  it("writes nothing of a tenant that is erased meanwhile", async () => {
+    const world = await filledWorld();
+    const deletes = await deletesOf(world, ["alpha", "beta"]);
+    const [steps, input] = [durable()(erasePorts(world)), { tenant: acme, ...deletes }];
+    const { below } = await steps.awaitDeletes(input);
+    await eraseTenantStory(durable()(erasePorts(world)), { tenant: acme }, noSleep);
+    const before = await world.log.privacy.get(acme);
+    const ended = steps.removeDocuments({ ...input, below });
+    await expect(ended).rejects.toMatchObject({ code: "not_found" });
+    expect(await world.log.privacy.get(acme)).toEqual(before);
   });
 
   it("waits where the record has no room for those that it has lost there (ED2)", async () => {
