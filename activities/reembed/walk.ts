@@ -10,8 +10,8 @@
  *        repair may have written it behind the cursor. Then all is walked once more;
  *   GX3  what is stored are versions and object ids, 24 bytes a document: no erase has to look for
  *        a document's name in it;
- *   GX4  nothing is stored for a generation that was given up meanwhile, or of an erased tenant, nor
- *        by the slower of two attempts: its name is emptied once, and nobody looks there again.
+ *   GX4  nothing is stored for a generation that was given up meanwhile, or of an erased tenant,
+ *        nor by the slower of two attempts: its name is emptied, and nobody looks there again.
  */
 
 import type { ColdEntry } from "../../src/cold/port.ts";
