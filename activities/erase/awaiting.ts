@@ -5,17 +5,23 @@
 import { createHash } from "node:crypto";
 import type { DocumentsBegun, EraseDocumentsInput } from "../../src/contract/erase.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { lastBefore, nextAfter, type Position, type TenantId } from "../../src/contract/ids.ts";
+import {
+  type DocumentId,
+  lastBefore,
+  nextAfter,
+  type Position,
+  type TenantId,
+} from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import { checkServed } from "../../src/contract/tenant-life.ts";
 import { firstOf, type HeldDeletes, lastOf, othersOf } from "../../src/contract/tenant-privacy.ts";
-import { hold, letGo } from "../../src/log/holds.ts";
+import { hold } from "../../src/log/holds.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import { isLive, liveOthers, positionOf } from "./generations.ts";
 import { asksForMerge } from "./holds.ts";
 import type { ErasePorts } from "./tenant.ts";
-import { countsOf, type Documents, documentsOf } from "./traces.ts";
+import { allDocuments, countsOf, type Documents, documentsOf } from "./traces.ts";
 
 const pauses = { backoffMinMs: limits.erasePauseMinMs, backoffMaxMs: limits.erasePauseMaxMs };
 
@@ -32,19 +38,17 @@ export async function awaitDeletes(
   const { tenant, versions } = request;
   const atMs = clock.nowMs();
   checkServed((await log.lives.get(tenant)).life);
-  const documents = await documentsOf(ports, request);
-  if (documents.size < versions.length) {
-    await letGo(log.privacy, request);
-    throw new FreshetError("not_found", "a delete is no longer in the log: erase it again");
-  }
+  await allDocuments(ports, request);
   for (let look = 0, end: Position | undefined; ; look += 1) {
     // At each look: it may have been lost, and others have begun.
     const held = await hold(log.privacy, request);
     end ??= await endOf(ports, request);
     const isMerged = await areConfirmed(ports, { ...request, end, held: held ?? [] });
-    const shared =
-      held === undefined ? "earlier" : await sharedBy(ports, { request, documents, held });
-    if (isMerged && end !== undefined && shared !== "earlier") {
+    const isNext = isMerged && end !== undefined && held !== undefined;
+    // Once more, as they are held now: another erase may have been taking what it saw nobody hold.
+    const documents = isNext ? await allDocuments(ports, request) : undefined;
+    const shared = documents && held && (await sharedBy(ports, { request, documents, held }));
+    if (documents !== undefined && end !== undefined && shared !== "earlier") {
       const below = { docs: nextAfter(lastOf(versions)), chunks: end };
       const found = await countsOf(ports, { ...request, below }, { documents });
       const documentsSha256 = [...documents.values()].map(digestOfId);
@@ -130,14 +134,13 @@ async function sharedBy(
   },
 ): Promise<"nobody" | "earlier" | "later"> {
   const ids = new Set(documents.values());
-  let shared: "nobody" | "later" = "nobody";
-  for (const other of othersOf(held, versions)) {
-    const below = other.filter((version) => version < lastOf(versions));
-    if (below.length === 0) continue;
-    const found = await documentsOf(ports, { tenant, versions: below });
-    if ([...found.values()].every((id) => !ids.has(id))) continue;
-    if (firstOf(other) < firstOf(versions)) return "earlier";
-    shared = "later";
-  }
-  return shared;
+  const others = othersOf(held, versions);
+  const below = others.flat().filter((version) => version < lastOf(versions));
+  // One pass for all of them: there may be hundreds.
+  const found = await documentsOf(ports, { tenant, versions: below.sort((a, b) => a - b) });
+  const sharing = others.filter((other) =>
+    other.some((version) => ids.has(found.get(version) as DocumentId)),
+  );
+  if (sharing.length === 0) return "nobody";
+  return sharing.some((other) => firstOf(other) < firstOf(versions)) ? "earlier" : "later";
 }

@@ -5,7 +5,9 @@
  *   ED1  nothing is removed before the deletes are in cold for good: the chain of records then
  *        begins at the confirmed position, as after retention, and no reader needs what lies below;
  *   ED2  the operations go last: a delete alone says which document it is of, so what is cut off
- *        can be repeated until all else is gone. Until the receipt they are held against retention,
+ *        can be repeated until all else is gone. The deletes of a list go with its receipt: one
+ *        that is gone before was taken by another erase, and its document might be left, so the
+ *        list ends without a receipt. Until then they are held against retention,
  *        which may be a matter of minutes, and against other erases, which leave what is held. So
  *        erases of one tenant need not wait for each other, but where a later one is of the same
  *        document: it would not find all of it gone;
@@ -14,24 +16,57 @@
  *   ED4  one of those that wait asks for a merge, and it serves all of them.
  */
 
-import type { EraseDocumentsRequest, FinishDocumentsRequest } from "../../src/contract/erase.ts";
+import type {
+  EraseDocumentsInput,
+  EraseDocumentsRequest,
+  FinishDocumentsRequest,
+} from "../../src/contract/erase.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
+import type { Version } from "../../src/contract/ids.ts";
 import type { ErasureCounts, SignedReceipt } from "../../src/contract/receipt.ts";
-import { heldByOthers, letGo } from "../../src/log/holds.ts";
+import { isErased } from "../../src/contract/tenant-life.ts";
+import { heldByOthers, hold, letGo } from "../../src/log/holds.ts";
 import { changeLife } from "../../src/log/lives.ts";
 import { liveOthers, positionOf } from "./generations.ts";
 import { type ErasePorts, notCovered } from "./tenant.ts";
-import { countsOf, type Documents, documentsOf, lettersOf, removeObjects } from "./traces.ts";
+import {
+  allDocuments,
+  countsOf,
+  type Documents,
+  documentsOf,
+  lettersOf,
+  removeObjects,
+} from "./traces.ts";
 
 export async function removeDocuments(
   ports: ErasePorts,
   request: EraseDocumentsRequest,
 ): Promise<void> {
-  const documents = await documentsOf(ports, request);
+  const { life } = await ports.log.lives.get(request.tenant);
+  // Again: a node of an earlier release leaves no more than the first of a list in the record. Of
+  // an erased tenant nothing is written any more.
+  if (!isErased(life)) await hold(ports.log.privacy, request);
+  const documents = await ownDocuments(ports, request);
   if (documents.size > 0) await removeTraces(ports, request, documents);
-  await removeOperations(ports, request);
+  await removeOperations(ports, request, await keptBy(ports, request));
 }
+
+/** ED2. A run of one document has removed its delete by then, in every release. */
+function ownDocuments(ports: ErasePorts, request: EraseDocumentsInput): Promise<Documents> {
+  return isList(request) ? allDocuments(ports, request) : documentsOf(ports, request);
+}
+
+/** ED2: what stays until the receipt. */
+async function keptBy(
+  { log }: ErasePorts,
+  request: EraseDocumentsInput,
+): Promise<ReadonlySet<Version>> {
+  const others = await heldByOthers(log.privacy, request);
+  return isList(request) ? new Set([...others, ...request.versions]) : others;
+}
+
+const isList = ({ versions }: EraseDocumentsInput): boolean => versions.length > 1;
 
 /** ED2: all but the operations. */
 async function removeTraces(
@@ -63,12 +98,15 @@ async function removeTraces(
 }
 
 /** ED2. */
-async function removeOperations(ports: ErasePorts, request: EraseDocumentsRequest): Promise<void> {
-  const { tenant, below } = request;
+async function removeOperations(
+  ports: ErasePorts,
+  { tenant, below }: EraseDocumentsRequest,
+  except: ReadonlySet<Version>,
+): Promise<void> {
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
   await ports.log.erasure.remove({
-    ...{ tenant, of: "operations", below: below.docs, signal: ports.signal(), onProgress },
-    except: await heldByOthers(ports.log.privacy, request),
+    ...{ tenant, of: "operations", below: below.docs, except },
+    ...{ signal: ports.signal(), onProgress },
   });
 }
 
@@ -76,8 +114,8 @@ export async function lookForDocuments(
   ports: ErasePorts,
   request: EraseDocumentsRequest,
 ): Promise<ErasureCounts> {
-  const documents = await documentsOf(ports, request);
-  const except = await heldByOthers(ports.log.privacy, request);
+  const documents = await ownDocuments(ports, request);
+  const except = await keptBy(ports, request);
   return countsOf(ports, request, { documents, except });
 }
 
@@ -86,9 +124,11 @@ export async function finishDocuments(
   request: FinishDocumentsRequest,
 ): Promise<SignedReceipt> {
   const { tenant, begun, below, versions } = request;
-  // What another erase held at the look, and did not get to remove.
-  await removeOperations(ports, request);
-  const left = await lookForDocuments(ports, request);
+  const except = await heldByOthers(ports.log.privacy, request);
+  // The deletes of a list, and what another erase held at the look and did not get to remove.
+  await removeOperations(ports, request, except);
+  const documents = await documentsOf(ports, request);
+  const left = await countsOf(ports, request, { documents, except });
   if (!isNothing(left)) throw new FreshetError("log_unavailable", "something is still there");
   await letGo(ports.log.privacy, request);
   const [only] = begun.documentsSha256;

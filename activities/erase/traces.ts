@@ -5,6 +5,7 @@
 
 import type { EraseDocumentsInput, EraseDocumentsRequest } from "../../src/contract/erase.ts";
 import { nothingLeft } from "../../src/contract/erase.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import {
   type DocumentId,
   isDocumentId,
@@ -14,6 +15,7 @@ import {
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ErasureCounts } from "../../src/contract/receipt.ts";
+import { letGo } from "../../src/log/holds.ts";
 import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import { liveOthers, positionOf } from "./generations.ts";
 import type { ErasePorts } from "./tenant.ts";
@@ -42,6 +44,20 @@ export async function documentsOf(
     while (at < versions.length && (versions[at] as Version) <= read) at += 1;
   }
   return found;
+}
+
+/**
+ * Of all of those deletes.
+ * @throws FreshetError not_found (one is gone; nothing is held any more)
+ */
+export async function allDocuments(
+  ports: Pick<ErasePorts, "log">,
+  request: Pick<EraseDocumentsInput, "tenant" | "versions">,
+): Promise<Documents> {
+  const documents = await documentsOf(ports, request);
+  if (documents.size === request.versions.length) return documents;
+  await letGo(ports.log.privacy, request);
+  throw new FreshetError("not_found", "a delete is no longer in the log: erase it again");
 }
 
 function idIn(payload: Uint8Array): DocumentId | undefined {

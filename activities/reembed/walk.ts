@@ -9,7 +9,9 @@
  *   GX2  what the heads name and the walk has not met is not taken for what was never there: a
  *        repair may have written it behind the cursor. Then all is walked once more;
  *   GX3  what is stored are versions and object ids, 24 bytes a document: no erase has to look for
- *        a document's name in it.
+ *        a document's name in it;
+ *   GX4  nothing is stored for a generation that was given up meanwhile, or of an erased tenant,
+ *        nor by the slower of two attempts: its name is emptied, and nobody looks there again.
  */
 
 import type { ColdEntry } from "../../src/cold/port.ts";
@@ -115,6 +117,7 @@ async function store(
 ): Promise<ColdWalk> {
   const { before = beginning, after, isWhole, found } = part;
   const { manifests } = ports.log;
+  await check(ports, walker, { before: part.before, walk: { ...before, after, isWhole } });
   const added =
     found.length === 0 ? [] : [await manifests.putPiece(walker.target, encodeWalk(found))];
   const walk = { ...before, after, isWhole, pieces: [...before.pieces, ...added] };
@@ -122,10 +125,25 @@ async function store(
   return walk;
 }
 
+interface WalkStep {
+  readonly before: ColdWalk | undefined;
+  readonly walk: ColdWalk;
+}
+
+/** GX4: minutes may lie between two parts. @throws FreshetError as the build of that generation */
+async function check(
+  { log, signal }: WalkPorts,
+  { tenant, number }: Walker,
+  step: WalkStep,
+): Promise<void> {
+  signal()?.throwIfAborted();
+  walked((await log.generations.get(tenant)).generations, { number, ...step });
+}
+
 async function keep(
   { log, signal }: WalkPorts,
   { tenant, number }: Walker,
-  step: { readonly before: ColdWalk | undefined; readonly walk: ColdWalk },
+  step: WalkStep,
 ): Promise<void> {
   signal()?.throwIfAborted();
   await changeGenerations(log.generations, tenant, (record) => walked(record, { number, ...step }));

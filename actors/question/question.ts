@@ -148,9 +148,15 @@ class QuestionRun {
       if (tellsOfTenant(thrown)) await this.#prove(); // Q4
       throw thrown;
     } finally {
-      this.#begun?.end();
+      this.#endWords();
       await this.#models.end();
     }
+  }
+
+  /** QB4: not kept while an answer is written, which takes as long as the question may. */
+  #endWords(): void {
+    this.#begun?.end();
+    this.#begun = undefined;
   }
 
   async #answer(): Promise<Answer> {
@@ -174,6 +180,7 @@ class QuestionRun {
       spanned(embedding, () => vectors.of(asked, { mayKeep, begins })),
     );
     const { retrieved, kept } = await this.#retrieve({ text, filter, ...made });
+    this.#endWords();
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage, visible);

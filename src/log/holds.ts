@@ -22,16 +22,25 @@ export interface Held {
   readonly versions: HeldDeletes;
 }
 
-/** What all erases of the tenant hold, with this one; undefined while its record has no room. */
+/**
+ * What all erases of the tenant hold, with this one; undefined while its record has no room, also
+ * for the rest of a list of which a node of an earlier release has left the first delete alone.
+ */
 export async function hold(
   store: Pick<PrivacyStore, "get" | "put">,
   { tenant, versions }: Held,
 ): Promise<readonly HeldDeletes[] | undefined> {
-  const now = await changePrivacy(store, tenant, (stored) =>
-    hasRoomToHold(stored, versions.length) ? withErase(stored, versions) : undefined,
-  );
   const [first] = versions;
-  return holdsOf(now).some((held) => held === first) ? heldDeletesOf(now) : undefined;
+  const now = await changePrivacy(store, tenant, (stored) => {
+    const others = withHolds(
+      stored,
+      holdsOf(stored).filter((held) => held !== first),
+    );
+    return hasRoomToHold(others, versions.length) ? withErase(stored, versions) : undefined;
+  });
+  const all = heldDeletesOf(now);
+  const own = all.find((held) => held[0] === first);
+  return own?.length === versions.length ? all : undefined;
 }
 
 export async function letGo(

@@ -3,16 +3,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asksForMerge } from "../../activities/erase/holds.ts";
+import { eraseInParts, publishDeletes } from "../../src/cli/erase-request.ts";
 import { type Deletes, isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { SignedReceipt } from "../../src/contract/receipt.ts";
 import { heldDeletesOf, withErase } from "../../src/contract/tenant-privacy.ts";
-import { publishDeletes } from "../../src/log/erase-request.ts";
 import { hold } from "../../src/log/holds.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
-import { eraseDocumentsStory } from "../../workflows/erase-story.ts";
+import { eraseDocumentsStory, eraseTenantStory } from "../../workflows/erase-story.ts";
 import { runs } from "../support/runs.ts";
 import {
   deleteAs,
@@ -88,6 +88,76 @@ describe("an erase of several documents", () => {
     await world.log.erasure.remove({ tenant: acme, of: "operations", below });
     await expect(erase(world, deletes)).rejects.toMatchObject({ code: "not_found" });
     expect((await world.log.privacy.get(acme)).privacy).toEqual({});
+  });
+});
+
+describe("an erase of several documents whose deletes another erase takes", () => {
+  /** As a node of an earlier release writes it: `batches` is no field that it knows. */
+  const writtenByEarlier = ({ log }: World) =>
+    changePrivacy(log.privacy, acme, ({ batches: _, ...known }) => known);
+
+  it("holds them again before it removes anything, so that nobody takes them (ED2)", async () => {
+    const world = await filledWorld();
+    const deletes = await deletesOf(world, ["alpha", "beta"]);
+    const last = await deleteAs(world, "gamma");
+    const { through } = await deletesOf(world, []);
+    const [steps, input] = [durable()(erasePorts(world)), { tenant: acme, ...deletes }];
+    const begun = await steps.awaitDeletes(input);
+    const request = { ...input, below: begun.below };
+    await writtenByEarlier(world);
+    const dying = durable()(dyingPorts(world, 8, "before").ports);
+    await expect(dying.removeDocuments(request)).rejects.toBeInstanceOf(Killed);
+    await erase(world, { versions: [last], through });
+    const kept = await world.log.docs.readTenant({ tenant: acme, after: 0 as Version, max: 999 });
+    expect(kept.map(({ version }) => version)).toEqual(
+      expect.arrayContaining([...deletes.versions]),
+    );
+    await steps.removeDocuments(request);
+    expect(isNothing(await steps.lookForDocuments(request))).toBe(true);
+    await steps.finishDocuments({ ...request, begun });
+    for (const id of ["alpha", "beta"]) expect(await tracesOf(world, id), id).toEqual(gone);
+  });
+
+  it("ends without a receipt: what they were of might be left (ED2)", async () => {
+    const world = await filledWorld();
+    const deletes = await deletesOf(world, ["alpha", "beta"]);
+    const [first] = deletes.versions;
+    const [steps, input] = [durable()(erasePorts(world)), { tenant: acme, ...deletes }];
+    const { below } = await steps.awaitDeletes(input);
+    const taken = { tenant: acme, of: "operations", below: below.docs } as const;
+    await world.log.erasure.remove({ ...taken, except: new Set([first as Version]) });
+    const ended = steps.removeDocuments({ ...input, below });
+    await expect(ended).rejects.toMatchObject({ code: "not_found" });
+    const looked = steps.lookForDocuments({ ...input, below });
+    await expect(looked).rejects.toMatchObject({ code: "not_found" });
+    expect((await world.log.privacy.get(acme)).privacy).toEqual({});
+  });
+
+  it("writes nothing of a tenant that is erased meanwhile", async () => {
+    const world = await filledWorld();
+    const deletes = await deletesOf(world, ["alpha", "beta"]);
+    const [steps, input] = [durable()(erasePorts(world)), { tenant: acme, ...deletes }];
+    const { below } = await steps.awaitDeletes(input);
+    await eraseTenantStory(durable()(erasePorts(world)), { tenant: acme }, noSleep);
+    const before = await world.log.privacy.get(acme);
+    const ended = steps.removeDocuments({ ...input, below });
+    await expect(ended).rejects.toMatchObject({ code: "not_found" });
+    expect(await world.log.privacy.get(acme)).toEqual(before);
+  });
+
+  it("waits where the record has no room for those that it has lost there (ED2)", async () => {
+    const { log } = createWorld();
+    const versions = [1, 2, 3] as Version[];
+    await hold(log.privacy, { tenant: acme, versions });
+    await changePrivacy(log.privacy, acme, ({ batches: _, ...known }) => known);
+    const listOf = (from: number, length: number) =>
+      Array.from({ length }, (_, n) => (from + n) as Version);
+    for (let left = limits.erasedPerTenantMax - 1, from = 10; left > 0; from += 2_000) {
+      const length = Math.min(left, limits.eraseDocumentsMax);
+      await hold(log.privacy, { tenant: acme, versions: listOf(from, length) });
+      left -= length;
+    }
+    expect(await hold(log.privacy, { tenant: acme, versions })).toBeUndefined();
   });
 });
 
@@ -208,6 +278,27 @@ describe("who asks for an erase", () => {
     const asked = publishDeletes(log, { tenant: acme, ids: ["a" as DocumentId] });
     await expect(asked).rejects.toMatchObject({ code: "overloaded" });
     expect(await log.docs.lastVersion(acme)).toBe(0);
+  });
+
+  it("begins no further part of a list once it is told to end", async () => {
+    const { log } = createWorld();
+    const all = limits.eraseDocumentsMax * (limits.erasesOfListMax + 1);
+    const ids = Array.from({ length: all }, (_, n) => `d${n}` as DocumentId);
+    const stop = new AbortController();
+    const ended: number[] = [];
+    const erasing = eraseInParts(
+      log,
+      { tenant: acme, ids, signal: stop.signal },
+      {
+        run: async () => stop.abort(new Error("interrupted")),
+        ended: (_, documents) => ended.push(documents),
+      },
+    );
+    await expect(erasing).rejects.toThrow("interrupted");
+    expect(ended).toHaveLength(limits.erasesOfListMax);
+    const markers = limits.erasesOfListMax;
+    const operations = await log.erasure.count({ tenant: acme, of: "operations" });
+    expect(operations).toBe(limits.erasesOfListMax * limits.eraseDocumentsMax + markers);
   });
 
   it("is refused for more documents than the record has room for, or one erase takes", async () => {

@@ -1,7 +1,8 @@
 /** The walk through cold that a build begins with, when it takes many turns. */
 import { describe, expect, it, vi } from "vitest";
 import { beginGeneration } from "../../activities/reembed/build.ts";
-import { walkPieces } from "../../src/contract/generation.ts";
+import { abandon, firstGeneration, walkPieces } from "../../src/contract/generation.ts";
+import { changeGenerations } from "../../src/log/generations.ts";
 import { documentsOf, feedIt, inPages, second, setUp, turn } from "./reembed-kit.ts";
 import { runMerge } from "./run-merge.ts";
 import { acme } from "./world.ts";
@@ -69,6 +70,26 @@ describe("the walk of a build", () => {
     );
     await feedIt(world);
     expect([...(await documentsOf(world, second)).keys()]).toEqual(["b"]);
+  });
+
+  it.each([
+    ["given up", abandon],
+    ["removed with its tenant", () => firstGeneration],
+  ])("stores nothing for a generation that is %s meanwhile (GX4)", async (_, gone) => {
+    const world = setUp();
+    for (let count = 0; count < 9; count += 1) await world.writer.upsert(`doc-${count}`);
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    const walk = world.cold.walk.bind(world.cold);
+    vi.spyOn(world.cold, "walk").mockImplementation(async (...asked) => {
+      const page = await walk(...asked);
+      await changeGenerations(world.log.generations, acme, (now) =>
+        now.state === "building" ? gone(now) : now,
+      );
+      return page;
+    });
+    expect(await turn(world)).toBe("invalid_request");
+    expect(await world.log.erasure.count({ tenant: second, of: "heads" })).toBe(0);
   });
 
   it("keeps what was walked through merges of the new generation, and walks again without it", async () => {

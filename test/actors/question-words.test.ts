@@ -120,3 +120,19 @@ it("QB4: a question that ends lets its list go, and without room none is begun",
   await quiet();
   expect(signals).toHaveLength(1);
 });
+
+it("QB4: a list makes room for others before the answer is written", async () => {
+  const held: number[] = [];
+  const { load, ask, wordsShares } = startQuestions({
+    words: async () => list,
+    search: async () => [coldHit("a", 1)],
+    write: async () => {
+      held.push(wordsShares.held);
+      return { answer: "it is so [1]", llm: "hand" };
+    },
+  });
+  load(5, [["a", 1]]);
+  await quiet();
+  expect((await ask().promise).answer).toBe("it is so [1]");
+  expect(held).toEqual([0]);
+});

@@ -82,6 +82,21 @@ describe("the ids of freshet tenant erase-documents", () => {
     expect(await idsOf(list)).toEqual(["plain id", "of an object", '"quoted"', "last"]);
   });
 
+  it("are UTF-8, without the mark that some editors begin a file with", async () => {
+    const bytes = Buffer.from("\ufeffb\u00fccher\n\u00e9t\u00e9\n");
+    // Parts end where they end, within a letter as well.
+    const stdin = (async function* () {
+      for (const byte of bytes) yield Uint8Array.of(byte);
+    })();
+    expect(await readIds("-", { stdin })).toEqual(["b\u00fccher", "\u00e9t\u00e9"]);
+    for (const encoding of ["latin1", "utf16le"] as const) {
+      const file = join(mkdtempSync(join(tmpdir(), "freshet-ids-")), "ids.txt");
+      writeFileSync(file, Buffer.from("\ufeffb\u00fccher\n", encoding));
+      const reading = readIds(file, { stdin: (async function* () {})() });
+      await expect(reading).rejects.toMatchObject({ message: "the list is not UTF-8" });
+    }
+  });
+
   it.each([
     ["{}", "line 1 is no id"],
     ["a\n{broken", "line 2 is no id"],

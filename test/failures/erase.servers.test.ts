@@ -11,7 +11,7 @@ import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
-import { eraseBy, publishDeletes } from "../../src/log/erase-request.ts";
+import { eraseBy, publishDeletes } from "../../src/cli/erase-request.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
   type FreshetProcess,
@@ -181,3 +181,28 @@ it("lists whose deletes lie between each other's end together, each with its rec
   expect(texts.filter((text) => text.includes("list-"))).toEqual([]);
   expect(JSON.stringify(await ask(tenant))).toContain("kept");
 }, 300_000);
+it("documents: a list is one erase with one receipt, beside another erase (ED2)", async () => {
+  const tenant = freshTenant("list");
+  const ids = ["a", "b", "c", "other"] as DocumentId[];
+  for (const id of [...ids, "kept"]) {
+    await publish(tenant, { id, text: `The lighthouse of ${id} is kept.` });
+  }
+  const list = await publishDeletes(site.log, { tenant, ids: ids.slice(0, 3) });
+  const other = await publishDeletes(site.log, { tenant, ids: ids.slice(3) });
+  const [of3, of1] = await Promise.all([
+    site.merges.eraseDocuments(tenant, list),
+    site.merges.eraseDocuments(tenant, other),
+  ]);
+  expect(of3.receipt.documents_sha256).toHaveLength(3);
+  expect(of1.receipt.document_sha256).toHaveLength(64);
+  for (const signed of [of3, of1]) {
+    expect(verifyReceipt(signed).kind).toBe("valid");
+    expect(isNothing(signed.receipt.left)).toBe(true);
+  }
+  expect((await ask(tenant, other.through)).sources.map(({ id }) => id)).toEqual(["kept"]);
+  const operations = await site.log.docs.readTenant({ tenant, after: 0 as Version, max: 99 });
+  // The marker of the list goes where the other one ends after it.
+  const markers = [list.through, other.through];
+  expect(operations.filter(({ version }) => !markers.includes(version))).toEqual([]);
+  expect((await site.log.privacy.get(tenant)).privacy).toEqual({});
+}, 120_000);

@@ -14,7 +14,7 @@ import { confirmedTo } from "../../src/contract/manifest.ts";
 import { mergeNames } from "../../src/contract/merge.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import { reembedWorkflowId } from "../../src/contract/reembed.ts";
-import { publishDeletes } from "../../src/log/erase-request.ts";
+import { publishDeletes } from "../../src/cli/erase-request.ts";
 import { checkSavedHistory } from "../merges/saved-history.ts";
 import {
   type FreshetProcess,

@@ -17,7 +17,7 @@ export async function readIds(
   { stdin }: Pick<Terminal, "stdin">,
 ): Promise<readonly DocumentId[]> {
   const ids = new Set<DocumentId>();
-  const input = file === "-" ? Readable.from(stdin) : createReadStream(file);
+  const input = Readable.from(decoded(file === "-" ? stdin : createReadStream(file)));
   let number = 0;
   try {
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -34,6 +34,23 @@ export async function readIds(
   }
   if (ids.size === 0) throw usageError("the list names no document");
   return [...ids];
+}
+
+/**
+ * UTF-8 alone, without the mark that some editors begin a file with: an id that was read as another
+ * one would be erased in vain, and nobody would hear of it.
+ */
+async function* decoded(parts: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const read = (part?: Uint8Array): string => {
+    try {
+      return decoder.decode(part, { stream: part !== undefined });
+    } catch {
+      throw usageError("the list is not UTF-8");
+    }
+  };
+  for await (const part of parts) yield read(typeof part === "string" ? Buffer.from(part) : part);
+  yield read();
 }
 
 /** The line itself is not repeated: an id may be what has to go. */

@@ -3,17 +3,14 @@
 import { accessSync, constants, existsSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { FreshetError } from "../../contract/errors.ts";
 import { type DocumentId, isDocumentId, type TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import { checkServed } from "../../contract/tenant-life.ts";
-import { eraseBy } from "../../log/erase-request.ts";
 import type { Log } from "../../log/port.ts";
-import { systemClock } from "../../runtime/clock.ts";
-import { forEachAtMost } from "../../runtime/for-each.ts";
 import { type Addresses, resolveAddresses } from "../addresses.ts";
 import { connectEraser } from "../connect.ts";
+import { eraseBy, eraseInParts } from "../erase-request.ts";
 import { CliError, usageError } from "../exit.ts";
 import { tenantValue, withNats } from "../options.ts";
 import { printable } from "../print.ts";
@@ -137,46 +134,33 @@ async function eraseList(tenant: TenantId, options: ListOptions, terminal: Termi
   }
   await withLog(options, terminal, async (log) => {
     await begin(log, asked, { tenant, what: `${ids.length} documents`, count: ids.length });
-    const parts: (readonly DocumentId[])[] = [];
-    for (let at = 0; at < ids.length; at += limits.eraseDocumentsMax) {
-      parts.push(ids.slice(at, at + limits.eraseDocumentsMax));
-    }
     let done = 0;
     await withEraser(log, asked, (eraser) =>
-      forEachAtMost(parts, limits.erasesOfListMax, async (some) => {
-        const signed = await erasePart({ log, eraser, terminal }, { tenant, ids: some });
-        done += some.length;
-        writeLine(signed, asked);
-        terminal.note(`erased ${done} of ${ids.length} documents\n`);
-      }),
-    );
+      eraseInParts(
+        log,
+        { tenant, ids, signal: terminal.signal },
+        {
+          run: (deletes) => eraser.eraseDocuments(tenant, deletes),
+          ended: (signed, documents) => {
+            done += documents;
+            writeLine(signed, asked);
+            terminal.note(`erased ${done} of ${ids.length} documents\n`);
+          },
+        },
+      ),
+    ).finally(() => {
+      if (terminal.signal.aborted) terminal.note(cutOff(done, ids.length));
+    });
     if (options.json !== true && options.receipt !== undefined) {
       terminal.out(`erased: ${done} documents; nothing is left\nreceipts: ${options.receipt}\n`);
     }
   });
 }
 
-/** Waits for room where other erases of the tenant are under way. */
-async function erasePart(
-  {
-    log,
-    eraser,
-    terminal,
-  }: { readonly log: Log; readonly eraser: Eraser; readonly terminal: Terminal },
-  request: { readonly tenant: TenantId; readonly ids: readonly DocumentId[] },
-): Promise<SignedReceipt> {
-  for (;;) {
-    try {
-      return await eraseBy(log, request, (deletes) =>
-        eraser.eraseDocuments(request.tenant, deletes),
-      );
-    } catch (thrown) {
-      if (!(thrown instanceof FreshetError) || thrown.code !== "overloaded") throw thrown;
-      terminal.signal.throwIfAborted();
-      await systemClock.sleep(limits.eraseLookEveryMs, terminal.signal);
-    }
-  }
-}
+/** Of a list that takes hours, what waits for its turn is in this process alone. */
+const cutOff = (done: number, all: number): string =>
+  `interrupted after ${done} of ${all} documents: what has begun goes on, the rest is not erased; ` +
+  "erase the same list again\n";
 
 /** As each comes: what has ended is not lost with what has not. */
 function writeLine(signed: SignedReceipt, { options, terminal }: Erasing): void {
@@ -195,7 +179,9 @@ async function withEraser<Result>(
   const addresses: Addresses = resolveAddresses(options, terminal.env);
   const eraser = await connectEraser(addresses, deployment);
   try {
-    terminal.note("erasing; this takes two minutes at least, and goes on if this command ends\n");
+    terminal.note(
+      "erasing; this takes two minutes at least, and what has begun goes on if this command ends\n",
+    );
     return await Promise.race([run(eraser), interrupted(terminal.signal)]);
   } finally {
     await eraser.close();

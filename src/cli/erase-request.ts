@@ -9,8 +9,10 @@ import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { checkServed } from "../contract/tenant-life.ts";
 import { hasRoomToHold } from "../contract/tenant-privacy.ts";
-import { hold } from "./holds.ts";
-import type { Log } from "./port.ts";
+import { hold } from "../log/holds.ts";
+import type { Log } from "../log/port.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { forEachAtMost } from "../runtime/for-each.ts";
 
 export type EraseLog = Pick<Log, "docs" | "lives" | "privacy">;
 
@@ -73,4 +75,46 @@ export async function eraseBy<Result>(
       if (!isTaken || attempt >= limits.eraseAttemptsMax) throw thrown;
     }
   }
+}
+
+export interface PartsRequest extends EraseRequest {
+  /** What has begun by then goes on; nothing more begins. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * As many documents as wanted, in parts, several at once; one waits for room where other erases of
+ * the tenant are under way.
+ * @throws FreshetError as `eraseBy`, and the signal's reason
+ */
+export async function eraseInParts<Result>(
+  log: EraseLog,
+  { tenant, ids, signal }: PartsRequest,
+  {
+    run,
+    ended,
+  }: {
+    readonly run: (deletes: Deletes) => Promise<Result>;
+    /** Each part at once: what has ended is not lost with what has not. */
+    readonly ended: (result: Result, documents: number) => void;
+  },
+): Promise<void> {
+  const parts: (readonly DocumentId[])[] = [];
+  for (let at = 0; at < ids.length; at += limits.eraseDocumentsMax) {
+    parts.push(ids.slice(at, at + limits.eraseDocumentsMax));
+  }
+  const part = async (some: readonly DocumentId[]): Promise<Result> => {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await eraseBy(log, { tenant, ids: some }, run);
+      } catch (thrown) {
+        if (!(thrown instanceof FreshetError) || thrown.code !== "overloaded") throw thrown;
+        await systemClock.sleep(limits.eraseLookEveryMs, signal);
+      }
+    }
+  };
+  await forEachAtMost(parts, limits.erasesOfListMax, async (some) => {
+    ended(await part(some), some.length);
+  });
 }
