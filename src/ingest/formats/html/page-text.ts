@@ -12,7 +12,7 @@ import {
   isSilent,
   spanOf,
 } from "./elements.ts";
-import { mathText, rubyText } from "./inline-text.ts";
+import { isWord, mathText, rubyText } from "./inline-text.ts";
 import { type OpenTable, tableBlocks } from "./tables.ts";
 import { attributeOf, type Document, type Element, isElement, rawText, walk } from "./tree.ts";
 
@@ -71,7 +71,7 @@ class PageWriter {
       this.#addCode(element);
       return false;
     }
-    if (tagName === "math" || tagName === "ruby") {
+    if (tagName === "math" || (tagName === "ruby" && isWord(element))) {
       this.text(tagName === "math" ? mathText(element) : rubyText(element));
       return false;
     }
