@@ -69,7 +69,7 @@ describe("freshet receipt verify", () => {
 });
 
 describe("the ids of freshet tenant erase-documents", () => {
-  const idsOf = (text: string) =>
+  const idsOf = (text: string | Uint8Array) =>
     readIds("-", {
       stdin: (async function* () {
         yield text;
@@ -82,7 +82,13 @@ describe("the ids of freshet tenant erase-documents", () => {
     expect(await idsOf(list)).toEqual(["plain id", "of an object", '"quoted"', "last"]);
   });
 
+  it("begin behind the mark that editors of Windows put before them", async () => {
+    expect(await idsOf("\ufeffplain id\n\ufeffown\n")).toEqual(["plain id", "\ufeffown"]);
+    expect(await idsOf('\ufeff{"id":"a\\ufffd"}')).toEqual(["a\ufffd"]);
+  });
+
   it.each([
+    [new Uint8Array(Buffer.from("a\nGr\xfc\xdfe\n", "latin1")), "line 2 is no UTF-8"],
     ["{}", "line 1 is no id"],
     ["a\n{broken", "line 2 is no id"],
     ["a\n\nb\u0000", "line 3 is no id"],

@@ -22,8 +22,10 @@ export async function readIds(
   try {
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       number += 1;
-      if (line === "") continue;
-      ids.add(idIn(line, number));
+      // Editors of Windows begin a file with a mark, which is in no id.
+      const plain = number === 1 ? line.replace(/^\ufeff/, "") : line;
+      if (plain === "") continue;
+      ids.add(idIn(plain, number));
       if (ids.size > limits.eraseListMax) {
         throw usageError(`these are more than ${limits.eraseListMax} ids: erase them in parts`);
       }
@@ -36,8 +38,14 @@ export async function readIds(
   return [...ids];
 }
 
-/** The line itself is not repeated: an id may be what has to go. */
+/**
+ * The line itself is not repeated: an id may be what has to go. One in another charset would name
+ * a document that is not there, and the receipt would say that nothing of it is left.
+ */
 function idIn(line: string, number: number): DocumentId {
+  if (line.includes("\ufffd")) {
+    throw usageError(`line ${number} is no UTF-8 (JSON may name an id that holds \\ufffd itself)`);
+  }
   const id = line.startsWith("{") || line.startsWith('"') ? idOfJson(line) : line;
   if (typeof id === "string" && isDocumentId(id)) return id;
   throw usageError(
