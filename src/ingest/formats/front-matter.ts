@@ -86,8 +86,8 @@ const silentLine = /^(?:[ \t]*#.*|)$/;
 /**
  * People write `title: Notes: how to swim`, which is no YAML: the second colon would begin a map.
  * Of such a block each field is read by itself, and one that is still none is the text that stands
- * there: a broken field takes no other with it. Undefined for two rules with prose or a list between
- * them.
+ * there: a broken field takes no other with it. Undefined for two rules with prose between them,
+ * or a list.
  */
 function fieldByField(text: string): Readonly<Record<string, unknown>> | undefined {
   const lines = text.split(/\r?\n/).map((line) => line.trimEnd());

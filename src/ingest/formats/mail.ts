@@ -42,27 +42,27 @@ const parserOptions = {
   maxRfc822NestingDepth: limits.attachmentDepthMax,
 } as const;
 
-/** Old programs write a subject in the bytes of the text below it, which a header has no name for. */
+/** Old programs write a subject in the charset of the text below it, and no name beside it. */
 async function mailOf(bytes: Uint8Array): Promise<Email> {
   const mail = await PostalMime.parse(bytes, parserOptions);
   if (mail.subject?.includes(wrongSign) !== true) return mail;
   const source = latinOf(bytes);
   const headEnd = /\r?\n\r?\n/.exec(source)?.index ?? source.length;
-  const head = decoderOf(source).decode(bytes.subarray(0, headEnd));
+  const head = new TextDecoder(charsetIn(source)).decode(bytes.subarray(0, headEnd));
   const read = Buffer.concat([Buffer.from(head), bytes.subarray(headEnd)]);
   return PostalMime.parse(read, parserOptions);
 }
 
 /** Of the first text that names its charset. UTF-8 it was not. */
-function decoderOf(source: string): TextDecoder {
+function charsetIn(source: string): string {
   const label = /charset=["']?([\w:.-]{1,40})/i.exec(source)?.[1] ?? "utf-8";
   try {
-    const decoder = new TextDecoder(label);
-    if (decoder.encoding !== "utf-8") return decoder;
+    const { encoding } = new TextDecoder(label);
+    if (encoding !== "utf-8") return encoding;
   } catch {
     // Nobody knows it.
   }
-  return new TextDecoder("windows-1252");
+  return "windows-1252";
 }
 
 function latinOf(bytes: Uint8Array): string {
@@ -73,8 +73,8 @@ function latinOf(bytes: Uint8Array): string {
 const wrongSign = "\ufffd";
 
 /**
- * Not one whose text was decoded with signs in place of bytes: its charset is another than it says, or it
- * says none. A message that holds such a sign itself says so in its bytes; in base64 it may.
+ * Not one whose text was decoded with signs in place of bytes: its charset is another than it says,
+ * or it says none. A message that holds such a sign itself says so in its bytes; in base64 it may.
  */
 function readable(message: Converted, bytes: Uint8Array): ConvertedPart {
   if (!message.text.includes(wrongSign)) return message;
