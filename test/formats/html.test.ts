@@ -110,6 +110,11 @@ describe("the structure of a page", () => {
     ["links in a row", "<a>foo</a><a>bar</a>, <a>foot</a>note", "foo bar, footnote"],
     ["components", "<x-name>Ferry</x-name><x-price>140</x-price>", "Ferry 140"],
     [
+      "components in a sentence",
+      "<p>See <x-ref>RFC 1</x-ref>, (<x-ref>a</x-ref>).<x-b>New</x-b><b>bold</b>",
+      "See RFC 1, (a). New bold",
+    ],
+    [
       "what a server put into a component, not what waits for a program",
       "<x-card><template shadowrootmode=open><p>Shown</p><template>no</template></template>too</x-card><template>no</template>",
       "Shown\n\ntoo",
