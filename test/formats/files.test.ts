@@ -243,6 +243,24 @@ describe("mail", () => {
     expect((await read("a.eml", own)).documents).toMatchObject([{ text: "It shows \ufffd here." }]);
   });
 
+  test("is read where its subject alone is in bytes that no header has a name for", async () => {
+    const mail = (type: string, text: string) =>
+      Buffer.from(
+        `From: J\xf6rg <jo@depot.example>\nSubject: Gr\xfc\xdfe\n${type}\n${text}`,
+        "latin1",
+      );
+    for (const type of ["", "Content-Type: text/plain; charset=iso-8859-1\n"]) {
+      expect((await read("a.eml", mail(type, "Noon."))).documents).toMatchObject([
+        { title: "Grüße", text: "Noon." },
+      ]);
+    }
+    const greek = "Content-Type: text/plain; charset=iso-8859-7\n";
+    const { documents } = await read("a.eml", mail(greek, "\xe1"));
+    expect(documents).toMatchObject([{ title: "Grόίe", text: "α" }]);
+    const cut = "From: a@depot.example\nSubject: =?UTF-8?B?Y2Fmww==?=\n\nNoon.";
+    expect((await read("a.eml", cut)).documents).toMatchObject([{ text: "Noon." }]);
+  });
+
   test("that is forwarded says what it forwards, also where it looks like a reply", async () => {
     const outlook = "FYI.\n\n-----Original Message-----\nFrom: Bo\n\nIt costs 140.\n";
     for (const subject of ["FW: Prices", "Fwd: Prices", "WG: Preise", "TR : Prix", "転送：料金"]) {

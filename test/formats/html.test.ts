@@ -92,8 +92,28 @@ describe("the structure of a page", () => {
       "<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>と<ruby>北<rp>(</rp><rt>běi</rt>京<rt>jīng</rt><rp>)</rp></ruby>",
       "漢字(かんじ)と北京(běi jīng)",
     ],
+    [
+      "a word of Latin letters with a reading, on two lines",
+      "<p><ruby>New\n  York<rt>NYC</rt></ruby> it is",
+      "New York(NYC) it is",
+    ],
+    [
+      "a reading that nobody closed",
+      "<div><ruby>漢<rt>kan<h2>Prices</h2><p>One<p>Two</div>",
+      "漢kan\n\n## Prices\n\nOne\n\nTwo",
+    ],
+    [
+      "brackets that name themselves",
+      "<math><mi>f</mi><mfenced><mi>x</mi><mi>y</mi></mfenced></math>",
+      "f(x, y)",
+    ],
     ["links in a row", "<a>foo</a><a>bar</a>, <a>foot</a>note", "foo bar, footnote"],
     ["components", "<x-name>Ferry</x-name><x-price>140</x-price>", "Ferry 140"],
+    [
+      "components in a sentence",
+      "<p>See <x-ref>RFC 1</x-ref>, (<x-ref>a</x-ref>).<x-b>New</x-b><b>bold</b>",
+      "See RFC 1, (a). New bold",
+    ],
     [
       "what a server put into a component, not what waits for a program",
       "<x-card><template shadowrootmode=open><p>Shown</p><template>no</template></template>too</x-card><template>no</template>",
@@ -255,6 +275,14 @@ describe("broken pages", () => {
     [
       "what does not belong into a table",
       `<table>${"<br>x".repeat(20_000)}</table>The market sells cheese.`,
+    ],
+    [
+      "a reading of nothing but blanks",
+      `<p><ruby>${" ".repeat(100_000)}x<rt>y</rt></ruby><ruby>${"z\n".repeat(100_000)}<rt>y</rt></ruby> The market sells cheese.`,
+    ],
+    [
+      "readings in readings",
+      `${"<ruby>x<rt>".repeat(400)}<p>${"<b>x</b>".repeat(9_000)}The market sells cheese.`,
     ],
     ["a page that ends in a tag", "<p>The market sells cheese.<a href='"],
     [

@@ -1,6 +1,7 @@
 /** AsciiDoc and reStructuredText: what a reader of the page sees is in the text. */
 
 import { afterAll, describe, expect, test } from "vitest";
+import { asciidocDocument } from "../../src/ingest/formats/asciidoc.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
 
@@ -17,6 +18,8 @@ describe("a table of AsciiDoc", () => {
     ["a row a line", "|===\n|A |B\n\n|1 |2\n|==="],
     ["a cell a line", "|===\n|A |B\n\n|1\n|2\n|==="],
     ["a number of columns", '[cols="1,3",options="header"]\n|===\n|A\n|B\n|1\n|2\n|==='],
+    ["columns without quotes", "[cols=2*,options=header]\n|===\n|A |B\n|1\n|2\n|==="],
+    ["a count of columns", '[%header,cols="2"]\n|===\n|A\n|B\n|1\n|2\n|==='],
     ["columns that repeat, and a title", "[%header,cols=2*]\n.T\n|===\n|A\n|B\na|1\n>s|2\n|==="],
   ])("has named columns, with %s", async (_name, content) => {
     expect(await textOf("a.adoc", content)).toContain("| A | B |\n| --- | --- |\n| 1 | 2 |");
@@ -25,6 +28,7 @@ describe("a table of AsciiDoc", () => {
   test.each([
     ["cells that span", "|===\n|A |B\n2+|both\n|==="],
     ["text before the first cell", "|===\nlost? |A |B\n|1 |2\n|==="],
+    ["a letter before a sign that is no style", "|===\n|A |B\n| x| y\n|z|w\n|==="],
     ["cells that fill no row", "|===\n|A |B\n\n|1\n|==="],
   ])("with %s loses no word", async (_name, content) => {
     const words = content.match(/[\p{L}\d]+/gu) ?? [];
@@ -34,6 +38,24 @@ describe("a table of AsciiDoc", () => {
   test("keeps an escaped sign in its cell", async () => {
     const content = "|===\n|A |B\n\n|x \\| y |2\n|===";
     expect(await textOf("a.adoc", content)).toContain("| x \\| y | 2 |");
+  });
+});
+
+describe("a long block of AsciiDoc", () => {
+  test.each([
+    ["a table that is none", "|==="],
+    ["code", "----"],
+  ])("is text to its last line: %s", (_name, fence) => {
+    const { text } = asciidocDocument(`${fence}\n${"x\n".repeat(200_000)}last\n${fence}`);
+    expect(text.slice(-20)).toMatch(/x\nlast\n?`*$/);
+  });
+
+  test("is read in a moment, whatever its attributes say", () => {
+    const begun = performance.now();
+    const { text } = asciidocDocument(`[${"options=".repeat(30_000)}]\n|===\n|A |B\n|1 |2\n|===`);
+    expect(text).toBe("| A | B |\n| 1 | 2 |");
+    // A pattern that begins anew at each name took forty seconds.
+    expect(performance.now() - begun).toBeLessThan(5_000);
   });
 });
 

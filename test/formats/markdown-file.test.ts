@@ -58,6 +58,16 @@ describe("a Markdown file", () => {
       },
     ],
     [
+      "a field of several lines that is no YAML",
+      "---\nabout: Ferries: how\n  they sail\nlist:\n  - a: b: c\n---\nx",
+      { text: "x", metadata: { about: "Ferries: how they sail", list: "- a: b: c" } },
+    ],
+    [
+      "a list between two rules, which has none",
+      "---\n- Ferry: note: late\n---\nx",
+      { text: "---\n- Ferry: note: late\n---\nx" },
+    ],
+    [
       "other days of TOML",
       "+++\ndate = 2024-05-01\nends = 2025-01-02T03:04:05+02:00\nat = 07:32:00\n+++\nx",
       {

@@ -7,7 +7,7 @@ import { tableText } from "./table-text.ts";
 
 /** What may stand right before the sign of a cell: a span or repetition, alignment, style. */
 const cellMark =
-  /(?:(?<=^|\s)((?:\d+|\.\d+|\d+\.\d+)[+*])?(?:[<^>]|\.[<^>]){0,2}[a-z]?)?(?<!\\)\|/g;
+  /(?:(?<=^|\s)((?:\d+|\.\d+|\d+\.\d+)[+*])?(?:[<^>]|\.[<^>]){0,2}[adehlmsv]?)?(?<!\\)\|/g;
 const columnsMax = 100;
 
 /** @param attributes the line of attributes above the table, if there is one */
@@ -17,7 +17,7 @@ export function tableLines(lines: readonly string[], attributes: string): readon
   const width = columnsIn(attributes) ?? cellsOf(filled[0] ?? "")?.length ?? 0;
   if (cells === undefined || width < 2 || cells.length % width !== 0) return filled;
   const first = lines.findIndex((line) => line.trim() !== "");
-  const isNamed = /\boptions?="?[^\]]*\bheader\b|%header\b/.test(attributes);
+  const isNamed = /%header\b|[=",]\s{0,3}header\b/.test(attributes);
   const isOneLine = cellsOf(filled[0] ?? "")?.length === width;
   const hasHeader = isNamed || (isOneLine && first >= 0 && lines[first + 1]?.trim() === "");
   const rows = Array.from({ length: cells.length / width }, (_, row) =>
@@ -41,10 +41,12 @@ function cellsOf(text: string): readonly string[] | undefined {
   );
 }
 
-/** `cols="1,2"`, `cols="3*"`: how many there are. */
+/** `cols="1,2"`, `cols="3*"`, `cols=3`: how many there are. Without quotes a comma ends it. */
 function columnsIn(attributes: string): number | undefined {
-  const said = /\bcols="?([^"\]]+)/.exec(attributes)?.[1];
+  const [, quoted, bare] = /\bcols=(?:"([^"\]]+)|([^",\]]+))/.exec(attributes) ?? [];
+  const said = quoted ?? bare;
   if (said === undefined) return undefined;
+  if (/^\s*\d{1,3}\s*$/.test(said)) return Math.min(Number(said), columnsMax);
   const count = said
     .split(/[,;]/)
     .reduce((sum, column) => sum + Number(/^\s*(\d+)\*/.exec(column)?.[1] ?? 1), 0);

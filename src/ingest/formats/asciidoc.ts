@@ -29,11 +29,11 @@ export function asciidocDocument(source: string): Converted {
     const attribute = attributeLine.exec(line);
     if (tableFence.test(line)) {
       const end = endOf(lines, at, line);
-      out.push(...tableLines(lines.slice(at + 1, end), attributesAbove));
+      out.push(tableLines(lines.slice(at + 1, end), attributesAbove).join("\n"));
       at = end;
     } else if (fence !== undefined || commentFence.test(line)) {
       const end = endOf(lines, at, line);
-      if (fence !== undefined) out.push(...fenced(lines.slice(at + 1, end), language));
+      if (fence !== undefined) out.push(fenced(lines.slice(at + 1, end), language).join("\n"));
       at = end;
       language = "";
     } else if (heading !== null) {

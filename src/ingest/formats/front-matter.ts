@@ -79,17 +79,21 @@ function exactly(_key: string, value: unknown, context?: { readonly source?: str
 }
 
 const yamlLine = /^(?:[\w.-]+(?: [\w.-]+)*:(?:[ \t].*)?|[ \t].*|-[ \t].*|#.*|)$/;
-const namedLine = /^([\w.-]+(?: [\w.-]+)*):(?:[ \t]+(.*))?$/;
+const namedLine = /^(\w[\w.-]*(?: [\w.-]+)*):(?:[ \t]+(.*))?$/;
+/** What may stand above the first field; an item of a list there is no field. */
+const silentLine = /^(?:[ \t]*#.*|)$/;
 
 /**
  * People write `title: Notes: how to swim`, which is no YAML: the second colon would begin a map.
  * Of such a block each field is read by itself, and one that is still none is the text that stands
- * there: a broken field takes no other with it. Undefined for two rules with prose between them.
+ * there: a broken field takes no other with it. Undefined for two rules with prose between them,
+ * or a list.
  */
 function fieldByField(text: string): Readonly<Record<string, unknown>> | undefined {
   const lines = text.split(/\r?\n/).map((line) => line.trimEnd());
   if (!lines.every((line) => yamlLine.test(line))) return undefined;
   const starts = lines.flatMap((line, at) => (namedLine.test(line) ? [at] : []));
+  if (!lines.slice(0, starts[0]).every((line) => silentLine.test(line))) return undefined;
   return Object.fromEntries(
     starts.map((start, index) => fieldOf(lines.slice(start, starts[index + 1]))),
   );
@@ -98,16 +102,21 @@ function fieldByField(text: string): Readonly<Record<string, unknown>> | undefin
 function fieldOf(lines: readonly string[]): readonly [string, unknown] {
   const [first = ""] = lines;
   const [, name = "", written = ""] = namedLine.exec(first) ?? [];
-  // What is broken may be the lines below it.
-  for (const text of [lines.join("\n"), first]) {
-    try {
-      const read = Object.entries(yamlFields(text) ?? {}).find(([key]) => key === name);
-      if (read !== undefined) return read;
-    } catch {
-      // Then it is no YAML.
-    }
+  const whole = entryIn(lines.join("\n"), name);
+  if (whole !== undefined) return whole;
+  // What is broken may be the lines below it, and they may be all there is of it.
+  const own = entryIn(first, name);
+  if (own !== undefined && own[1] !== null) return own;
+  const below = lines.slice(1).map((line) => line.trim());
+  return [name, [written, ...below.filter((line) => !/^(?:#|$)/.test(line))].join(" ").trim()];
+}
+
+function entryIn(text: string, name: string): readonly [string, unknown] | undefined {
+  try {
+    return Object.entries(yamlFields(text) ?? {}).find(([key]) => key === name);
+  } catch {
+    return undefined;
   }
-  return [name, written];
 }
 
 /** What can not be read is text, and stays where it is. */

@@ -29,25 +29,56 @@ export async function mailParts(
   bytes: Uint8Array,
   context: MailContext,
 ): Promise<readonly ConvertedPart[]> {
-  const mail = await PostalMime.parse(bytes, {
-    attachmentEncoding: "arraybuffer",
-    maxNestingDepth: 64,
-    maxRfc822NestingDepth: limits.attachmentDepthMax,
-  });
+  const mail = await mailOf(bytes);
   const message = messageOf(mail);
   const attached = await attachmentsOf(mail, context);
   const parts = message.text.trim() === "" ? attached : [readable(message, bytes), ...attached];
   return parts.length > 0 ? parts : [{ skipped: "empty" }];
 }
 
+const parserOptions = {
+  attachmentEncoding: "arraybuffer",
+  maxNestingDepth: 64,
+  maxRfc822NestingDepth: limits.attachmentDepthMax,
+} as const;
+
+/** Old programs write a subject in the charset of the text below it, and no name beside it. */
+async function mailOf(bytes: Uint8Array): Promise<Email> {
+  const mail = await PostalMime.parse(bytes, parserOptions);
+  if (mail.subject?.includes(wrongSign) !== true) return mail;
+  const source = latinOf(bytes);
+  const headEnd = /\r?\n\r?\n/.exec(source)?.index ?? source.length;
+  const head = new TextDecoder(charsetIn(source)).decode(bytes.subarray(0, headEnd));
+  const read = Buffer.concat([Buffer.from(head), bytes.subarray(headEnd)]);
+  return PostalMime.parse(read, parserOptions);
+}
+
+/** Of the first text that names its charset. UTF-8 it was not. */
+function charsetIn(source: string): string {
+  const label = /charset=["']?([\w:.-]{1,40})/i.exec(source)?.[1] ?? "utf-8";
+  try {
+    const { encoding } = new TextDecoder(label);
+    if (encoding !== "utf-8") return encoding;
+  } catch {
+    // Nobody knows it.
+  }
+  return "windows-1252";
+}
+
+function latinOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+/** In place of bytes that are none of the charset. */
+const wrongSign = "\ufffd";
+
 /**
- * Not one that was decoded with signs in place of bytes: its charset is another than it says, or it
- * says none. A message that holds such a sign itself says so in its bytes; in base64 it may.
+ * Not one whose text was decoded with signs in place of bytes: its charset is another than it says,
+ * or it says none. A message that holds such a sign itself says so in its bytes; in base64 it may.
  */
 function readable(message: Converted, bytes: Uint8Array): ConvertedPart {
-  if (!`${message.title}${message.text}`.includes("\ufffd")) return message;
-  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-  const isWritten = /\xef\xbf\xbd|=EF=BF=BD|&#(?:65533|xfffd);|base64/i.test(source);
+  if (!message.text.includes(wrongSign)) return message;
+  const isWritten = /\xef\xbf\xbd|=EF=BF=BD|&#(?:65533|xfffd);|base64/i.test(latinOf(bytes));
   return isWritten ? message : { skipped: "encoding" };
 }
 

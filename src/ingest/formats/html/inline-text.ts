@@ -4,8 +4,17 @@
  * has a bound (PG1).
  */
 
-import { isSilent } from "./elements.ts";
-import { type Element, isElement, isText, rawText } from "./tree.ts";
+import { headings, isBlock, isSilent } from "./elements.ts";
+import { attributeOf, type Element, elementsOf, isElement, isText, rawText } from "./tree.ts";
+
+/** Not one that nobody closed: the rest of a page stands in it, with its headings and tables. */
+export function isWord(ruby: Element): boolean {
+  return elementsOf(ruby).every(
+    ({ tagName }) =>
+      tagName === "rp" ||
+      !(isBlock(tagName) || isSilent(tagName) || headings.has(tagName) || tagName === "pre"),
+  );
+}
 
 /** `漢字(かんじ)`: the word whole, then its readings, however many pieces it is written in. */
 export function rubyText(ruby: Element): string {
@@ -21,9 +30,29 @@ export function rubyText(ruby: Element): string {
   const said = readings.map((reading) => reading.trim()).filter((reading) => reading !== "");
   // Latin letters are words with blanks between, kana are not.
   const isLatin = said.some((reading) => /\p{Script=Latin}/u.test(reading));
-  const word = signs.join("").replace(/\s*\n\s*/g, "");
+  const word = withoutBreaks(signs.join(""));
   return said.length === 0 ? word : `${word}(${said.join(isLatin ? " " : "")})`;
 }
+
+/**
+ * Lines of the source are joined: Latin words with a blank, signs without. Line by line, since a
+ * pattern with blanks on both sides of a break takes the square of many blanks.
+ */
+function withoutBreaks(text: string): string {
+  const lines = text.split("\n");
+  if (lines.length === 1) return text;
+  const ends = [lines[0]?.trimEnd(), ...lines.slice(1, -1).map((line) => line.trim())];
+  const filled = [...ends, lines.at(-1)?.trimStart()].filter((line) => line !== undefined);
+  const read: string[] = [];
+  for (const line of filled.filter((each) => each !== "")) {
+    const isApart = latinEnd.test((read.at(-1) ?? "").slice(-2)) && latinStart.test(line);
+    read.push(isApart ? ` ${line}` : line);
+  }
+  return read.join("");
+}
+
+const latinStart = /^[\p{Script=Latin}\p{N}]/u;
+const latinEnd = /[\p{Script=Latin}\p{N}]$/u;
 
 /** A formula on one line, as people type it: `(a+b)/2`, `x^2`, `a_1`, `√2`. */
 export function mathText(math: Element): string {
@@ -53,6 +82,8 @@ function elementText(element: Element): string {
       return " ";
     case "mphantom":
       return "";
+    case "mfenced":
+      return fencedParts(element);
     case "mtable":
       return partsOf(element).join("; ");
     case "mtr":
@@ -86,6 +117,13 @@ function placed(tagName: string, element: Element): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** The older way to write brackets, which name themselves: `(x, y)`. */
+function fencedParts(element: Element): string {
+  const [open, close] = [attributeOf(element, "open") ?? "(", attributeOf(element, "close") ?? ")"];
+  const [sign = ""] = (attributeOf(element, "separators") ?? ",").trim();
+  return open + partsOf(element).join(sign === "," ? ", " : sign) + close;
 }
 
 function partsOf(element: Element): string[] {

@@ -12,7 +12,7 @@ import {
   isSilent,
   spanOf,
 } from "./elements.ts";
-import { mathText, rubyText } from "./inline-text.ts";
+import { isWord, mathText, rubyText } from "./inline-text.ts";
 import { type OpenTable, tableBlocks } from "./tables.ts";
 import { attributeOf, type Document, type Element, isElement, rawText, walk } from "./tree.ts";
 
@@ -54,6 +54,9 @@ class PageWriter {
   #links = 0;
   /** Nothing came since the last link ended. */
   #isAfterLink = false;
+  #isAfterComponent = false;
+  /** Of the text so far, to see what a component stands behind. */
+  #lastText = "";
   #ownChars = 0;
   #linkedChars = 0;
   #heading: string | undefined;
@@ -71,7 +74,7 @@ class PageWriter {
       this.#addCode(element);
       return false;
     }
-    if (tagName === "math" || tagName === "ruby") {
+    if (tagName === "math" || (tagName === "ruby" && isWord(element))) {
       this.text(tagName === "math" ? mathText(element) : rubyText(element));
       return false;
     }
@@ -83,6 +86,9 @@ class PageWriter {
 
   text(value: string): void {
     this.#isAfterLink = false;
+    if (this.#isAfterComponent && !goesOn.test(value)) this.#blocks.space();
+    this.#isAfterComponent = false;
+    this.#lastText = value;
     this.#blocks.text(value);
     const { length } = value.trim();
     if (this.#links === 0) this.#ownChars += length;
@@ -179,14 +185,14 @@ class PageWriter {
         this.#blocks.space();
         break;
       default:
-        if (isComponent(element.tagName)) this.#blocks.space();
+        if (isComponent(element.tagName) && !opens.test(this.#lastText)) this.#blocks.space();
     }
   }
 
   #closeInline(tagName: string): void {
     if (tagName === "a") this.#links -= 1;
     if (tagName === "a") this.#isAfterLink = true;
-    if (isComponent(tagName)) this.#blocks.space();
+    if (isComponent(tagName)) this.#isAfterComponent = true;
     if (tagName === "q") this.#blocks.text("”");
     if (tagName === "button") this.#blocks.space();
   }
@@ -320,6 +326,10 @@ class PageWriter {
     if (table !== undefined) for (const block of tableBlocks(table)) this.#blocks.add(block);
   }
 }
+
+/** Signs that belong to the word before them, and to the one behind them. */
+const goesOn = /^[\s\p{Po}\p{Pe}\p{Pf}\p{Pd}]/u;
+const opens = /[\p{Ps}\p{Pi}]$/u;
 
 /** Where an ordered list begins, and which way it counts. */
 function orderOf(list: Element): ListOrder {
