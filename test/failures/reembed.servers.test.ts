@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, Client as Temporal } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { publishDeletes } from "../../src/cli/erase-request.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { TenantGenerations } from "../../src/contract/generation.ts";
 import { type DocumentId, generationName, type TenantId } from "../../src/contract/ids.ts";
@@ -14,7 +15,6 @@ import { confirmedTo } from "../../src/contract/manifest.ts";
 import { mergeNames } from "../../src/contract/merge.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import { reembedWorkflowId } from "../../src/contract/reembed.ts";
-import { publishDeletes } from "../../src/cli/erase-request.ts";
 import { checkSavedHistory } from "../merges/saved-history.ts";
 import {
   type FreshetProcess,
