@@ -13,6 +13,7 @@ import { readConfig } from "../../src/config/config.ts";
 import { tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type MergeOutcome, mergeWorkflowId } from "../../src/contract/merge.ts";
+import type { EngineStatus } from "../../src/contract/service.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Environment } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
@@ -80,8 +81,9 @@ export async function runJob(context: JobContext): Promise<JobReport> {
       `${bulk.documents} published, ${bulk.visible} visible, ${bulk.rejected} rejected, ` +
         `${bulk.unchanged} unchanged, in ${bulk.seconds.toFixed(1)} s`,
     );
+    const before = await ownStatus(engines, signal);
     const merged = await mergeOnce(context, merges);
-    await untilDropped(engines, signal);
+    await untilDropped(engines, { through: before?.visible_seq ?? 0, signal });
     say(`publishing ${plan.singly.length} documents one by one`);
     const singles = await ingestSingly({ ...step, documents: plan.singly, seenPath: seen });
     const visibleMs = summarise(singles);
@@ -184,16 +186,23 @@ async function showProgress(
   }
 }
 
+async function ownStatus(engines: readonly Engine[], signal: AbortSignal) {
+  const all = await Promise.all(engines.map((engine) => engine.status(signal)));
+  return all.flatMap(({ tenants }) => tenants).find((entry) => entry.tenant === tenant);
+}
+
 /**
- * Until hot has dropped what cold holds now: only then is a cold source really read from cold.
+ * Until hot has dropped what cold holds now: only then is a cold source really read from cold. What
+ * somebody else has published since the merge stays in hot, and is not waited for.
  */
-async function untilDropped(engines: readonly Engine[], signal: AbortSignal): Promise<void> {
+async function untilDropped(
+  engines: readonly Engine[],
+  { through, signal }: { readonly through: number; readonly signal: AbortSignal },
+): Promise<void> {
   const until = clock.monotonicMs() + dropWithinMs;
   for (;;) {
-    const all = await Promise.all(engines.map((engine) => engine.status(signal)));
-    const tenants = all.flatMap((status) => status.tenants);
-    const own = tenants.find((entry) => entry.tenant === tenant);
-    if (own !== undefined && own.unmerged_chunks === 0 && own.hot.documents === 0) return;
+    const own = await ownStatus(engines, signal);
+    if (own !== undefined && hasDropped(own, through)) return;
     if (clock.monotonicMs() > until) {
       const left = `${own?.hot.documents ?? "?"} are left, ${own?.unmerged_chunks ?? "?"} chunks unmerged`;
       throw new SetupError(
@@ -203,6 +212,14 @@ async function untilDropped(engines: readonly Engine[], signal: AbortSignal): Pr
     signal.throwIfAborted();
     await clock.sleep(pollMs, signal);
   }
+}
+
+function hasDropped(
+  { hot, unmerged_chunks, watermark }: EngineStatus["tenants"][number],
+  through: number,
+): boolean {
+  if (hot.documents === 0 && unmerged_chunks === 0) return true;
+  return watermark >= through && hot.chunks <= unmerged_chunks;
 }
 
 async function askAll(

@@ -150,6 +150,35 @@ describe("an import", () => {
     expect(summary).toMatchObject({ visible: 2, rejected: 0, unheard: 1 });
   });
 
+  it.each([
+    ["goes on waiting while an engine says that it is at work", true, 0],
+    ["ends where none does", false, 3],
+  ])("%s", async (_what, working, unheard) => {
+    const to = engine();
+    to.fate = () => undefined;
+    let asked = 0;
+    const isAtWork = async () => {
+      asked += 1;
+      const last = await to.log.docs.lastSequence();
+      const late = asked === 3 ? to.payloads : [];
+      for (const [index, { id }] of late.entries()) {
+        const seq = (last - index) as Version;
+        memory.events.publish(demo, { id, seq, status: "visible", ms: 1 });
+      }
+      return working;
+    };
+    const summary = await ingest(to, some(3), { isAtWork });
+    expect(summary).toMatchObject({ visible: 3 - unheard, unheard });
+    expect(asked).toBe(working ? 3 : 1);
+  });
+
+  it("ends in time although an engine says for ever that it is at work", async () => {
+    const to = engine();
+    to.fate = () => undefined;
+    const summary = await ingest(to, some(1), { stallMs: 5, isAtWork: async () => true });
+    expect(summary).toMatchObject({ unheard: 1 });
+  });
+
   it("that is not to wait ends when everything is stored", async () => {
     const to = engine();
     to.fate = () => undefined;

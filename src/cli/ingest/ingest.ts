@@ -52,6 +52,8 @@ export interface IngestOptions {
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
   readonly onSkipped?: ((skipped: SkippedDocument) => void) | undefined;
   readonly stallMs?: number | undefined;
+  /** Whether an engine answers that it has operations of the tenant still before it. */
+  readonly isAtWork?: (() => Promise<boolean>) | undefined;
   /** Called whenever a publish is refused for now and will be tried again. */
   readonly onWaiting?: ((error: FreshetError) => void) | undefined;
 }
@@ -214,10 +216,21 @@ class IngestRun {
   async #untilQuiet(): Promise<void> {
     const { clock, signal, stallMs = limits.ingestStallMs } = this.#options;
     this.#lastHeardMs = clock.monotonicMs();
-    const stalled = () => clock.monotonicMs() - this.#lastHeardMs > stallMs;
-    while (this.#outcomes.waiting > 0 && !signal.aborted && !stalled()) {
+    let patienceMs = stallMs;
+    while (this.#outcomes.waiting > 0 && !signal.aborted) {
+      const quietMs = clock.monotonicMs() - this.#lastHeardMs;
+      if (quietMs <= stallMs) patienceMs = stallMs;
+      else if (quietMs > patienceMs) {
+        // A long text, or a busy machine: nothing is heard, and nothing is wrong.
+        if (patienceMs >= stallMs * limits.ingestStallsAtWork || !(await this.#isAtWork())) return;
+        patienceMs += stallMs;
+      }
       await clock.sleep(limits.ingestPollMs, signal);
     }
+  }
+
+  async #isAtWork(): Promise<boolean> {
+    return (await this.#options.isAtWork?.().catch(() => false)) === true;
   }
 
   async #take(document: CorpusDocument): Promise<void> {

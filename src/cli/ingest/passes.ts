@@ -168,11 +168,19 @@ async function run(
     wait: flags.wait && flags.dryRun !== true,
     dryRun: flags.dryRun,
     mirror: flags.mirror === true ? mirrorOf(corpus, pass) : undefined,
+    isAtWork: () => isAtWork(pass),
     onProgress,
     onSkipped: ({ document, ...why }) => corpus.refused(document, why),
     onWaiting,
   });
   return reportOf(summary, corpus, flags.dryRun === true);
+}
+
+/** Asks the engine, which knows of what others publish, too: either is in the way of our own. */
+async function isAtWork({ addresses, flags, terminal }: Pass): Promise<boolean> {
+  const { tenants } = await connectEngine(addresses, flags.tenant).status(terminal.signal);
+  const own = tenants.find(({ tenant }) => tenant === flags.tenant);
+  return own !== undefined && own.operations_behind > 0;
 }
 
 /** Without an engine the names are missing, and the documents stay: the summary counts them. */

@@ -138,6 +138,8 @@ export const surfaceLimits = {
   ingestInFlightMax: 64,
   /** An import stops waiting when no document became visible for so long. */
   ingestStallMs: 60 * secondMs,
+  /** While an engine says that it is at work on them, an import waits so many times as long. */
+  ingestStallsAtWork: 10,
   /** Dead letters of a page: what a person looks through, and what a program may ask for. */
   dlqListDefault: 50,
   /** Dead letters of one request over HTTP, to look at or to publish again. */
