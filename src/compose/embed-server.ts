@@ -12,11 +12,10 @@ import { probeText } from "../embedding/model-probe.ts";
 import { startEmbedHttp } from "../gateway/embed-server.ts";
 import { serveEmbeddings } from "../gateway/nats-embeddings.ts";
 import { createEmbeddingsHandler, type EmbeddingsHandler } from "../gateway/openai/embeddings.ts";
-import { openConnection } from "../log/nats/connection.ts";
+import { closeConnection, openConnection } from "../log/nats/connection.ts";
 import { createLogger } from "../observe/logs.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { waitAtMost } from "../runtime/deadline.ts";
 import { watchCertificates } from "./certificates.ts";
 import { openCredentials } from "./credentials.ts";
 import { type EmbeddingParts, openEmbedding, readModelShape } from "./embedding.ts";
@@ -110,11 +109,7 @@ async function serveOverNats(
     { ...link, servers, name },
     { clock, logger, metrics },
   );
-  stack.push("NATS connection", connection, async (part) => {
-    // While NATS is away a drain would wait for it for ever.
-    await waitAtMost(clock, limits.stopMs, part.drain());
-    await part.close();
-  });
+  stack.push("NATS connection", connection, (part) => closeConnection(part, clock));
   const served = await serveEmbeddings({
     ...{ connection, subject, id, embeddings, metrics },
     ...{ log: logger, stopMs: limits.stopMs },

@@ -13,6 +13,7 @@ import { guardedLog } from "../log/guard/guarded-log.ts";
 import { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
 import { installationKeys } from "../log/guard/payload-seal.ts";
 import { KeyVault } from "../log/guard/payload-vault.ts";
+import { closeConnection } from "../log/nats/connection.ts";
 import { connectNatsLog } from "../log/nats/log.ts";
 import { connectReplies } from "../log/nats/replies.ts";
 import { createLogger } from "../observe/logs.ts";
@@ -108,5 +109,5 @@ export async function openReplies(
   if (replies === undefined) return connection;
   const access = { ...link, servers: url, name: `freshet-replies-${config.node}` };
   const opened = await connectReplies(access, replies, { clock, logger, metrics });
-  return stack.push("replies", opened, (part) => part.drain());
+  return stack.push("replies", opened, (part) => closeConnection(part, clock));
 }

@@ -258,3 +258,9 @@ describe("retention on a real server", () => {
     expect(docs?.bytesMax).toBeGreaterThan(docs?.bytes ?? 0);
   });
 });
+
+it("a log whose server is gone is closed for good, and leaves no client looking for it (NC3)", async () => {
+  await server.stop();
+  await log.close();
+  expect(log.connection.isClosed()).toBe(true);
+});

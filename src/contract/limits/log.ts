@@ -68,6 +68,8 @@ export const logLimits = {
   natsConnectMs: 30 * secondMs,
   /** A half-open link is noticed after two of these; the client's default is two minutes. */
   natsPingMs: 10 * secondMs,
+  /** What is under way when a process stops is sent in this time, or lost with its connection. */
+  natsDrainMs: 5 * secondMs,
 
   // --- foreign messages ----------------------------------------------------------------------
   /** Foreign messages at the end of CHUNKS that a start passes over to find its newest record. */
@@ -113,4 +115,5 @@ export const logRelations: Relations = {
   "a stop waits for an append whose answer is late": [
     below(logLimits.publishAckMs, runtimeLimits.stopMs),
   ],
+  "a stop still closes what does not drain": [below(logLimits.natsDrainMs, runtimeLimits.stopMs)],
 };

@@ -7,7 +7,8 @@
  *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the
  *        server;
  *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
- *        time-out.
+ *        time-out;
+ *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive.
  */
 
 import {
@@ -26,7 +27,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { Deadline } from "../../runtime/deadline.ts";
+import { Deadline, waitAtMost } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";
 import {
   connectionOptions,
@@ -53,6 +54,14 @@ export interface NatsContext {
 export interface Reports {
   readonly logger: Logger;
   readonly metrics: Metrics;
+}
+
+/** NC3. What is under way is sent, as long as there is a server. Never rejects. */
+export async function closeConnection(connection: NatsConnection, clock: Clock): Promise<void> {
+  if (connection.isClosed()) return;
+  // Without a server it is over at once or never, and leaves the client looking for one.
+  await waitAtMost(clock, limits.natsDrainMs, connection.drain()).catch(() => {});
+  await connection.close();
 }
 
 /** @throws FreshetError log_unavailable */

@@ -28,7 +28,7 @@ import { NatsAttempts } from "./attempts.ts";
 import { NatsAuditLog } from "./audit.ts";
 import { NatsChunks } from "./chunks.ts";
 import { claimModel, claimRedaction } from "./claims.ts";
-import { type NatsContext, openConnection } from "./connection.ts";
+import { closeConnection, type NatsContext, openConnection } from "./connection.ts";
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { NatsErasure } from "./erasure.ts";
@@ -177,7 +177,7 @@ function assemble(
     claimModel: (probe) => claimModel(context, probe),
     claimRedaction: (secret) => claimRedaction(context, secret),
     async close() {
-      if (!context.connection.isClosed()) await context.connection.drain();
+      await closeConnection(context.connection, context.clock);
     },
   };
 }
