@@ -117,7 +117,10 @@ export interface DocsLog {
      * The read ends with the operation whose payload reaches this sum; one is returned at least.
      */
     readonly bytesMax?: number | undefined;
-    /** Called with the number of operations above `after`, including those that are returned. */
+    /**
+     * Called with the number of operations above `after`, including those that are returned. For
+     * progress: the copy of a cluster that is asked may not have the newest yet, and say less.
+     */
     readonly onCount?: ((operations: number) => void) | undefined;
   }): Promise<readonly StoredOperation[]>;
   /**
@@ -217,7 +220,7 @@ export interface ChunksRange {
   readonly signal?: AbortSignal | undefined;
   /**
    * Called once, before the first record, with the number of those that the tenant has after
-   * `after`.
+   * `after`. For progress: the copy of a cluster that is asked may say less.
    */
   readonly onCount?: ((records: number) => void) | undefined;
 }
