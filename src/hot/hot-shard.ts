@@ -110,13 +110,17 @@ class IndexedHotShard implements HotShard {
     this.#lexical.search(queried, { accepts, corpus: admission }, lexical);
     const found = [...new Set([...dense.map(({ row }) => row), ...lexical.items()])];
     const matches = this.#lexical.matches(queried, found);
+    const { dimensions } = this.#options;
+    // One array for all: a hundred of their own cost a question more than its whole search.
+    const vectors =
+      wanted.vectors === true ? new Float32Array(found.length * dimensions) : undefined;
     // Measured as cold measures it, not as SIMD adds up: they differ by a last bit, and with it
     // would what stands first.
     return found.map((row, index) => {
       const place = row.block.placeOf(row.index);
-      const { dimensions } = this.#options;
       const cosine = simd.precise(place, dimensions);
-      const own = wanted.vectors === true ? simd.unpack(place, dimensions) : undefined;
+      const own = vectors?.subarray(index * dimensions, (index + 1) * dimensions);
+      if (own !== undefined) simd.unpackTo(own, place);
       const theirs = sparse && sparseAt(row.entry.sparse, row.chunk);
       const shared = theirs && sparse && sparseProduct(sparse, theirs);
       const lexical = matches[index] as LexicalMatch;

@@ -124,9 +124,16 @@ export class Simd {
   }
 
   /** The numbers of a packed row: what `onGrid` makes of those that were packed. */
-  unpack({ codesAt, lowsAt }: RowAddresses, dimensions: number): Float32Array {
-    const numbersAt = this.#unpacked({ codesAt, lowsAt }, dimensions);
-    return this.#arena.f32.slice(numbersAt / 4, numbersAt / 4 + dimensions);
+  unpack(row: RowAddresses, dimensions: number): Float32Array {
+    const numbers = new Float32Array(dimensions);
+    this.unpackTo(numbers, row);
+    return numbers;
+  }
+
+  /** The same into an array of its dimensions. */
+  unpackTo(numbers: Float32Array, row: RowAddresses): void {
+    const numbersAt = this.#unpacked(row, numbers.length) / 4;
+    numbers.set(this.#arena.f32.subarray(numbersAt, numbersAt + numbers.length));
   }
 
   /** The product of a row and the question, as `dotProduct` says it to the last bit. */
