@@ -43,12 +43,10 @@ export async function publishDeletes(
     const payload = new TextEncoder().encode(JSON.stringify({ id, op: "delete" }));
     return (await docs.publish({ tenant, payload })).seq;
   };
-  const all = [...documents];
   const found: Version[] = [];
-  for (let at = 0; at < all.length; at += limits.erasePublishesMax) {
-    const some = all.slice(at, at + limits.erasePublishesMax);
-    found.push(...(await Promise.all(some.map(publish))));
-  }
+  await forEachAtMost(documents, limits.erasePublishesMax, async (id) => {
+    found.push(await publish(id));
+  });
   const versions = found.sort((one, other) => one - other);
   // The end of the chain is never removed: it must not name a document.
   const through = await publish(eraseMarkerId);

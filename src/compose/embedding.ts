@@ -288,7 +288,7 @@ export function graphFile(
 ): string {
   const { graph, precision, provider: configured } = config.embedding;
   if (graph !== undefined) return graph;
-  const cpuFlags = cpuFlagsOf(readText("/proc/cpuinfo") ?? "");
+  const cpuFlags = ownCpuFlags();
   const wanted = provider === configured ? precision : "auto";
   const chosen = choosePrecision({ wanted, provider, cpuFlags });
   const variant = graphVariantOf(chosen, provider);
@@ -300,6 +300,14 @@ export function graphFile(
     "embedding_unavailable",
     `${provider} runs no ${chosen} graph: set FRESHET_EMBED_PRECISION to fp16 or fp32`,
   );
+}
+
+let flagsRead: ReadonlySet<string> | undefined;
+
+/** Read once: they stay, and each node looks every few seconds which models it could compute. */
+export function ownCpuFlags(): ReadonlySet<string> {
+  flagsRead ??= cpuFlagsOf(readText("/proc/cpuinfo") ?? "");
+  return flagsRead;
 }
 
 /** @throws FreshetError embedding_unavailable when there is none */

@@ -6,10 +6,16 @@ import { isDeepStrictEqual } from "node:util";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { createSparseEncoder, type SparseEncoder } from "../embedding/onnx-sparse.ts";
-import { choosePrecision, cpuFlagsOf } from "../embedding/precision.ts";
+import { choosePrecision } from "../embedding/precision.ts";
 import type { Tokenizer } from "../text/port.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
-import { type EmbeddingParts, ingestThreads, modelsDir, newestGraph } from "./embedding.ts";
+import {
+  type EmbeddingParts,
+  ingestThreads,
+  modelsDir,
+  newestGraph,
+  ownCpuFlags,
+} from "./embedding.ts";
 import type { Foundation } from "./foundation.ts";
 
 /** Undefined where the signal is off. @throws FreshetError embedding_unavailable */
@@ -20,9 +26,8 @@ export async function openSparse(
   const { sparse: name } = config;
   if (name === "off") return undefined;
   const modelDir = join(modelsDir(config), name);
-  const cpuFlags = cpuFlagsOf(readText("/proc/cpuinfo"));
   // On the CPU whatever embeds: beside a GPU the cores have little else to do.
-  const precision = choosePrecision({ wanted: "auto", provider: "cpu", cpuFlags });
+  const precision = choosePrecision({ wanted: "auto", provider: "cpu", cpuFlags: ownCpuFlags() });
   const wayOut = "run ops/node node ops/setup/main.ts --sparse, or set FRESHET_SPARSE=off";
   const graphFile = newestGraph(modelDir, precision, wayOut);
   return createSparseEncoder({

@@ -118,9 +118,8 @@ class IndexedHotShard implements HotShard {
     // would what stands first.
     return found.map((row, index) => {
       const place = row.block.placeOf(row.index);
-      const cosine = simd.precise(place, dimensions);
       const own = vectors?.subarray(index * dimensions, (index + 1) * dimensions);
-      if (own !== undefined) simd.unpackTo(own, place);
+      const cosine = simd.precise(place, dimensions, own);
       const theirs = sparse && sparseAt(row.entry.sparse, row.chunk);
       const shared = theirs && sparse && sparseProduct(sparse, theirs);
       const lexical = matches[index] as LexicalMatch;

@@ -124,21 +124,19 @@ export class Simd {
   }
 
   /** The numbers of a packed row: what `onGrid` makes of those that were packed. */
-  unpack(row: RowAddresses, dimensions: number): Float32Array {
-    const numbers = new Float32Array(dimensions);
-    this.unpackTo(numbers, row);
-    return numbers;
+  unpack({ codesAt, lowsAt }: RowAddresses, dimensions: number): Float32Array {
+    const numbersAt = this.#unpacked({ codesAt, lowsAt }, dimensions);
+    return this.#arena.f32.slice(numbersAt / 4, numbersAt / 4 + dimensions);
   }
 
-  /** The same into an array of its dimensions. */
-  unpackTo(numbers: Float32Array, row: RowAddresses): void {
-    const numbersAt = this.#unpacked(row, numbers.length) / 4;
-    numbers.set(this.#arena.f32.subarray(numbersAt, numbersAt + numbers.length));
-  }
-
-  /** The product of a row and the question, as `dotProduct` says it to the last bit. */
-  precise(row: RowAddresses, dimensions: number): number {
-    return this.#exports.precise(this.#unpacked(row, dimensions), dimensions);
+  /**
+   * The product of a row and the question, as `dotProduct` says it to the last bit.
+   * @param numbers where the row's own go, too
+   */
+  precise(row: RowAddresses, dimensions: number, numbers?: Float32Array): number {
+    const numbersAt = this.#unpacked(row, dimensions);
+    numbers?.set(this.#arena.f32.subarray(numbersAt / 4, numbersAt / 4 + dimensions));
+    return this.#exports.precise(numbersAt, dimensions);
   }
 
   begin({ vector, limit }: Question): void {

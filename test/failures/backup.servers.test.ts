@@ -14,9 +14,9 @@ import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { entriesOf } from "../../src/cli/commands/audit.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
-import { confirmedTo } from "../../src/contract/manifest.ts";
 import { type Environment, freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
+import { mergeForGood } from "../support/merge-for-good.ts";
 import { eventually } from "../support/promises.ts";
 import { runCommand } from "../support/run-freshet.ts";
 
@@ -80,15 +80,6 @@ async function publish(tenant: TenantId, id: string, op: "upsert" | "delete" = "
 
 async function seen(...seqs: readonly number[]): Promise<void> {
   await Promise.all(seqs.map((seq) => site.event(seq)));
-}
-
-async function mergeForGood(at: Site, tenant: TenantId): Promise<void> {
-  await at.merges.force(tenant);
-  await eventually(async () => {
-    const stored = await at.log.manifests.get(tenant);
-    expect(stored && confirmedTo(stored.manifest)).toBe(stored?.manifest.to);
-    expect(stored?.manifest.to).toBeGreaterThan(0);
-  });
 }
 
 /** What a tenant held at a sequence. */

@@ -12,9 +12,9 @@ import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { generationName, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { confirmedTo } from "../../src/contract/manifest.ts";
 import { type Environment, freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
+import { mergeForGood } from "../support/merge-for-good.ts";
 import { cacheWithTwoModels, otherModel } from "../support/other-model.ts";
 import { eventually } from "../support/promises.ts";
 import { reembedCli } from "../support/reembed-cli.ts";
@@ -52,15 +52,6 @@ async function publish(tenant: TenantId, id: string, text: string): Promise<numb
   return seq;
 }
 
-async function mergeForGood(name: TenantId): Promise<void> {
-  await site.merges.force(name);
-  await eventually(async () => {
-    const stored = await site.log.manifests.get(name);
-    expect(stored && confirmedTo(stored.manifest)).toBe(stored?.manifest.to);
-    expect(stored?.manifest.to).toBeGreaterThan(0);
-  });
-}
-
 const stateOf = async (at: Site, tenant: TenantId): Promise<string> =>
   (await at.log.generations.get(tenant)).generations.state;
 
@@ -95,12 +86,12 @@ it("a tenant that was cut over and one that is being built are in a backup", asy
     publish(built, `boat-${at}`, `Boat ${at} lies at the quay.`),
   );
   await Promise.all(more);
-  for (const tenant of [cut, built]) await mergeForGood(tenant);
+  for (const tenant of [cut, built]) await mergeForGood(site, tenant);
   const ofCut = reembedCli(site.env, cut);
   const start = ["start", "--model", otherModel, "--rate"];
   expect(await ofCut(...(start as [string, ...string[]]), "5000")).toMatchObject({ code: 0 });
   await eventually(async () => expect(await stateOf(site, cut)).toBe("fed"));
-  await mergeForGood(generationName(cut, 2));
+  await mergeForGood(site, generationName(cut, 2));
   // Its newest is in memory alone, of both.
   await publish(cut, "doc-2", "The pilot of the harbour is kept by Nora now.");
   await eventually(async () =>

@@ -11,7 +11,6 @@ import { publishDeletes } from "../../src/cli/erase-request.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { TenantGenerations } from "../../src/contract/generation.ts";
 import { type DocumentId, generationName, type TenantId } from "../../src/contract/ids.ts";
-import { confirmedTo } from "../../src/contract/manifest.ts";
 import { mergeNames } from "../../src/contract/merge.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import { reembedWorkflowId } from "../../src/contract/reembed.ts";
@@ -23,6 +22,7 @@ import {
   type Site,
 } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
+import { mergeForGood } from "../support/merge-for-good.ts";
 import { cacheWithTwoModels, otherModel } from "../support/other-model.ts";
 import { eventually } from "../support/promises.ts";
 import { type ReembedCli, reembedCli } from "../support/reembed-cli.ts";
@@ -242,11 +242,7 @@ async function publish(of: TenantId, document: object): Promise<number> {
 async function merged(name: TenantId): Promise<void> {
   const newest = await site.log.docs.lastVersion(name);
   await eventually(async () => expect(await cursorOf(name)).toBe(newest));
-  await site.merges.force(name);
-  await eventually(async () => {
-    const stored = await site.log.manifests.get(name);
-    expect(stored && confirmedTo(stored.manifest)).toBe(stored?.manifest.to);
-  });
+  await mergeForGood(site, name);
 }
 
 async function started(...flags: readonly string[]): Promise<void> {
