@@ -120,7 +120,8 @@ async function answers(of: Client): Promise<readonly unknown[]> {
   for (const tenant of [quiet, hot]) {
     for (const { word } of heldAt(tenant, Number.MAX_SAFE_INTEGER).values()) {
       for (const asked of [question, `what does ${word} do every evening`]) {
-        const { sources } = await of.search(tenant, asked);
+        const { sources, coverage } = await of.search(tenant, asked);
+        found.push(coverage.cold);
         found.push(sources.map(({ shard: _, score, ...source }) => [score.toFixed(6), source]));
       }
     }
