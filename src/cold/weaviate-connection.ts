@@ -35,6 +35,8 @@ export interface ConnectionOptions extends WeaviateAddress {
   readonly logger: Logger;
   /** What each new client goes through before it is used. */
   readonly prepare?: ((client: WeaviateClient) => Promise<void>) | undefined;
+  /** It found too little to say for good: it is done again before the next use. */
+  readonly mustPrepareAgain?: ((client: WeaviateClient) => boolean) | undefined;
   /** In place of that, after another node of a cluster broke off: without asking its leader. */
   readonly takeOver?: ((client: WeaviateClient, from: WeaviateClient) => void) | undefined;
 }
@@ -136,7 +138,10 @@ export class Connection {
     use.running += 1;
     try {
       return await this.#bounded(until, (ended) =>
-        Promise.race([work(client, ended, channel), this.#outage(connected, ended)]),
+        Promise.race([
+          this.#working(client, () => work(client, ended, channel)),
+          this.#outage(connected, ended),
+        ]),
       );
     } catch (error) {
       if (hasGone(caller)) throw new FreshetError("cancelled");
@@ -147,6 +152,12 @@ export class Connection {
       use.running -= 1;
       if (use.isLeft && use.running === 0) end(connected);
     }
+  }
+
+  #working<T>(client: WeaviateClient, work: () => Promise<T>): Promise<T> {
+    const { prepare, mustPrepareAgain } = this.#options;
+    if (mustPrepareAgain?.(client) !== true) return work();
+    return (prepare?.(client) ?? Promise.resolve()).then(work);
   }
 
   /** Resolves when Weaviate says that it is ready. */

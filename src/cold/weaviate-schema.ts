@@ -3,7 +3,8 @@
  *
  *   WS1  collections that carry a deployment are used by no other one: its scrub would delete our
  *        objects as orphans, its markers would speak for our merges. The second deployment on one
- *        Weaviate has collections with names of its own;
+ *        Weaviate has collections with names of its own. Whose the common ones are is known when
+ *        they are there: until then it is asked again before each use;
  *   WS2  collections from before deployments were distinguished belong to the first that finds
  *        them;
  *   WS4  the vectors of a collection are of one model for each tenant, and may be of any width: a
@@ -29,14 +30,16 @@ export interface Collections {
 }
 
 const common: Collections = { chunks: "FreshetChunk", markers: "FreshetMarker" };
-const claimed = new WeakMap<WeaviateClient, Collections>();
+/** `isForGood`: somebody made them, so that whose they are does not change any more. */
+type Claim = { readonly collections: Collections; readonly isForGood: boolean };
+const claimed = new WeakMap<WeaviateClient, Claim>();
 
 /**
  * @param name whose: a later generation of a tenant has vectors of another model, so they lie in
  * collections of their own, under the tenant's own name (WS4)
  */
 export function collectionsOf(client: WeaviateClient, name?: TenantId): Collections {
-  const first = claimed.get(client) ?? common;
+  const first = claimed.get(client)?.collections ?? common;
   const generation = name === undefined ? 1 : generationOf(name);
   if (generation === 1) return first;
   const suffix = `_G${generation}`;
@@ -45,11 +48,21 @@ export function collectionsOf(client: WeaviateClient, name?: TenantId): Collecti
 
 /** What the one node of a cluster said holds for the other. */
 export function takeOverCollections(client: WeaviateClient, from: WeaviateClient): void {
-  claimed.set(client, collectionsOf(from));
+  const claim = claimed.get(from);
+  if (claim !== undefined) claimed.set(client, claim);
 }
 
 /**
- * Once a connection, before anything else (WS1). Resolves with whether they have the common names.
+ * Nobody had made any when they were claimed, and another deployment may have been faster since.
+ */
+export function mustClaimAgain(client: WeaviateClient): boolean {
+  return claimed.get(client)?.isForGood === false;
+}
+
+/**
+ * Before anything else (WS1), and until they are there before each use: names that are only
+ * expected may become another deployment's, and who looks for its tenants there finds none.
+ * Resolves with whether they have the common names.
  */
 export async function claimCollections(
   client: WeaviateClient,
@@ -61,13 +74,19 @@ export async function claimCollections(
     owner === undefined ||
     owner === deployment ||
     (owner === "unclaimed" && (await ownerOf(client, common.chunks)) === deployment);
-  claimed.set(client, isOurs ? { ...common, deployment } : ownCollections(deployment));
+  if (isOurs) {
+    claimed.set(client, {
+      collections: { ...common, deployment },
+      isForGood: owner !== undefined,
+    });
+  } else claimOwn(client, deployment);
   return isOurs;
 }
 
-function ownCollections(deployment: string): Collections {
-  const { chunks, markers } = common;
-  return { deployment, chunks: `${chunks}_${deployment}`, markers: `${markers}_${deployment}` };
+/** With names that no other deployment takes. */
+function claimOwn(client: WeaviateClient, deployment: string): void {
+  const [chunks, markers] = [`${common.chunks}_${deployment}`, `${common.markers}_${deployment}`];
+  claimed.set(client, { collections: { deployment, chunks, markers }, isForGood: true });
 }
 
 /** Undefined when there is no such collection. */
@@ -193,7 +212,7 @@ export async function ensureCollections(client: WeaviateClient, of?: TenantId): 
   await createChunks(client);
   const { deployment, chunks: name } = collectionsOf(client);
   if (deployment !== undefined && (await ownerOf(client, name)) !== deployment) {
-    claimed.set(client, ownCollections(deployment));
+    claimOwn(client, deployment);
     await createChunks(client);
   }
   await refuseCopies(client);

@@ -26,6 +26,7 @@ import { changed, vectorsOf } from "./weaviate-rewrite.ts";
 import {
   claimCollections,
   collectionsOf,
+  mustClaimAgain,
   refuseCopies,
   takeOverCollections,
   upgradeChunks,
@@ -68,6 +69,7 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
       const { chunks } = collectionsOf(client);
       logger.warn({ deployment, chunks }, "another deployment has this weaviate's collections");
     },
+    mustPrepareAgain: mustClaimAgain,
     takeOver: takeOverCollections,
   });
   const tenants = createTenants(connection);

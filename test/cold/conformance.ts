@@ -8,7 +8,6 @@ import type { ColdEntry, ColdObject, ColdQuery, ColdShard } from "../../src/cold
 import { position, type TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
-import { eventually } from "../support/promises.ts";
 import { describeColdMarker } from "./conformance-marker.ts";
 import { describeColdSearch } from "./conformance-search.ts";
 import {
@@ -19,22 +18,9 @@ import {
   type ObjectOptions,
   version,
 } from "./objects.ts";
+import { settled } from "./settled.ts";
 
 const incarnation = 2 ** 40;
-
-/**
- * The first tenant makes the collection, which the nodes of a cluster learn of one after the other:
- * asked meanwhile, they answer that they cannot tell. A tenant lies on one node, these on each.
- */
-async function settled(cold: ColdShard): Promise<void> {
-  for (const label of ["first", "second", "third", "fourth", "fifth", "sixth"]) {
-    const tenant = freshTenant(label);
-    await cold.ensureTenant(tenant);
-    await eventually(async () => {
-      await cold.search({ tenant, vector: direction(0), text: "text", limit: 1 });
-    });
-  }
-}
 
 /** Side by side: each test has tenants of its own, and a server waits for its disk in most of them. */
 export function describeColdShard(name: string, open: () => Promise<ColdShard>): void {

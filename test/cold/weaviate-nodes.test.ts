@@ -101,6 +101,22 @@ it("an operation whose connection broke is done once more through another node, 
   await expect(connection.run(() => Promise.reject(breaks))).rejects.toEqual(unavailable);
 });
 
+it("what a client is not prepared with for good is looked at again before each use (WS1)", async () => {
+  const { clock } = open();
+  const steps: string[] = [];
+  const [{ url }] = nodes as [FakeNode];
+  const connection = new Connection({
+    ...{ url, grpc: "127.0.0.1:1", clock, logger: silentLogger },
+    prepare: async () => void steps.push("prepared"),
+    mustPrepareAgain: () => steps.length < 4,
+  });
+  for (let use = 0; use < 3; use += 1) {
+    await connection.run(async () => void steps.push("used"));
+  }
+  expect(steps).toEqual(["prepared", "prepared", "used", "prepared", "used", "used"]);
+  connection.close();
+});
+
 it("what a node says of its way to another one costs nobody the connection, and is not repeated", async () => {
   const { connection, used } = open();
   let attempts = 0;

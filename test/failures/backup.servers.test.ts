@@ -14,6 +14,7 @@ import { type Servers, startServers } from "../../ops/servers/start-servers.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { entriesOf } from "../../src/cli/commands/audit.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
+import type { Answer } from "../../src/contract/query.ts";
 import { type Environment, freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { type Client, httpClient } from "../support/http-service.ts";
 import { mergeForGood } from "../support/merge-for-good.ts";
@@ -114,14 +115,25 @@ async function create(place: string, env: Environment = site.env): Promise<Shown
   return JSON.parse(stdout) as Shown;
 }
 
+/** Asked until cold had its say: on a busy machine it may be late, which the answer says. */
+async function wholeSources(of: Client, tenant: TenantId, asked: string) {
+  let sources: Answer["sources"] = [];
+  await eventually(async () => {
+    const found = await of.search(tenant, asked);
+    expect(found.coverage).toMatchObject({ hot: "complete" });
+    expect(["complete", "empty"]).toContain(found.coverage.cold);
+    ({ sources } = found);
+  });
+  return sources;
+}
+
 /** Ids, versions, texts and places: what a reader gets. */
 async function answers(of: Client): Promise<readonly unknown[]> {
   const found: unknown[] = [];
   for (const tenant of [quiet, hot]) {
     for (const { word } of heldAt(tenant, Number.MAX_SAFE_INTEGER).values()) {
       for (const asked of [question, `what does ${word} do every evening`]) {
-        const { sources, coverage } = await of.search(tenant, asked);
-        found.push(coverage.cold);
+        const sources = await wholeSources(of, tenant, asked);
         found.push(sources.map(({ shard: _, score, ...source }) => [score.toFixed(6), source]));
       }
     }
