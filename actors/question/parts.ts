@@ -229,13 +229,19 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
 const hiddenByFilter =
   "nothing that matches is among the nearest chunks; the filter hides too many of them to look at all: name a field by equality too";
 
+/** Where "Weaviate does not answer" would not be true. */
+const lacking: Partial<Record<Coverage["cold"], string>> = {
+  stale: "Weaviate lacks a part of what was merged: the merge worker writes it again",
+  timeout: "Weaviate did not answer in time",
+};
+
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"], visible: number): FreshetError {
   const details = { coverage, visible_seq: visible };
   // Asked again it would end in the same way.
   if (coverage === "partial") return new FreshetError("no_results", hiddenByFilter, { details });
-  const code = isWhole(coverage) ? "no_results" : "cold_unavailable";
-  return new FreshetError(code, undefined, { details });
+  if (isWhole(coverage)) return new FreshetError("no_results", undefined, { details });
+  return new FreshetError("cold_unavailable", lacking[coverage], { details });
 }
 
 /** As `nothingFound`: what is not covered may hold what is relevant. */

@@ -30,7 +30,7 @@ export interface Collections {
 }
 
 const common: Collections = { chunks: "FreshetChunk", markers: "FreshetMarker" };
-/** `isForGood`: somebody made them, so that whose they are does not change any more. */
+/** `isForGood`: they were found to be ours; whose they are does not change any more. */
 type Claim = { readonly collections: Collections; readonly isForGood: boolean };
 const claimed = new WeakMap<WeaviateClient, Claim>();
 
@@ -77,7 +77,7 @@ export async function claimCollections(
   if (isOurs) {
     claimed.set(client, {
       collections: { ...common, deployment },
-      isForGood: owner !== undefined,
+      isForGood: owner === deployment,
     });
   } else claimOwn(client, deployment);
   return isOurs;

@@ -198,6 +198,16 @@ it("I12: nothing found while cold is away is not a final no: the error can be tr
   expect(writes).toEqual([]);
 });
 
+it("nothing found where cold lacks what was merged is no outage of Weaviate, and does not say so", async () => {
+  const { load, ask } = startQuestions({ marker: async () => null });
+  load(5);
+  await expect(ask().promise).rejects.toMatchObject({
+    code: "cold_unavailable",
+    message: expect.stringContaining("lacks a part of what was merged"),
+    details: { coverage: "stale" },
+  });
+});
+
 it("search mode returns sources without asking the model", async () => {
   const { load, apply, ask, writes } = startQuestions();
   load(0);
