@@ -114,10 +114,10 @@ export class SearchChannel {
     return new Promise<Uint8Array>((resolve, reject) => {
       const parts: Buffer[] = [];
       let bytes = 0;
-      let said: IncomingHttpHeaders = {};
+      const said: IncomingHttpHeaders = {};
       let failure: Error | undefined;
       const hear = (headers: IncomingHttpHeaders): void => {
-        said = { ...said, ...headers };
+        Object.assign(said, headers);
       };
       stream.on("response", hear);
       stream.on("trailers", hear);

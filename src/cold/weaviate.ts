@@ -79,8 +79,8 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
         whenUnknown: { ...nothingFound, isUnknown: true },
         work: () =>
           connection.run((client, signal, channel) => {
-            const chunks = chunksOf(client, query.tenant);
-            const stored = (ids: readonly string[]) => storedObjects(chunks, ids, signal);
+            const stored = (ids: readonly string[]) =>
+              storedObjects(chunksOf(client, query.tenant), ids, signal);
             return searchBothWays({ client, channel, signal, stored }, query);
           }, query.signal),
       });

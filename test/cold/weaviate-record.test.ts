@@ -1,8 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ColdObject } from "../../src/cold/port.ts";
-import { candidateOf, objectOf, storedObject } from "../../src/cold/weaviate-object.ts";
+import {
+  type Asked,
+  candidateOf,
+  objectOf,
+  storedObject,
+  vectorsOf,
+} from "../../src/cold/weaviate-object.ts";
 import { packObject, unpackRecord } from "../../src/cold/weaviate-record.ts";
+import type { WireHit } from "../../src/cold/weaviate-wire.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
@@ -38,6 +45,9 @@ const bytesOf = (vector: Float32Array): Uint8Array => {
   return bytes.subarray(1);
 };
 
+const candidateIn = (hit: WireHit, asked: Asked) =>
+  candidateOf(hit, vectorsOf([hit])[0] as Float32Array, asked);
+
 const hitOf = (object: ColdObject) => {
   const { id, properties, vectors } = storedObject(object);
   const { record, terms } = properties;
@@ -61,7 +71,7 @@ test("a hit says of the question's terms what reading its heading and text says"
   fc.assert(
     fc.property(objects, words, (object, question) => {
       const queried = queryTerms(question);
-      const found = candidateOf(hitOf(object), { vector: direction(0.5), queryTerms: queried });
+      const found = candidateIn(hitOf(object), { vector: direction(0.5), queryTerms: queried });
       expect(found?.lexical).toEqual(lexicalMatch(queried, object));
       expect(found?.cosine).toBe(dotProduct(object.vector, direction(0.5)));
       if (unpackRecord(packObject(object).record).shownTerms !== undefined) counted += 1;
@@ -79,14 +89,14 @@ test("terms of another version are not counted: the text is read", () => {
   expect(unpackRecord(older).shownTerms).toBeUndefined();
   const asked = { vector: direction(0), queryTerms: ["quokka"] };
   const hit = { ...hitOf(object), properties: { record: older, terms: `x ${terms}` } };
-  expect(candidateOf(hit, asked)?.lexical).toEqual({ frequencies: [1], length: 1 });
+  expect(candidateIn(hit, asked)?.lexical).toEqual({ frequencies: [1], length: 1 });
 });
 
 test("an object of before records is no candidate yet, and is read from its own properties", () => {
   const properties = { documentId: "a", version: 4, chunk: 1, text: "old", info: '{"title":"t"}' };
   const asked = { vector: direction(0), queryTerms: [] };
   const hit = { id: "i", properties: {}, vectorBytes: bytesOf(direction(0)) };
-  expect(candidateOf(hit, asked)).toBeUndefined();
+  expect(candidateIn(hit, asked)).toBeUndefined();
   const found = { uuid: "i", properties, vectors: { default: Array.from(direction(0)) } };
   expect(objectOf(found)).toMatchObject({ documentId: "a", version: 4, info: { title: "t" } });
 });
