@@ -115,17 +115,12 @@ export interface Asked {
   readonly sparse?: SparseVector | undefined;
 }
 
-/**
- * A hit's candidate, its own vector given (`vectorsOf`). Undefined of what an earlier Freshet
- * stored: then `candidateOfObject` makes it of all of it.
- */
-export function candidateOf(hit: WireHit, own: Float32Array, asked: Asked): Candidate | undefined {
+/** Undefined of what an earlier Freshet stored: then `candidateOfObject` makes it of all of it. */
+export function candidateOf(hit: WireHit, asked: Asked): Candidate | undefined {
   const { record, terms } = hit.properties;
   if (typeof record !== "string") return undefined;
   const { shown, shownTerms } = unpackRecord(record);
-  if (own.length === 0 || own.byteLength !== hit.vectorBytes.length || typeof terms !== "string") {
-    throw incomplete();
-  }
+  if (hit.vector.length === 0 || typeof terms !== "string") throw incomplete();
   const lexical =
     shownTerms === undefined
       ? lexicalMatch(asked.queryTerms, shown)
@@ -134,7 +129,7 @@ export function candidateOf(hit: WireHit, own: Float32Array, asked: Asked): Cand
           length: shownTerms.count,
         };
   // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
-  const cosine = dotProduct(own, asked.vector);
+  const cosine = dotProduct(hit.vector, asked.vector);
   const shared = asked.sparse && sparseScore(sparseIn(hit.properties["sparse"]), asked.sparse);
   // One literal: a question makes a hundred, and all of one layout are read fastest.
   return {
@@ -149,25 +144,8 @@ export function candidateOf(hit: WireHit, own: Float32Array, asked: Asked): Cand
     cosine,
     lexical,
     sparse: shared?.sparse,
-    vector: asked.withVectors === true ? own : undefined,
+    vector: asked.withVectors === true ? hit.vector : undefined,
   };
-}
-
-/**
- * Copied, since they seldom lie on a multiple of four, and into one array: a hundred of their own
- * cost more than all else that is done with them.
- */
-export function vectorsOf(hits: readonly WireHit[]): readonly Float32Array[] {
-  const widthOf = ({ vectorBytes }: WireHit): number => vectorBytes.length >> 2;
-  const all = new Float32Array(hits.reduce((sum, hit) => sum + widthOf(hit), 0));
-  const bytes = new Uint8Array(all.buffer);
-  let end = 0;
-  return hits.map((hit) => {
-    const from = end;
-    end += widthOf(hit);
-    bytes.set(hit.vectorBytes.subarray(0, 4 * (end - from)), 4 * from);
-    return all.subarray(from, end);
-  });
 }
 
 const blank = 32;

@@ -29,7 +29,6 @@ import {
   candidateProperties,
   sparseProperties,
   vectorName,
-  vectorsOf,
 } from "./weaviate-object.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
 import type { WireFilter, WireHit, WireSearch } from "./weaviate-wire.ts";
@@ -103,10 +102,9 @@ function candidatesFor(
   const known = new Map<string, Candidate>();
   return async (hits) => {
     const old: string[] = [];
-    const unread = hits.filter(({ id }) => !known.has(id));
-    const vectors = vectorsOf(unread);
-    for (const [index, hit] of unread.entries()) {
-      const candidate = candidateOf(hit, vectors[index] as Float32Array, asked);
+    for (const hit of hits) {
+      if (known.has(hit.id)) continue;
+      const candidate = candidateOf(hit, asked);
       if (candidate === undefined) old.push(hit.id);
       else known.set(hit.id, candidate);
     }

@@ -1,15 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ColdObject } from "../../src/cold/port.ts";
-import {
-  type Asked,
-  candidateOf,
-  objectOf,
-  storedObject,
-  vectorsOf,
-} from "../../src/cold/weaviate-object.ts";
+import { candidateOf, objectOf, storedObject } from "../../src/cold/weaviate-object.ts";
 import { packObject, unpackRecord } from "../../src/cold/weaviate-record.ts";
-import type { WireHit } from "../../src/cold/weaviate-wire.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
 import { queryTerms } from "../../src/text/lexical.ts";
@@ -38,20 +31,10 @@ const objects = fc
     }),
   );
 
-/** As they lie in a reply: anywhere. */
-const bytesOf = (vector: Float32Array): Uint8Array => {
-  const bytes = new Uint8Array(vector.byteLength + 1);
-  bytes.set(new Uint8Array(vector.buffer), 1);
-  return bytes.subarray(1);
-};
-
-const candidateIn = (hit: WireHit, asked: Asked) =>
-  candidateOf(hit, vectorsOf([hit])[0] as Float32Array, asked);
-
 const hitOf = (object: ColdObject) => {
   const { id, properties, vectors } = storedObject(object);
   const { record, terms } = properties;
-  return { id, properties: { record, terms }, vectorBytes: bytesOf(Float32Array.from(vectors)) };
+  return { id, properties: { record, terms }, vector: Float32Array.from(vectors) };
 };
 
 test("what is packed comes back as it was, an empty heading as none", () => {
@@ -71,7 +54,7 @@ test("a hit says of the question's terms what reading its heading and text says"
   fc.assert(
     fc.property(objects, words, (object, question) => {
       const queried = queryTerms(question);
-      const found = candidateIn(hitOf(object), { vector: direction(0.5), queryTerms: queried });
+      const found = candidateOf(hitOf(object), { vector: direction(0.5), queryTerms: queried });
       expect(found?.lexical).toEqual(lexicalMatch(queried, object));
       expect(found?.cosine).toBe(dotProduct(object.vector, direction(0.5)));
       if (unpackRecord(packObject(object).record).shownTerms !== undefined) counted += 1;
@@ -89,14 +72,14 @@ test("terms of another version are not counted: the text is read", () => {
   expect(unpackRecord(older).shownTerms).toBeUndefined();
   const asked = { vector: direction(0), queryTerms: ["quokka"] };
   const hit = { ...hitOf(object), properties: { record: older, terms: `x ${terms}` } };
-  expect(candidateIn(hit, asked)?.lexical).toEqual({ frequencies: [1], length: 1 });
+  expect(candidateOf(hit, asked)?.lexical).toEqual({ frequencies: [1], length: 1 });
 });
 
 test("an object of before records is no candidate yet, and is read from its own properties", () => {
   const properties = { documentId: "a", version: 4, chunk: 1, text: "old", info: '{"title":"t"}' };
   const asked = { vector: direction(0), queryTerms: [] };
-  const hit = { id: "i", properties: {}, vectorBytes: bytesOf(direction(0)) };
-  expect(candidateIn(hit, asked)).toBeUndefined();
+  const hit = { id: "i", properties: {}, vector: direction(0) };
+  expect(candidateOf(hit, asked)).toBeUndefined();
   const found = { uuid: "i", properties, vectors: { default: Array.from(direction(0)) } };
   expect(objectOf(found)).toMatchObject({ documentId: "a", version: 4, info: { title: "t" } });
 });
