@@ -14,7 +14,6 @@ import type { QuestionLimits } from "./parts.ts";
 import type { Reranking } from "./ranking.ts";
 import type { SearchResults } from "./results.ts";
 import type { QuestionVectors } from "./vectors.ts";
-import type { WordsAhead } from "./words-ahead.ts";
 
 export interface QuestionOptions {
   readonly directory: Directory;
@@ -22,9 +21,8 @@ export interface QuestionOptions {
   readonly log: Pick<Log, "docs" | "nowMs" | "deployment">;
   readonly cold: ColdShard;
   /** Of the model that the documents under this name are embedded by; undefined while it loads. */
-  readonly vectorsOf: (name: TenantId) => Pick<QuestionVectors, "of" | "hasSparse"> | undefined;
+  readonly vectorsOf: (name: TenantId) => Pick<QuestionVectors, "of"> | undefined;
   readonly results: Pick<SearchResults, "of">;
-  readonly wordsAhead: Pick<WordsAhead, "begin">;
   readonly asOf: Pick<AsOfSearches, "at" | "search">;
   /** Begins the redaction of one question of the tenant: its texts share what that may cost. */
   readonly redactorOf: (tenant: TenantId) => FieldRedactor;

@@ -6,9 +6,9 @@
  * Never: answers without a proof of its lease, whatever is kept of earlier questions.
  * Receives: question.
  * Sends: a text to the embedder (query lane); snapshot, search, marker to the tenant view.
- * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), words-ahead.ts (what of
- * cold needs no vector), pieces.ts (a streamed answer on its way out); vectors.ts and results.ts,
- * which the whole pool shares, keep what equal questions need not do again.
+ * Parts: lookup.ts (the tenant and its snapshot), search.ts (cold and hot), pieces.ts (a streamed
+ * answer on its way out); vectors.ts and results.ts, which the whole pool shares, keep what equal
+ * questions need not do again.
  *
  *   Q1  cold is searched first; then, in one step at the tenant view, cold hits are masked by the
  *       heads and hot is searched: a document that moves or changes in between is seen once, in its
@@ -59,7 +59,6 @@ import { ProvedPieces } from "./pieces.ts";
 import { QuestionRanking, wantedBy } from "./ranking.ts";
 import type { Retrieved, SearchKept } from "./results.ts";
 import { type Found, type Hidden, QuestionSearch } from "./search.ts";
-import type { BegunWords } from "./words-ahead.ts";
 
 export function questionActor(
   options: QuestionOptions,
@@ -127,7 +126,6 @@ class QuestionRun {
   readonly #stages: Stopwatch;
   readonly #lookup: TenantLookup;
   readonly #models: QuestionModels;
-  #begun: BegunWords | undefined;
 
   /** @param request with the signal that also aborts at the question's deadline */
   constructor(options: QuestionOptions, request: Asked, clock: Clock) {
@@ -148,15 +146,8 @@ class QuestionRun {
       if (tellsOfTenant(thrown)) await this.#prove(); // Q4
       throw thrown;
     } finally {
-      this.#endWords();
       await this.#models.end();
     }
-  }
-
-  /** QB4: not kept while an answer is written, which takes as long as the question may. */
-  #endWords(): void {
-    this.#begun?.end();
-    this.#begun = undefined;
   }
 
   async #answer(): Promise<Answer> {
@@ -171,16 +162,10 @@ class QuestionRun {
     const asked = { tenant, text, access, signal, span: embedding };
     const vectors = this.#options.vectorsOf(tenant);
     if (vectors === undefined) throw new FreshetError("not_ready", "the tenant's model is loaded");
-    const { filter } = redacted;
-    const begins = (): void => {
-      const asked = { ...this.#request, text, filter, hasSparse: vectors.hasSparse };
-      this.#begun = this.#options.wordsAhead.begin(asked, span.traceparent);
-    };
     const made = await this.#stages.time("embed", () =>
-      spanned(embedding, () => vectors.of(asked, { mayKeep, begins })),
+      spanned(embedding, () => vectors.of(asked, { mayKeep })),
     );
-    const { retrieved, kept } = await this.#retrieve({ text, filter, ...made });
-    this.#endWords();
+    const { retrieved, kept } = await this.#retrieve({ text, filter: redacted.filter, ...made });
     this.#checkLease();
     const { sources, coverage, visible } = retrieved;
     if (sources.length === 0) throw nothingFound(coverage, visible);
@@ -289,7 +274,6 @@ class QuestionRun {
       ...{ tenant, entry, access, signal },
       topK: question.top_k,
       wanted: wantedBy(question),
-      begun: this.#begun,
     };
     const parts = { clock: this.#clock, stages: this.#stages };
     const search = new QuestionSearch(this.#options, searched, parts);

@@ -17,7 +17,6 @@ import { raceAbort } from "../../src/runtime/race-abort.ts";
 import type { TenantEntry } from "../directory/directory.ts";
 import type { SearchOutcome, Snapshot } from "../messages.ts";
 import { askView, type QuestionLimits, type Stopwatch } from "./parts.ts";
-import type { BegunWords } from "./words-ahead.ts";
 
 export interface SearchOptions {
   readonly cold: Pick<ColdShard, "search" | "readMarker">;
@@ -38,8 +37,6 @@ export interface Searched
   readonly wanted?: Wanted | undefined;
   /** Live hits that the question wants. */
   readonly topK: number;
-  /** Cold's list by words, where it was begun. */
-  readonly begun?: BegunWords | undefined;
   /** Aborts when the question is over. */
   readonly signal: AbortSignal;
 }
@@ -89,19 +86,17 @@ export class QuestionSearch {
     const { limits } = this.#options;
     const { topK } = this.#searched;
     let snapshot = begun;
-    let words = this.#wordsFor(begun);
     let limit = limits.candidatesPerShard;
     let restarts = 0;
     let refills = 0;
     for (;;) {
       // What has expired is masked, as what is stale; only where that hid too much is cold told.
       const aliveAtMs = refills === 0 ? undefined : this.#clock.nowMs();
-      const asked = { limit, aliveAtMs, words: words?.list };
+      const asked = { limit, aliveAtMs };
       const cold = await this.#stages.time("cold", () => this.#searchCold(snapshot, asked));
       const outcome = await spanned(this.#stages.span.child("search hot"), () =>
-        this.#maskAndSearchHot(words ?? snapshot, cold),
+        this.#maskAndSearchHot(snapshot, cold),
       );
-      words = undefined;
       if (outcome.kind === "dropped") {
         restarts += 1;
         if (restarts > limits.coldRestartsMax) throw new FreshetError("overloaded");
@@ -126,14 +121,6 @@ export class QuestionSearch {
     }
   }
 
-  /** For the first search, where cold is asked; of an earlier tenure or a dead view it is none. */
-  #wordsFor({ coldExists, isResident, watermark }: Snapshot): BegunWords | undefined {
-    const { begun, entry } = this.#searched;
-    const isAsked = coldExists && !isResident;
-    const isOfThis = begun?.entry === entry && begun.watermark <= watermark;
-    return isAsked && isOfThis ? begun : undefined;
-  }
-
   #hiddenOf(
     hits: readonly Candidate[],
     shown: readonly Candidate[],
@@ -147,7 +134,7 @@ export class QuestionSearch {
 
   /** Q1: one step at the tenant view. */
   #maskAndSearchHot(
-    { watermark }: Pick<Snapshot, "watermark">,
+    { watermark }: Snapshot,
     { hits: coldHits, coverage }: ColdResult,
   ): Promise<SearchOutcome> {
     const { entry, vector, text, filter, access, wanted, sparse, signal } = this.#searched;
@@ -174,7 +161,7 @@ export class QuestionSearch {
    */
   async #searchCold(
     snapshot: Snapshot,
-    asked: Pick<ColdQuery, "limit" | "aliveAtMs" | "words">,
+    asked: Pick<ColdQuery, "limit" | "aliveAtMs">,
   ): Promise<ColdResult> {
     if (!snapshot.coldExists) return { hits: [], coverage: "empty" };
     if (snapshot.isResident) return { hits: [], coverage: "resident" };

@@ -65,13 +65,6 @@ interface Asked {
   readonly span?: Span | undefined;
 }
 
-interface Making {
-  /** For equal questions. */
-  readonly mayKeep: boolean;
-  /** Called where the vector is made for this caller: what needs none may begin beside it. */
-  readonly begins?: () => void;
-}
-
 export class QuestionVectors {
   readonly #options: QuestionVectorsOptions;
   readonly #kept: ByteCache<QuestionVector>;
@@ -82,17 +75,11 @@ export class QuestionVectors {
     this.#kept = new ByteCache(options.kept);
   }
 
-  /** Whether questions are asked with a sparse vector, too. */
-  get hasSparse(): boolean {
-    return this.#options.sparse !== undefined;
-  }
-
   /** @throws FreshetError overloaded, cancelled, internal, and what the embedder fails with */
-  async of(asked: Asked, { mayKeep, begins }: Making): Promise<QuestionVector> {
+  async of(asked: Asked, { mayKeep }: { readonly mayKeep: boolean }): Promise<QuestionVector> {
     const { tenant, text, access, signal } = asked;
     if (!mayKeep || !this.#options.isOn) {
       this.#count("off");
-      begins?.();
       return this.#embed(asked);
     }
     const key = `${this.#options.model.fingerprint}\n${access?.key ?? "all"}\n${text}`;
@@ -102,7 +89,6 @@ export class QuestionVectors {
       return known;
     }
     const begin = async (both: AbortSignal): Promise<QuestionVector> => {
-      begins?.();
       const made = await this.#embed({ ...asked, signal: both });
       const { sparse } = made;
       // A copy: it may be a part of its batch's buffer.

@@ -16,7 +16,6 @@ import type { QuestionOptions } from "../question/options.ts";
 import { questionActor } from "../question/question.ts";
 import { SearchResults } from "../question/results.ts";
 import { QuestionVectors } from "../question/vectors.ts";
-import { WordsAhead } from "../question/words-ahead.ts";
 import type { TenantEncoders } from "./encoders.ts";
 import type { TopologyOptions } from "./options.ts";
 
@@ -48,12 +47,6 @@ export function spawnQuestions(
       cold: options.cold,
       vectorsOf: (name) => parts.encoders.of(name)?.vectors,
       ...parts.kept,
-      wordsAhead: new WordsAhead({
-        directory: parts.directory,
-        cold: options.cold,
-        candidates: limits.candidatesPerShard,
-        shares: new FairShares({ total: limits.wordsAheadMax }),
-      }),
       redactorOf: options.redactorOf,
       names: options.questionNames,
       writer: options.writer,

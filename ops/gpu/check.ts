@@ -139,7 +139,7 @@ async function inLane<T>(
   });
   await lane.start();
   try {
-    return await use((texts) => lane.run(packBatch(texts), { lane: "ingest" }));
+    return await use((texts) => lane.run(packBatch(texts, provider), { lane: "ingest" }));
   } finally {
     await lane.close();
   }

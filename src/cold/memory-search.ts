@@ -17,58 +17,40 @@ export function wordsIn(terms: string): readonly string[] {
 
 type TermsById = ReadonlyMap<string, readonly string[]>;
 
-/** What can be found, and the terms that were made when it was written. */
-interface Stored {
-  readonly objects: readonly ColdObject[];
-  readonly terms: TermsById;
-}
-
-/** The best by cosine and the best by BM25, which may have been found before. */
+/** The best by cosine and the best by BM25. */
 export function bothLists(
-  stored: Stored,
+  objects: readonly ColdObject[],
+  terms: TermsById,
   query: ColdQuery,
-  byWords: readonly ColdObject[] = bestByWords(stored, query),
 ): readonly Candidate[] {
-  const byVector = matching(stored.objects, query)
-    .map((object) => ({ object, cosine: dotProduct(object.vector, query.vector) }))
-    .toSorted((left, right) => right.cosine - left.cosine)
-    .slice(0, query.limit);
-  const found = new Map(byVector.map(({ object }) => [object.id, object]));
-  for (const object of byWords) if (!found.has(object.id)) found.set(object.id, object);
+  const { filter, access, limit, aliveAtMs } = query;
+  const score = scorer(objects, terms, wordsIn(questionTerms(query.text)));
+  const matching = objects
+    .filter(
+      ({ documentId, info }) =>
+        admits(access, info.acl) &&
+        matchesFilter({ id: documentId, ...info }, filter) &&
+        (aliveAtMs === undefined || !hasExpired(info, aliveAtMs)),
+    )
+    .map((object) => ({
+      object,
+      cosine: dotProduct(object.vector, query.vector),
+      score: score(object),
+    }));
+  const dense = matching.toSorted((left, right) => right.cosine - left.cosine);
+  const lexical = matching
+    .filter((each) => each.score > 0)
+    .toSorted((left, right) => right.score - left.score);
+  const found = new Set([...dense.slice(0, limit), ...lexical.slice(0, limit)]);
   const queried = queryTerms(query.text);
-  return [...found.values()].map((object) => {
+  return [...found].map(({ object, cosine }) => {
     const { documentId, version, chunk, text, heading, range, info } = object;
     const lexical = lexicalMatch(queried, object);
-    const cosine = dotProduct(object.vector, query.vector);
     const shown = { documentId, version, chunk, text, heading, range, info };
     const vector = query.wanted?.vectors === true ? object.vector : undefined;
     const own = { ...(vector && { vector }), ...sparseScore(object.sparse, query.sparse) };
     return { shard: "cold", ...shown, cosine, lexical, ...own };
   });
-}
-
-type Matched = Pick<ColdQuery, "text" | "filter" | "access" | "limit" | "aliveAtMs">;
-
-export function bestByWords({ objects, terms }: Stored, query: Matched): readonly ColdObject[] {
-  const score = scorer(objects, terms, wordsIn(questionTerms(query.text)));
-  return matching(objects, query)
-    .map((object) => ({ object, score: score(object) }))
-    .filter((each) => each.score > 0)
-    .toSorted((left, right) => right.score - left.score)
-    .slice(0, query.limit)
-    .map(({ object }) => object);
-}
-
-function matching(
-  objects: readonly ColdObject[],
-  { filter, access, aliveAtMs }: Matched,
-): readonly ColdObject[] {
-  return objects.filter(
-    ({ documentId, info }) =>
-      admits(access, info.acl) &&
-      matchesFilter({ id: documentId, ...info }, filter) &&
-      (aliveAtMs === undefined || !hasExpired(info, aliveAtMs)),
-  );
 }
 
 /** With the statistics of all that is stored, filtered or not, as Weaviate has them. */

@@ -8,7 +8,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { hasExpired } from "../contract/expiry.ts";
 import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
-import { bestByWords, bothLists, wordsIn } from "./memory-search.ts";
+import { bothLists, wordsIn } from "./memory-search.ts";
 import type {
   ColdEntry,
   ColdFound,
@@ -16,12 +16,10 @@ import type {
   ColdObject,
   ColdQuery,
   ColdShard,
-  ColdWords,
   ExpiredEntry,
   ExpiredPage,
-  WordsQuery,
 } from "./port.ts";
-import { objectTerms, questionTerms } from "./terms.ts";
+import { objectTerms } from "./terms.ts";
 
 interface TenantState {
   readonly objects: Map<string, ColdObject>;
@@ -85,7 +83,6 @@ export function createMemoryCold(): MemoryCold {
     expired: (tenant, page) => cold.expired(tenant, page),
     renewTerms: (tenant, ids) => cold.renewTerms(tenant, ids),
     search: (query) => cold.search(query),
-    words: (query) => cold.words(query),
     writeMarker: (tenant, marker) => cold.writeMarker(tenant, marker),
     readMarker: (tenant) => cold.readMarker(tenant),
     ping: () => cold.ping(),
@@ -252,18 +249,7 @@ class ColdInMemory implements MemoryCold {
     await this.#enter("search", query.signal);
     const terms = this.#tenants.get(query.tenant)?.terms;
     if (terms === undefined) return { hits: [], isCut: false, isUnknown: true };
-    const begun = await query.words?.catch(() => undefined);
-    const words = begun instanceof MemoryWords && fits(begun, query) ? begun.objects : undefined;
-    const stored = { objects: this.findable(query.tenant), terms };
-    return { hits: bothLists(stored, query, words), isCut: false };
-  }
-
-  async words(query: WordsQuery): Promise<ColdWords | undefined> {
-    await this.#enter("words", query.signal);
-    const terms = this.#tenants.get(query.tenant)?.terms;
-    if (terms === undefined || questionTerms(query.text) === "") return undefined;
-    const stored = { objects: this.findable(query.tenant), terms };
-    return new MemoryWords(query.limit, bestByWords(stored, query));
+    return { hits: bothLists(this.findable(query.tenant), terms, query), isCut: false };
   }
 
   async writeMarker(tenant: TenantId, marker: ColdMarker): Promise<void> {
@@ -353,20 +339,6 @@ class ColdInMemory implements MemoryCold {
     this.#tenants.set(tenant, created);
     return created;
   }
-}
-
-class MemoryWords implements ColdWords {
-  readonly limit: number;
-  readonly objects: readonly ColdObject[];
-
-  constructor(limit: number, objects: readonly ColdObject[]) {
-    this.limit = limit;
-    this.objects = objects;
-  }
-}
-
-function fits({ limit }: ColdWords, query: ColdQuery): boolean {
-  return limit === query.limit && query.aliveAtMs === undefined;
 }
 
 function put({ objects, terms }: TenantState, object: ColdObject): void {

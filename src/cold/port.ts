@@ -13,9 +13,7 @@
  *   C5  a chunk is found by the terms that `terms` makes of its title, heading and text, as in the
  *       hot shard, and by no tokenisation of the vendor: a merge changes no answer;
  *   C6  what a reader's clause does not admit takes no place in a list: both are as long as they
- *       would be without it;
- *   C7  a list by words that `words` began counts as the search's own: what a search would have
- *       found at that time.
+ *       would be without it.
  */
 
 import type { Access } from "../contract/access.ts";
@@ -84,27 +82,9 @@ export interface ColdQuery {
   readonly wanted?: Pick<Wanted, "vectors"> | undefined;
   /** Of the question: candidates are scored by theirs. */
   readonly sparse?: SparseVector | undefined;
-  /** The list by words where `words` has begun it, with the same question, filter and access. */
-  readonly words?: Promise<ColdWords | undefined> | undefined;
   readonly signal?: AbortSignal | undefined;
   /** The trace that the search belongs to, for the vendor. */
   readonly traceparent?: string | undefined;
-}
-
-/** What a search looks for by words, before its vector is there. */
-export interface WordsQuery
-  extends Pick<
-    ColdQuery,
-    "tenant" | "text" | "limit" | "filter" | "access" | "signal" | "traceparent"
-  > {
-  /** The search will have a sparse vector. */
-  readonly hasSparse: boolean;
-}
-
-/** A list by words, which only the shard that found it can read. */
-export interface ColdWords {
-  /** Candidates that were wanted: a search that wants more asks anew. */
-  readonly limit: number;
 }
 
 /**
@@ -196,11 +176,6 @@ export interface ColdShard {
    * An unknown tenant has none.
    */
   search(query: ColdQuery): Promise<ColdFound>;
-  /**
-   * The half of a search that needs no vector (C7). Undefined where there is no word to look for,
-   * and of an unknown tenant.
-   */
-  words(query: WordsQuery): Promise<ColdWords | undefined>;
   /** Removes the tenant with all that it holds; nothing when there is none. May come twice. */
   eraseTenant(tenant: TenantId): Promise<void>;
   hasTenant(tenant: TenantId): Promise<boolean>;

@@ -48,6 +48,8 @@ interface Call {
 export class SearchChannel {
   readonly #options: ChannelOptions;
   #session: ClientHttp2Session | null = null;
+  /** Where parts of a reply come together: room of its own for each costs more than the copy. */
+  #joining: Buffer | undefined;
   #isClosed = false;
 
   constructor(options: ChannelOptions) {
@@ -62,7 +64,18 @@ export class SearchChannel {
   ): Promise<readonly WireHit[]> {
     const bearer = await this.#options.bearer?.();
     const body = framed(encodeSearch(search));
-    return decodeHits(await this.#call({ body, bearer, traceparent }, signal));
+    const parts = await this.#call({ body, bearer, traceparent }, signal);
+    return decodeHits(this.#joined(parts).subarray(prefixBytes));
+  }
+
+  /** Good until the next call. */
+  #joined(parts: readonly Buffer[]): Buffer {
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > limits.coldReplyWindowBytes) return Buffer.concat(parts, bytes);
+    this.#joining ??= Buffer.allocUnsafeSlow(limits.coldReplyWindowBytes);
+    let end = 0;
+    for (const part of parts) end += part.copy(this.#joining, end);
+    return this.#joining.subarray(0, end);
   }
 
   /** What runs is cancelled. */
@@ -98,7 +111,7 @@ export class SearchChannel {
     return session;
   }
 
-  #call({ body, bearer, traceparent }: Call, signal: AbortSignal): Promise<Uint8Array> {
+  #call({ body, bearer, traceparent }: Call, signal: AbortSignal): Promise<readonly Buffer[]> {
     signal.throwIfAborted();
     const { replyBytesMax = limits.coldReplyBytesMax } = this.#options;
     const stream = this.#connected().request({
@@ -111,13 +124,13 @@ export class SearchChannel {
     });
     const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener("abort", cancel, { once: true });
-    return new Promise<Uint8Array>((resolve, reject) => {
+    return new Promise<readonly Buffer[]>((resolve, reject) => {
       const parts: Buffer[] = [];
       let bytes = 0;
-      let said: IncomingHttpHeaders = {};
+      const said: IncomingHttpHeaders = {};
       let failure: Error | undefined;
       const hear = (headers: IncomingHttpHeaders): void => {
-        said = { ...said, ...headers };
+        Object.assign(said, headers);
       };
       stream.on("response", hear);
       stream.on("trailers", hear);
@@ -133,7 +146,7 @@ export class SearchChannel {
         signal.removeEventListener("abort", cancel);
         const isTooLarge = bytes > replyBytesMax;
         const error = isTooLarge ? new Error(tooLarge) : errorOf(said, failure);
-        if (error === undefined) resolve(messageIn(parts, bytes));
+        if (error === undefined) resolve(parts);
         else reject(signal.aborted ? reasonOf(signal) : error);
       });
       stream.end(body);
@@ -151,10 +164,6 @@ function framed(message: Uint8Array): Uint8Array {
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, prefixBytes);
   return frame;
-}
-
-function messageIn(parts: readonly Buffer[], bytes: number): Uint8Array {
-  return Buffer.concat(parts, bytes).subarray(prefixBytes);
 }
 
 /** Undefined when the server says that all went well. */

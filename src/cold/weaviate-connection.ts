@@ -307,7 +307,7 @@ export class Connection {
   async #outage(connected: Connected, ended: AbortSignal): Promise<never> {
     for (;;) {
       await this.#options.clock.sleep(limits.coldProbeEveryMs, ended);
-      if (ended.aborted) throw new NoAnswerError(hasEnded);
+      if (ended.aborted) throw hasEnded;
       await this.#lookAt(connected);
     }
   }
@@ -332,16 +332,13 @@ export class Connection {
   async #bounded<T>(until: Until, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { ms, caller } = until;
     const deadline = new Deadline(this.#options.clock, ms, caller);
-    const ended = new AbortController();
-    const signal = AbortSignal.any([deadline.signal, ended.signal]);
+    const { signal } = deadline;
     try {
-      return await raceAbort(work(signal), deadline.signal);
+      return await raceAbort(work(signal), signal);
     } catch (error) {
       throw deadline.isOver ? new LateError(`no answer within ${ms} ms`) : error;
     } finally {
-      deadline.clear();
-      // A reason of our own: the default is made with a stack for each operation.
-      ended.abort(hasEnded);
+      deadline.end(hasEnded);
     }
   }
 }
@@ -374,4 +371,5 @@ function hasGone(caller: AbortSignal | undefined): boolean {
   return caller?.aborted === true;
 }
 
-const hasEnded = "the operation has ended";
+/** One for all: made for each operation it would come with a stack. */
+const hasEnded = new NoAnswerError("the operation has ended");

@@ -120,7 +120,7 @@ export function candidateOf(hit: WireHit, asked: Asked): Candidate | undefined {
   const { record, terms } = hit.properties;
   if (typeof record !== "string") return undefined;
   const { shown, shownTerms } = unpackRecord(record);
-  if (hit.vectorBytes.length === 0 || typeof terms !== "string") throw incomplete();
+  if (hit.vector.length === 0 || typeof terms !== "string") throw incomplete();
   const lexical =
     shownTerms === undefined
       ? lexicalMatch(asked.queryTerms, shown)
@@ -129,24 +129,23 @@ export function candidateOf(hit: WireHit, asked: Asked): Candidate | undefined {
           length: shownTerms.count,
         };
   // Computed here, from the stored vector: exact, and the same measure as in the hot shard.
-  const own = floatsIn(hit.vectorBytes);
-  const cosine = dotProduct(own, asked.vector);
+  const cosine = dotProduct(hit.vector, asked.vector);
   const shared = asked.sparse && sparseScore(sparseIn(hit.properties["sparse"]), asked.sparse);
-  const found = { ...shown, cosine, lexical, ...shared };
-  if (asked.withVectors !== true) return { shard: "cold", ...found };
-  return { shard: "cold", ...found, vector: own.slice() };
-}
-
-/** Of a vector after the other: a search brings a hundred. */
-let scratch = new Float32Array(0);
-
-/** Good until the next call. Copied, since they seldom lie on a multiple of four. */
-function floatsIn(bytes: Uint8Array): Float32Array {
-  const length = bytes.length / Float32Array.BYTES_PER_ELEMENT;
-  if (!Number.isInteger(length)) throw incomplete();
-  if (scratch.length !== length) scratch = new Float32Array(length);
-  new Uint8Array(scratch.buffer).set(bytes);
-  return scratch;
+  // One literal: a question makes a hundred, and all of one layout are read fastest.
+  return {
+    shard: "cold",
+    documentId: shown.documentId,
+    version: shown.version,
+    chunk: shown.chunk,
+    text: shown.text,
+    heading: shown.heading,
+    range: shown.range,
+    info: shown.info,
+    cosine,
+    lexical,
+    sparse: shared?.sparse,
+    vector: asked.withVectors === true ? hit.vector : undefined,
+  };
 }
 
 const blank = 32;

@@ -11,7 +11,7 @@ import { matchesFilter } from "../contract/filter.ts";
 import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { queryTerms } from "../text/lexical.ts";
-import type { ColdFound, ColdObject, ColdQuery, ColdWords, WordsQuery } from "./port.ts";
+import type { ColdFound, ColdObject, ColdQuery } from "./port.ts";
 import { questionTerms } from "./terms.ts";
 import type { SearchChannel } from "./weaviate-channel.ts";
 import {
@@ -58,41 +58,6 @@ export interface SearchedThrough {
 
 export const nothingFound: ColdFound = { hits: [], isCut: false };
 
-/** A list by words that waits for its vector. */
-class FoundWords implements ColdWords {
-  readonly limit: number;
-  readonly #fetched: number;
-  readonly #hasSparse: boolean;
-  readonly #hits: readonly WireHit[];
-
-  constructor(query: WordsQuery, fetched: number, hits: readonly WireHit[]) {
-    this.limit = query.limit;
-    this.#hasSparse = query.hasSparse;
-    this.#fetched = fetched;
-    this.#hits = hits;
-  }
-
-  /** Undefined where the search asks for something else. */
-  hitsFor({ aliveAtMs, sparse }: ColdQuery, fetch: number): readonly WireHit[] | undefined {
-    const isSame = fetch === this.#fetched && aliveAtMs === undefined;
-    return isSame && (sparse === undefined || this.#hasSparse) ? this.#hits : undefined;
-  }
-}
-
-/** The list by words alone, as `searchBothWays` would ask for it first. */
-export async function searchWords(
-  { client, channel, signal }: Pick<SearchedThrough, "client" | "channel" | "signal">,
-  query: WordsQuery,
-): Promise<ColdWords | undefined> {
-  const { clause, exact } = nativeBoth(nativeAccess(query.access), nativeFilter(query.filter));
-  const words = questionTerms(query.text);
-  if (clause === "none" || words === "") return undefined;
-  const limit = firstFetch(query.limit, exact);
-  const common = commonOf(client, { ...query, clause });
-  const search = { ...common, by: { words, property: "terms" }, limit };
-  return new FoundWords(query, limit, await channel.search(search, signal, query.traceparent));
-}
-
 /** The best `query.limit` chunks by vector and the best by words, each once. */
 export async function searchBothWays(
   through: SearchedThrough,
@@ -101,54 +66,29 @@ export async function searchBothWays(
   // The mandatory part stands beside all that was asked for: neither can widen the other.
   const { clause, exact } = nativeBoth(nativeAccess(query.access), nativeFilter(query.filter));
   if (clause === "none") return nothingFound;
-  const { text, vector, aliveAtMs } = query;
-  const hasSparse = query.sparse !== undefined;
-  const common = commonOf(through.client, { ...query, hasSparse, clause, aliveAtMs });
+  const { tenant, text, vector } = query;
+  const common = {
+    collection: collectionsOf(through.client, tenant).chunks,
+    tenant: tenantOf(tenant),
+    ...{ properties: query.sparse === undefined ? candidateProperties : sparseProperties },
+    vectors: [vectorName],
+    filter: filterOf(clause, query.aliveAtMs),
+  };
   const candidates = candidatesFor(query, through.stored);
-  const searched = (by: WireSearch["by"], limit: number): Promise<readonly WireHit[]> =>
-    through.channel.search({ ...common, by, limit }, through.signal, query.traceparent);
+  const listBy =
+    (by: WireSearch["by"]): List =>
+    async (limit) => {
+      const { channel, signal } = through;
+      return candidates(await channel.search({ ...common, by, limit }, signal, query.traceparent));
+    };
   const words = questionTerms(text);
-  const byVector: List = async (limit) =>
-    candidates(await searched({ vector, target: vectorName }, limit));
-  const byWords: List = async (limit) =>
-    candidates(
-      (await begunFor(query, limit)) ?? (await searched({ words, property: "terms" }, limit)),
-    );
   const lists = await Promise.all([
-    bestOf(byVector, { query, exact }),
-    words === "" ? nothingFound : bestOf(byWords, { query, exact }),
+    bestOf(listBy({ vector, target: vectorName }), { query, exact }),
+    words === "" ? nothingFound : bestOf(listBy({ words, property: "terms" }), { query, exact }),
   ]);
   return {
     hits: [...new Set(lists.flatMap(({ hits }) => hits))],
     isCut: lists.some(({ isCut }) => isCut),
-  };
-}
-
-/** What came to nothing is asked for again. */
-async function begunFor(query: ColdQuery, fetch: number): Promise<readonly WireHit[] | undefined> {
-  const begun = await query.words?.catch(() => undefined);
-  return begun instanceof FoundWords ? begun.hitsFor(query, fetch) : undefined;
-}
-
-/** What both lists are asked for alike. */
-function commonOf(
-  client: WeaviateClient,
-  {
-    tenant,
-    hasSparse,
-    clause,
-    aliveAtMs,
-  }: Pick<WordsQuery, "tenant" | "hasSparse"> & {
-    readonly clause: NativeClause | undefined;
-    readonly aliveAtMs?: number | undefined;
-  },
-): Omit<WireSearch, "by" | "limit"> {
-  return {
-    collection: collectionsOf(client, tenant).chunks,
-    tenant: tenantOf(tenant),
-    properties: hasSparse ? sparseProperties : candidateProperties,
-    vectors: [vectorName],
-    filter: filterOf(clause, aliveAtMs),
   };
 }
 
@@ -189,8 +129,8 @@ interface ListRequest {
 
 /** One request, unless a metadata range has to be checked here. */
 async function bestOf(list: List, { query, exact }: ListRequest): Promise<ColdFound> {
-  const fetchMax = fetchMaxOf(query.limit);
-  let fetch = firstFetch(query.limit, exact);
+  const fetchMax = Math.max(query.limit, limits.coldOverFetchMax);
+  let fetch = exact ? query.limit : Math.min(query.limit * growth, fetchMax);
   for (;;) {
     const found = await list(fetch);
     const hits = found.filter(
@@ -206,11 +146,6 @@ async function bestOf(list: List, { query, exact }: ListRequest): Promise<ColdFo
     fetch = Math.min(fetch * growth, fetchMax);
   }
 }
-
-const fetchMaxOf = (limit: number): number => Math.max(limit, limits.coldOverFetchMax);
-
-const firstFetch = (limit: number, exact: boolean): number =>
-  exact ? limit : Math.min(limit * growth, fetchMaxOf(limit));
 
 /**
  * Also where an object has no such property, as nothing that does not expire has: what is not below

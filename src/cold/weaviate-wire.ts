@@ -35,7 +35,13 @@ export interface WireHit {
   readonly id: string;
   /** Those that are texts: nothing else is asked for. */
   readonly properties: Readonly<Record<string, string>>;
-  /** The vector that came: float32, least byte first. Empty when none did. */
+  /** The vector that came; empty when none did. */
+  readonly vector: Float32Array;
+}
+
+/** A hit whose vector is still a part of the reply: float32, least byte first. */
+interface ReadHit extends Pick<WireHit, "id"> {
+  readonly properties: Record<string, string>;
   readonly vectorBytes: Uint8Array;
 }
 
@@ -101,16 +107,39 @@ function writeOperand(value: string | number | readonly (string | number)[], out
   }
 }
 
-/** @throws RangeError or Error when the bytes are no reply */
+/**
+ * Nothing of it is a part of the bytes: they may be written over.
+ * @throws RangeError or Error when the bytes are no reply
+ */
 export function decodeHits(bytes: Uint8Array): WireHit[] {
   const reader = Reader.create(bytes);
-  const hits: WireHit[] = [];
+  const hits: ReadHit[] = [];
   fieldsOf(reader, reader.len, (field) => {
     if (field !== 2) return false;
     hits.push(readHit(reader));
     return true;
   });
-  return hits;
+  return withVectors(hits);
+}
+
+/** In one array: a hundred of their own cost more than all else that is done with them. */
+function withVectors(hits: readonly ReadHit[]): WireHit[] {
+  const all = new Float32Array(hits.reduce((sum, hit) => sum + widthOf(hit), 0));
+  const bytes = new Uint8Array(all.buffer);
+  let end = 0;
+  return hits.map((hit) => {
+    const from = end;
+    end += widthOf(hit);
+    if (end > from) bytes.set(hit.vectorBytes, from * Float32Array.BYTES_PER_ELEMENT);
+    return { id: hit.id, properties: hit.properties, vector: all.subarray(from, end) };
+  });
+}
+
+/** Half a number makes it none. */
+function widthOf({ vectorBytes: { length } }: ReadHit): number {
+  return length % Float32Array.BYTES_PER_ELEMENT === 0
+    ? length / Float32Array.BYTES_PER_ELEMENT
+    : 0;
 }
 
 /** Calls `read` with each field's number; what it does not read is passed over. */
@@ -129,7 +158,7 @@ function inside(reader: Reader, read: (field: number) => boolean): true {
 
 const noVector = new Uint8Array(0);
 
-function readHit(reader: Reader): WireHit {
+function readHit(reader: Reader): ReadHit {
   const hit = { id: "", properties: {} as Record<string, string>, vectorBytes: noVector };
   inside(reader, (part) => {
     if (part === 1) return inside(reader, (of) => of === 11 && readProperties(reader, hit));

@@ -18,7 +18,7 @@ import { limits } from "../contract/limits.ts";
 import { type Around, mapCalls } from "../runtime/map-calls.ts";
 import { checkObjects, checkQuery, throwRefused } from "./checks.ts";
 import { markerId } from "./object-id.ts";
-import type { ColdEntry, ColdObject, ColdShard, ColdWords, ExpiredEntry } from "./port.ts";
+import type { ColdEntry, ColdObject, ColdShard, ExpiredEntry } from "./port.ts";
 import { Connection, type ConnectionOptions } from "./weaviate-connection.ts";
 import { markerAmong, markerMethods } from "./weaviate-marker.ts";
 import { entryOf } from "./weaviate-object.ts";
@@ -31,13 +31,7 @@ import {
   takeOverCollections,
   upgradeChunks,
 } from "./weaviate-schema.ts";
-import {
-  type ChunkCollection,
-  chunksOf,
-  nothingFound,
-  searchBothWays,
-  searchWords,
-} from "./weaviate-search.ts";
+import { type ChunkCollection, chunksOf, nothingFound, searchBothWays } from "./weaviate-search.ts";
 import { expiredPage, storedLabels, storedObjects } from "./weaviate-stored.ts";
 import { createTenants, type Tenants } from "./weaviate-tenants.ts";
 import { flush, versionsOf, widthOf } from "./weaviate-versions.ts";
@@ -87,21 +81,12 @@ export function connectWeaviate(options: WeaviateOptions): ColdShard {
         whenUnknown: { ...nothingFound, isUnknown: true },
         work: () =>
           connection.run((client, signal, channel) => {
-            const chunks = chunksOf(client, query.tenant);
-            const stored = (ids: readonly string[]) => storedObjects(chunks, ids, signal);
+            const stored = (ids: readonly string[]) =>
+              storedObjects(chunksOf(client, query.tenant), ids, signal);
             return searchBothWays({ client, channel, signal, stored }, query);
           }, query.signal),
       });
     },
-    words: (query) =>
-      tenants.reading<ColdWords | undefined>(query.tenant, {
-        whenUnknown: undefined,
-        work: () =>
-          connection.run(
-            (client, signal, channel) => searchWords({ client, channel, signal }, query),
-            query.signal,
-          ),
-      }),
     ping: () => connection.run(() => connection.probe()),
     async close() {
       connection.close();

@@ -79,10 +79,14 @@ export function isSparse(bytes: Uint8Array): boolean {
 
 /** SPV1. Of two that `isSparse` takes. */
 export function sparseProduct(left: SparseVector, right: SparseVector): number {
-  const [lefts, rights] = [left.length / sparseTermBytes, right.length / sparseTermBytes];
-  let [sum, at, other] = [0, 0, 0];
+  const lefts = left.length / sparseTermBytes;
+  const rights = right.length / sparseTermBytes;
+  let sum = 0;
+  let at = 0;
+  let other = 0;
   while (at < lefts && other < rights) {
-    const [id, otherId] = [idAt(left, at), idAt(right, other)];
+    const id = idAt(left, at);
+    const otherId = idAt(right, other);
     if (id === otherId) {
       sum += (left[2 * lefts + at] as number) * (right[2 * rights + other] as number);
     }

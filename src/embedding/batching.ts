@@ -66,7 +66,10 @@ export interface BatchChoice<T> {
 export const bucketTokens = 16;
 export const padTokensTo = 8;
 
-/** What the backend makes of texts: rows as long as the longest, padded. */
+/**
+ * What the backend makes of texts: rows as long as the longest, padded. That a CPU does not pad a
+ * text alone (onnx-protocol.ts) is left out: otherwise two of like length would not go together.
+ */
 export function batchShape(texts: readonly { readonly tokens: number }[]): BatchShape {
   const longest = texts.reduce((most, { tokens }) => Math.max(most, tokens), 0);
   return shapeOf(texts.length, longest);

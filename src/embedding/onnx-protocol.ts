@@ -50,11 +50,14 @@ export interface PackedBatch {
 
 /**
  * Pads to the batch's longest text, rounded up, so that the shapes an arena has to hold stay few.
+ * On a CPU a text alone is as long as it is: there are few such shapes, and padding costs a short
+ * question up to a quarter of its time. A device may compile its kernels for each shape.
  */
-export function packBatch(texts: readonly Int32Array[]): PackedBatch {
+export function packBatch(texts: readonly Int32Array[], provider: EmbedProvider): PackedBatch {
   const longest = texts.reduce((max, tokens) => Math.max(max, tokens.length), 1);
-  const columns = Math.ceil(longest / padTokensTo) * padTokensTo;
   const rows = texts.length;
+  const padTo = provider === "cpu" && rows === 1 ? 1 : padTokensTo;
+  const columns = Math.ceil(longest / padTo) * padTo;
   const cells = rows * columns;
   const values = new Int32Array(2 * cells);
   for (const [row, tokens] of texts.entries()) {

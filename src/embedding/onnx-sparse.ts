@@ -86,20 +86,23 @@ function createLane(lane: Lane, options: SparseEncoderOptions): OnnxLane {
   return worker;
 }
 
-interface EncodeRequest extends Pick<SparseEncoderOptions, "tokenizer" | "model"> {
+interface EncodeRequest extends Pick<SparseEncoderOptions, "tokenizer" | "model" | "provider"> {
   readonly lane: Lane;
   readonly batch: readonly EmbedInput[];
   readonly signal: EmbedOptions["signal"];
 }
 
 async function encode(worker: OnnxLane, request: EncodeRequest): Promise<SparseVector[]> {
-  const { lane, batch, signal, tokenizer, model } = request;
+  const { lane, batch, signal, tokenizer, model, provider = "cpu" } = request;
   checkNotAborted(signal);
   const tokens = batch.map(({ text }) => tokenizer.encode(text, model.maxTokens)); // OXS1
   const results = new Array<SparseVector>(batch.length);
   const lengths = tokens.map(({ length }) => length);
   for (const indexes of splitByLength(lengths, sparseBatch)) {
-    const packed = packBatch(indexes.map((index) => tokens[index] as Int32Array));
+    const packed = packBatch(
+      indexes.map((index) => tokens[index] as Int32Array),
+      provider,
+    );
     const rows = unpackSparseRows(await worker.run(packed, { lane, signal }), indexes.length);
     for (const [row, index] of indexes.entries()) {
       const vector = rows[row];

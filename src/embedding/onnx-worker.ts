@@ -85,7 +85,7 @@ async function createSession({ graphFile, provider, threads }: WorkerSettings): 
 async function checkDevice(opened: Session, { provider }: WorkerSettings): Promise<void> {
   let vector: Float32Array;
   try {
-    vector = await vectorsOf(opened, packBatch([firstTokens]));
+    vector = await vectorsOf(opened, packBatch([firstTokens], provider));
   } catch (cause) {
     throw new Error(explainSessionFailure(provider, cause), { cause });
   }

@@ -75,7 +75,8 @@ const fingerprintHexChars = 16;
  * not one of ours, or when the provider cannot be used here; nothing is left running then.
  */
 export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<OnnxEmbedder> {
-  const batchSize = batchSizeOf(options.provider ?? "cpu");
+  const { provider = "cpu" } = options;
+  const batchSize = batchSizeOf(provider);
   const file = await openGraph(options.graphFile);
   const lanes = createLanes(options);
   const workers = [...new Set(Object.values(lanes))];
@@ -98,7 +99,7 @@ export async function createOnnxEmbedder(options: OnnxEmbedderOptions): Promise<
   return {
     model,
     embed: (batch, embedOptions) =>
-      embed({ lanes, model, batchSize, batch, options: embedOptions }),
+      embed({ lanes, model, provider, batchSize, batch, options: embedOptions }),
     close: closeAll,
   };
 }
@@ -158,13 +159,14 @@ function killProcess(): void {
 interface EmbedRequest {
   readonly lanes: Readonly<Record<Lane, OnnxLane>>;
   readonly model: EmbeddingModel;
+  readonly provider: EmbedProvider;
   readonly batchSize: BatchSize;
   readonly batch: readonly EmbedInput[];
   readonly options: EmbedOptions;
 }
 
 async function embed(request: EmbedRequest): Promise<Float32Array[]> {
-  const { lanes, model, batchSize, batch, options } = request;
+  const { lanes, model, provider, batchSize, batch, options } = request;
   checkNotAborted(options.signal);
   checkInputs(batch, model);
   const results = new Array<Float32Array>(batch.length);
@@ -173,7 +175,8 @@ async function embed(request: EmbedRequest): Promise<Float32Array[]> {
   // One after the other, so that a large call takes one place in the lane's queue and not all of
   // them.
   for (const indexes of splitByLength(lengths, batchSize)) {
-    const packed = packBatch(indexes.map((index) => tokens[index] as Int32Array));
+    const texts = indexes.map((index) => tokens[index] as Int32Array);
+    const packed = packBatch(texts, provider);
     const flat = await lanes[options.lane].run(packed, options);
     for (const [row, index] of indexes.entries()) {
       const vector = flat.subarray(row * model.dimensions, (row + 1) * model.dimensions);

@@ -192,7 +192,9 @@ export class Postings {
     const page = this.#pool.page(place);
     const start = this.#pool.offset(place);
     const cursor = this.#open(this.#sweeping, number);
-    let [at, last, kept] = [start, 0, 0];
+    let at = start;
+    let last = 0;
+    let kept = 0;
     while (cursor.next()) {
       if (!isLive(cursor.row)) continue;
       const bytes = encode(this.#scratch, cursor, last);

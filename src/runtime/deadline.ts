@@ -90,8 +90,13 @@ export class Deadline {
     this.#timer.abort(settled);
   }
 
-  #leave(caller: AbortSignal): void {
+  /** Clears it, and aborts its signal: for what else still works until then. */
+  end(reason: unknown): void {
     this.clear();
-    this.#end.abort(caller.reason);
+    this.#end.abort(reason);
+  }
+
+  #leave(caller: AbortSignal): void {
+    this.end(caller.reason);
   }
 }

@@ -26,7 +26,6 @@ import { questionActor } from "../../actors/question/question.ts";
 import type { Reranking } from "../../actors/question/ranking.ts";
 import { SearchResults } from "../../actors/question/results.ts";
 import { QuestionVectors } from "../../actors/question/vectors.ts";
-import { WordsAhead } from "../../actors/question/words-ahead.ts";
 import { tenantViewActor } from "../../actors/tenant-view/view.ts";
 import { revisions } from "../../actors/topology/parts.ts";
 import type { WriteRequest, Written } from "../../src/answer/port.ts";
@@ -46,7 +45,6 @@ import { Heads } from "../../src/heads/heads.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
-import { FairShares } from "../../src/runtime/fair-shares.ts";
 import { BoundedMailbox } from "../../src/runtime/mailbox.ts";
 import type { ActorRef } from "../../src/runtime/system.ts";
 import { createMemoryTokenizer } from "../../src/text/memory.ts";
@@ -83,8 +81,6 @@ export interface QuestionSetUp {
   readonly names?: QuestionNamesLane;
   readonly reranking?: Reranking;
   readonly declines?: boolean;
-  /** The list by words that is begun while a question is embedded; by default cold has none. */
-  readonly words?: ColdShard["words"];
   /** What cold says of its objects, by their ids. */
   readonly stored?: (ids: readonly string[]) => Promise<readonly ColdObject[]>;
   readonly quota?: Quota;
@@ -156,14 +152,12 @@ export function startQuestions(options: QuestionSetUp = {}) {
         ? { hits: [], isCut, isUnknown: true as const }
         : { hits, isCut };
     },
-    words: (query) => options.words?.(query) ?? Promise.resolve(undefined),
     stored: (_tenant, ids) => options.stored?.(ids) ?? Promise.resolve([]),
     readMarker: () => {
       markerReads += 1;
       return options.marker?.() ?? Promise.resolve(marked(Number.MAX_SAFE_INTEGER));
     },
   } as Partial<ColdShard> as ColdShard;
-  const wordsShares = new FairShares({ total: 4 });
   const kept = {
     ...{ bytesMax: 1_000_000, ownerBytesMax: 100_000, keptMs },
     now: () => clock.monotonicMs(),
@@ -186,10 +180,6 @@ export function startQuestions(options: QuestionSetUp = {}) {
         createHot: () => createExactHotShardFactory()({ dimensions }),
       }),
       results: new SearchResults({ clock, kept, metrics: silentMetrics, isOn: true }),
-      wordsAhead: new WordsAhead({
-        ...{ directory, cold, candidates: candidatesPerShard },
-        shares: wordsShares,
-      }),
       redactorOf: () => ({
         line: (text) => text.replaceAll("secret", "[redacted]"),
         name: (name) => name,
@@ -225,7 +215,7 @@ export function startQuestions(options: QuestionSetUp = {}) {
   };
   return {
     ...{ clock, log, directory, partition, entry, embeds, searches, writes, actor, view, tell },
-    ...{ markerReads: () => markerReads, mergeTrigger, lost, errors, wordsShares },
+    ...{ markerReads: () => markerReads, mergeTrigger, lost, errors },
     /** Another node takes the lease; this one does not hear of it. */
     takeOver(): void {
       newest = 2 as Epoch;

@@ -39,39 +39,6 @@ export function describeColdSearch({ cold, filled, search, found }: ColdBench): 
     expect(hits.map((hit) => hit.documentId).toSorted()).toEqual(["d0", "d1", "d2"]);
   });
 
-  test("a list by words that was begun before counts as the search's own, as it was then (C7)", async () => {
-    const { tenant, objects } = await filled("begun", [
-      ...Array.from({ length: 4 }, (_, index) => ({ id: `near${index}`, angle: 0.01 * index })),
-      { id: "far", angle: 1.4, text: "a harbour far away" },
-      { id: "hidden", angle: 1.5, text: "a harbour for some", info: { acl: ["team"] } },
-    ]);
-    const asked = { text: "harbour", limit: 3, access: accessOf([], "allow") };
-    const begin = () => cold().words({ ...asked, tenant, hasSparse: false });
-    const words = begin();
-    expect(await found(tenant, { ...asked, words })).toEqual(await found(tenant, asked));
-    expect(await found(tenant, { ...asked, words })).toContain("far");
-    expect(await found(tenant, { ...asked, words })).not.toContain("hidden");
-
-    const far = objects.find(({ documentId }) => documentId === "far");
-    await cold().deleteIds(tenant, [far?.id ?? ""]);
-    expect(await found(tenant, asked)).not.toContain("far");
-    expect(await found(tenant, { ...asked, words })).toContain("far");
-    // Another number of candidates, another time to be alive at: a list of its own.
-    expect(await found(tenant, { ...asked, limit: 2, words })).not.toContain("far");
-    expect(await found(tenant, { ...asked, aliveAtMs: 1, words })).not.toContain("far");
-    const failed = Promise.reject(new Error("it came to nothing"));
-    failed.catch(() => {});
-    expect(await found(tenant, { ...asked, words: failed })).not.toContain("far");
-  });
-
-  test("no list by words is begun where there is no word, or no such tenant", async () => {
-    const { tenant } = await filled("wordless", [{ id: "a", text: "harbour" }]);
-    const asked = { text: "?!", limit: 3, hasSparse: false };
-    expect(await cold().words({ ...asked, tenant })).toBeUndefined();
-    const nobody = { ...asked, text: "harbour", tenant: freshTenant("nobody") };
-    expect(await cold().words(nobody)).toBeUndefined();
-  });
-
   test("candidates bring their vectors where they are wanted, as they were stored, and only there", async () => {
     const { tenant, objects } = await filled("vectors", [
       { id: "a", angle: 0.3, text: "first" },

@@ -31,17 +31,10 @@ const objects = fc
     }),
   );
 
-/** As they lie in a reply: anywhere. */
-const bytesOf = (vector: Float32Array): Uint8Array => {
-  const bytes = new Uint8Array(vector.byteLength + 1);
-  bytes.set(new Uint8Array(vector.buffer), 1);
-  return bytes.subarray(1);
-};
-
 const hitOf = (object: ColdObject) => {
   const { id, properties, vectors } = storedObject(object);
   const { record, terms } = properties;
-  return { id, properties: { record, terms }, vectorBytes: bytesOf(Float32Array.from(vectors)) };
+  return { id, properties: { record, terms }, vector: Float32Array.from(vectors) };
 };
 
 test("what is packed comes back as it was, an empty heading as none", () => {
@@ -85,7 +78,7 @@ test("terms of another version are not counted: the text is read", () => {
 test("an object of before records is no candidate yet, and is read from its own properties", () => {
   const properties = { documentId: "a", version: 4, chunk: 1, text: "old", info: '{"title":"t"}' };
   const asked = { vector: direction(0), queryTerms: [] };
-  const hit = { id: "i", properties: {}, vectorBytes: bytesOf(direction(0)) };
+  const hit = { id: "i", properties: {}, vector: direction(0) };
   expect(candidateOf(hit, asked)).toBeUndefined();
   const found = { uuid: "i", properties, vectors: { default: Array.from(direction(0)) } };
   expect(objectOf(found)).toMatchObject({ documentId: "a", version: 4, info: { title: "t" } });

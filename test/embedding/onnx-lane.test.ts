@@ -29,7 +29,7 @@ async function openLane(hangMs = 60_000, place: Place = "thread") {
   lanes.push(lane);
   await lane.start();
   const run = async (id: number) => [
-    ...(await lane.run(packBatch([Int32Array.of(id)]), { lane: "ingest" })),
+    ...(await lane.run(packBatch([Int32Array.of(id)], "cpu"), { lane: "ingest" })),
   ];
   /** As the embedder actor does: again while the thread starts. */
   const runPatiently = async (id: number): Promise<number[]> => {

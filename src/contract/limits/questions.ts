@@ -58,11 +58,6 @@ export const questionLimits = {
   questionsInFlightMax: 64,
   /** The cold shard's share of a question; after it `coverage.cold` says that hot answers alone. */
   coldSearchMs: 2 * secondMs,
-  /**
-   * Questions of a node whose list by words cold makes while they are embedded, half a megabyte
-   * each: where more come at once they wait for the embedder, and cold has enough to do.
-   */
-  wordsAheadMax: 8,
   /** Candidates per shard before fusion, so that relative-score fusion sees a spread of scores. */
   candidatesPerShard: 64,
   /** Cold is asked for more when heads hide stale hits: each round doubles, until this one. */

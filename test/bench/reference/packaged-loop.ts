@@ -36,7 +36,7 @@ export async function openPackaged(options: RawOptions): Promise<RawSession> {
   const session = await createSession(options);
   return {
     async run(texts) {
-      const batch = packBatch(texts);
+      const batch = packBatch(texts, "cpu");
       const { ids, mask } = unpackBatch(batch);
       const dims = [batch.rows, batch.columns];
       const inputs: Record<string, Tensor> = {

@@ -37,7 +37,7 @@ export async function openRaw(options: RawOptions): Promise<RawSession> {
   const session = await createSession(options);
   return {
     async run(texts) {
-      const batch = packBatch(texts);
+      const batch = packBatch(texts, "cpu");
       const { ids, mask } = unpackBatch(batch);
       const dims = [batch.rows, batch.columns];
       const { embedding } = await session.run({
