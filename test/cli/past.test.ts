@@ -50,6 +50,17 @@ describe("freshet blame", () => {
     expect(out).toMatch(/9 operations, \d+ searches/);
   });
 
+  it("refuses a range that holds no operation, instead of finding nothing in it", async () => {
+    for (const [from, to] of [
+      [9, 3],
+      [7, 7],
+    ]) {
+      const { code, err } = await run(["blame", query, "--from", `${from}`, "--to", `${to}`]);
+      expect(code).toBe(2);
+      expect(err).toContain("--to is larger");
+    }
+  });
+
   it("looks only between two operations, and says the same as JSON", async () => {
     const [from, to] = [history.seqs[1], history.seqs[5]];
     const range = ["--from", String(from), "--to", String(to), "-k", "1", "--json"];
