@@ -131,8 +131,9 @@ function openCanary(
 }
 
 /** What the engine asks cold beside searches. */
-function coldOf(cold: ColdShard): ColdWalk & ColdExpiry {
+function coldOf(cold: ColdShard): Parameters<typeof createLocalService>[0]["cold"] {
   return {
+    count: (tenant) => cold.count(tenant),
     walk: (tenant, page) => cold.walk(tenant, page),
     labels: (tenant, ids) => cold.labels(tenant, ids),
     labelsOf: (document) => documentLabels(cold, document),

@@ -8,6 +8,7 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
+import type { ColdShard } from "../cold/port.ts";
 import { type Access, type AclDefault, accessOf, admits } from "../contract/access.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { type DocumentId, generationName, type TenantId, type Version } from "../contract/ids.ts";
@@ -51,7 +52,7 @@ interface Serving {
   readonly trust: Trust;
   readonly log: Log;
   readonly clock: Clock;
-  readonly cold: ColdWalk & ColdExpiry;
+  readonly cold: ColdWalk & ColdExpiry & Pick<ColdShard, "count">;
   /** What groups see of documents without labels. */
   readonly aclDefault?: AclDefault | undefined;
 }
@@ -102,7 +103,7 @@ export function createLocalService({
     },
     usage: async (tenant) => {
       await trust.pass();
-      const usage = await usageHere(topology, tenant);
+      const usage = await usageHere(topology, tenant, { manifests: log.manifests, cold });
       return { ...usage, ...(await rawTextOf(log, tenant)) };
     },
   };
