@@ -76,6 +76,7 @@ function linesOf(
   operations: number,
   searches: number,
 ): readonly string[] {
+  if (operations === 0) return ["no operation lies in this range: there is nothing to compare"];
   const looked = `${operations} operations, ${searches} searches`;
   if (blamed === undefined) return [`the hits are what they were before (${looked})`];
   const { at, seq, status, id } = blamed.operation;

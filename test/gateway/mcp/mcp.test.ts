@@ -127,6 +127,8 @@ describe.each(eras)("an agent of the era %s", (era) => {
       { query: "" },
       { query: "x", top_k: 0 },
       { query: "x", filter: { nosuch: 1 } },
+      // A filter by another name, which would be left out unseen.
+      { query: "x", filters: { id: "a" } },
     ];
     for (const args of wrong) {
       const reply = await client
