@@ -74,7 +74,7 @@ export async function usageHere(
   const isAsleep = entry === undefined && topology.lives.of(tenant)?.state === "asleep";
   const resting = isAsleep ? await storedOf(stored, name) : undefined;
   const { documents = 0 } = resting ?? entry?.status ?? {};
-  const held = resting ?? topology.held(tenant);
+  const held = resting ?? (await topology.held(tenant));
   const { stored_chunks, hot_bytes } = quota;
   const amounts = {
     ...(stored_chunks === undefined

@@ -53,6 +53,7 @@ const answered = z.strictObject({
   max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
 });
 const named = z.strictObject({ id: z.string().min(1).describe("the id of a document") });
+const fetched = named.extend({ min_seq: asked.min_seq });
 const published = z.strictObject({
   id: z.string().min(1),
   text: z.string().min(1).describe("plain text or Markdown; replaces the document"),
@@ -97,11 +98,11 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
     {
       title: "Fetch a document",
       description: "The text of one document as it is now, with its version and metadata",
-      inputSchema: named,
+      inputSchema: fetched,
       annotations: reading,
     },
-    ({ id }, { mcpReq: { signal } }) =>
-      call(async () => ({ ...(await fetchDocument({ handler, asker, id, signal })) })),
+    ({ id, min_seq: minSeq }, { mcpReq: { signal } }) =>
+      call(async () => ({ ...(await fetchDocument({ handler, asker, id, minSeq, signal })) })),
   );
   server.registerTool(
     "answer",

@@ -61,6 +61,8 @@ describe.each(eras)("an agent of the era %s", (era) => {
     const { results } = found.structuredContent as { results: { id: string; url: string }[] };
     expect(results).toMatchObject([{ id: "a/b", title: "About a/b", text: "rivers are long" }]);
     expect(results[0]?.url).toBe("freshet://acme/documents/a%2Fb");
+    await client.callTool({ name: "fetch", arguments: { id: "a/b", min_seq: 1 } });
+    expect(current.service.asked.at(-1)?.question).toMatchObject({ min_seq: 1 });
     const wishes = { instructions: "Be formal.", language: "de", max_sentences: 2 };
     const answer = await client.callTool({
       name: "answer",
