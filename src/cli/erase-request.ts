@@ -4,7 +4,7 @@ import type { Deletes } from "../contract/erase.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { DocumentId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { type EraseLog, type EraseRequest, publishDeletes } from "../log/erase-deletes.ts";
+import { type EraseLog, type EraseRequest, publishDeletes } from "../log/guard/erase-deletes.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { forEachAtMost } from "../runtime/for-each.ts";
 

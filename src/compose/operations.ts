@@ -14,7 +14,7 @@ import { firstOf } from "../contract/tenant-privacy.ts";
 import { pageOf } from "../log/dead-letter-pages.ts";
 import type { DeadLetter, DeadLetterLog } from "../log/dead-letter-port.ts";
 import { type Replayed, type ReplayLog, replay } from "../log/dead-letter-replay.ts";
-import { type EraseLog, publishDeletes } from "../log/erase-deletes.ts";
+import { type EraseLog, publishDeletes } from "../log/guard/erase-deletes.ts";
 import type { EraseClient, MergeClient } from "../merges/port.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 

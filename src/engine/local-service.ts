@@ -8,7 +8,6 @@ import type {
   TenantViewMessage,
 } from "../../actors/messages.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
-import type { ColdShard } from "../cold/port.ts";
 import { type Access, type AclDefault, accessOf, admits } from "../contract/access.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { type DocumentId, generationName, type TenantId, type Version } from "../contract/ids.ts";
@@ -20,7 +19,7 @@ import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
-import { admitHere, rawTextOf, usageHere } from "./usage.ts";
+import { admitHere, type ColdCount, rawTextOf, usageHere } from "./usage.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
@@ -52,7 +51,7 @@ interface Serving {
   readonly trust: Trust;
   readonly log: Log;
   readonly clock: Clock;
-  readonly cold: ColdWalk & ColdExpiry & Pick<ColdShard, "count">;
+  readonly cold: ColdWalk & ColdExpiry & ColdCount;
   /** What groups see of documents without labels. */
   readonly aclDefault?: AclDefault | undefined;
 }

@@ -7,7 +7,6 @@
  */
 
 import type { Topology } from "../../actors/topology/topology.ts";
-import type { ColdShard } from "../cold/port.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import type { QuotaUser, TenantUsage } from "../contract/quota.ts";
@@ -47,10 +46,16 @@ export async function admitAtOwner(
   }
 }
 
+/** How many chunks cold has stored. */
+export interface ColdCount {
+  /** @throws FreshetError cold_unavailable */
+  count(tenant: TenantId): Promise<number>;
+}
+
 /** What is stored of a tenant that has no memory. */
-export interface Stored {
+interface Stored {
   readonly manifests: Pick<Log["manifests"], "get">;
-  readonly cold: Pick<ColdShard, "count">;
+  readonly cold: ColdCount;
 }
 
 /**

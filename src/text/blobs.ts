@@ -1,7 +1,7 @@
 /**
- * Pictures, drawings, certificates, programs and rows of one sign that stand in a text as characters. They say
- * nothing to a reader, and each thousand of them makes a chunk that answers no question and
- * crowds out others.
+ * Pictures, drawings, certificates, programs and rows of one sign that stand in a text as
+ * characters. They say nothing to a reader, and each thousand of them makes a chunk that answers no
+ * question and crowds out others.
  *
  *   BL1  what goes is named where it stood, with its length;
  *   BL2  words stay, in every script, also long ones, and so do addresses, hashes and keys: what is

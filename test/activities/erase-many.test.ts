@@ -9,7 +9,7 @@ import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { SignedReceipt } from "../../src/contract/receipt.ts";
 import { heldDeletesOf, withErase } from "../../src/contract/tenant-privacy.ts";
-import { publishDeletes } from "../../src/log/erase-deletes.ts";
+import { publishDeletes } from "../../src/log/guard/erase-deletes.ts";
 import { hold } from "../../src/log/holds.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";

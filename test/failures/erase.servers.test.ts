@@ -12,7 +12,7 @@ import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
-import { publishDeletes } from "../../src/log/erase-deletes.ts";
+import { publishDeletes } from "../../src/log/guard/erase-deletes.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
   type FreshetProcess,

@@ -13,7 +13,7 @@ import { type DocumentId, generationName, type TenantId } from "../../src/contra
 import { mergeNames } from "../../src/contract/merge.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import { reembedWorkflowId } from "../../src/contract/reembed.ts";
-import { publishDeletes } from "../../src/log/erase-deletes.ts";
+import { publishDeletes } from "../../src/log/guard/erase-deletes.ts";
 import { checkSavedHistory } from "../merges/saved-history.ts";
 import {
   type FreshetProcess,

@@ -243,34 +243,6 @@ describe("mail", () => {
     expect((await read("a.eml", own)).documents).toMatchObject([{ text: "It shows \ufffd here." }]);
   });
 
-  test("is read with a wrong byte among many right ones, whose letter is kept where it can be", async () => {
-    const long =
-      "The ferry to Vikholm leaves at nine, and the caf\xe9 beside it opens at ten o'clock.";
-    const type = "Content-Type: text/plain; charset=utf-8\r\n";
-    for (const head2 of ["", type]) {
-      const mail = Buffer.from(`${head}${head2}\r\n${long}`, "latin1");
-      expect((await read("a.eml", mail)).documents).toMatchObject([{ text: long }]);
-    }
-    const right = Buffer.from(
-      "Zwölf Grüße aus Zürich, und von den vielen anderen Städten am Fluß: ",
-    );
-    const mixed = Buffer.concat([
-      Buffer.from(`${head}${type}\r\n`),
-      right,
-      Buffer.from("caf\xe9.", "latin1"),
-    ]);
-    expect((await read("a.eml", mixed)).documents).toMatchObject([{ text: `${right}café.` }]);
-    const encoded = `${head}${type}Content-Transfer-Encoding: quoted-printable\r\n\r\n${long.replace("\xe9", "=E9")}`;
-    expect((await read("a.eml", encoded)).documents).toMatchObject([
-      { text: long.replace("\xe9", "\ufffd") },
-    ]);
-    const other = Buffer.from(
-      `${head}${type}\r\n${"\xcc\xee\xf1\xea\xe2\xe0 ".repeat(20)}`,
-      "latin1",
-    );
-    expect(await read("a.eml", other)).toMatchObject({ skipped: ["encoding"] });
-  });
-
   test("is read where its subject alone is in bytes that no header has a name for", async () => {
     const mail = (type: string, text: string) =>
       Buffer.from(

@@ -3,15 +3,15 @@
  * itself does. What is refused has a code: the documents may be deleted then, and are not erased.
  */
 
-import { type Deletes, eraseMarkerId } from "../contract/erase.ts";
-import { FreshetError } from "../contract/errors.ts";
-import type { DocumentId, TenantId, Version } from "../contract/ids.ts";
-import { limits } from "../contract/limits.ts";
-import { checkServed } from "../contract/tenant-life.ts";
-import { hasRoomToHold } from "../contract/tenant-privacy.ts";
-import { forEachAtMost } from "../runtime/for-each.ts";
-import { hold } from "./holds.ts";
-import type { Log } from "./port.ts";
+import { type Deletes, eraseMarkerId } from "../../contract/erase.ts";
+import { FreshetError } from "../../contract/errors.ts";
+import type { DocumentId, TenantId, Version } from "../../contract/ids.ts";
+import { limits } from "../../contract/limits.ts";
+import { checkServed } from "../../contract/tenant-life.ts";
+import { hasRoomToHold } from "../../contract/tenant-privacy.ts";
+import { forEachAtMost } from "../../runtime/for-each.ts";
+import { hold } from "../holds.ts";
+import type { Log } from "../port.ts";
 
 export type EraseLog = Pick<Log, "docs" | "lives" | "privacy">;
 
