@@ -3,8 +3,8 @@
  * does not hold the whole tenant, cold is asked once after each merge; what is replaced there
  * counts until the merge after it.
  *
- * Owns: what cold said last, of tenants with such a quota or whose use is looked at. Never: waits
- * for cold; until its answer is there the larger of what is known holds.
+ * Owns: what cold said last, of tenants with such a quota or whose use is looked at. Never: lets
+ * a publish wait for cold; until its answer is there the larger of what is known holds.
  */
 
 import type { ColdShard } from "../../src/cold/port.ts";
@@ -41,6 +41,19 @@ export class StoredChunks {
     if (known?.watermark !== watermark) return Math.max(total, known?.total ?? 0);
     this.#counted.set(tenant, { ...known, total });
     return total;
+  }
+
+  /**
+   * The same for who looks, who would take what was not counted yet for nothing.
+   * @throws FreshetError cold_unavailable, where cold has not said it once
+   */
+  async counted(tenant: TenantId, status: ViewStatus): Promise<number> {
+    const { isResident, watermark } = status;
+    if (!isResident && watermark !== 0 && !this.#counted.has(tenant)) {
+      const chunks = await this.#cold.count(tenant);
+      this.#counted.set(tenant, { chunks, watermark, total: chunks });
+    }
+    return this.of(tenant, status);
   }
 
   #ask(tenant: TenantId, watermark: number): void {

@@ -53,8 +53,8 @@ export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
   isOwner(tenant: TenantId): boolean;
   readonly proofs: Proofs;
   readonly quotas: Quotas;
-  /** What the tenant holds here, as its quotas count it. */
-  held(tenant: TenantId): HeldAmounts;
+  /** What the tenant holds here, as its quotas count it. @throws FreshetError cold_unavailable */
+  held(tenant: TenantId): Promise<HeldAmounts>;
   /** Why the tenant may not store more; undefined while it may. */
   refusalOfMore(tenant: TenantId): FreshetError | undefined;
   /** Which generations tenants have, as far as this node has heard. */
@@ -216,23 +216,29 @@ function tenantAmounts(
   answering: (tenant: TenantId) => TenantId,
 ): Pick<Topology, "held" | "refusalOfMore"> & Pick<WriterQuotas, "refusalOfLogged"> {
   const stored = new StoredChunks(cold, clock);
-  const held = (tenant: TenantId): HeldAmounts => {
+  const known = (tenant: TenantId): HeldAmounts => {
     const name = answering(tenant);
     const status = directory.tenant(name)?.status;
     if (status === undefined) return { chunks: 0, hotBytes: 0 };
     return { chunks: stored.of(name, status), hotBytes: memoryOf(status) };
+  };
+  const held = async (tenant: TenantId): Promise<HeldAmounts> => {
+    const name = answering(tenant);
+    const status = directory.tenant(name)?.status;
+    if (status !== undefined) await stored.counted(name, status);
+    return known(tenant);
   };
   const hasQuota = (tenant: TenantId): boolean => {
     const { stored_chunks, hot_bytes } = quotas.quotaOf(tenant);
     return stored_chunks !== undefined || hot_bytes !== undefined;
   };
   const refusalOfMore = (tenant: TenantId) =>
-    hasQuota(tenant) ? quotas.refusalOfMore(tenant, held(tenant)) : undefined;
+    hasQuota(tenant) ? quotas.refusalOfMore(tenant, known(tenant)) : undefined;
   // Memory above the quota is waited for, as long as a merge can free it: it frees no heads.
   const refusalOfLogged = (tenant: TenantId) => {
     if (!hasQuota(tenant)) return undefined;
     const hotBytes = directory.tenant(answering(tenant))?.status.headsBytes ?? 0;
-    return quotas.refusalOfMore(tenant, { ...held(tenant), hotBytes });
+    return quotas.refusalOfMore(tenant, { ...known(tenant), hotBytes });
   };
   return { held, refusalOfMore, refusalOfLogged };
 }

@@ -1,6 +1,6 @@
 /** How a command ends: exit codes, and errors that are one line for a person. */
 
-import { errorBody, FreshetError } from "../contract/errors.ts";
+import { type ErrorCode, errorBody, FreshetError } from "../contract/errors.ts";
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -29,11 +29,19 @@ export function usageError(message: string): CliError {
 export function describeFailure(thrown: unknown, asJson: boolean): string {
   if (thrown instanceof FreshetError) {
     if (asJson) return JSON.stringify(errorBody(thrown));
-    return `freshet: ${oneLine(thrown.message)} (${thrown.code})`;
+    const hint = hints[thrown.code];
+    const told = `freshet: ${oneLine(thrown.message)} (${thrown.code})`;
+    return hint === undefined ? told : `${told}; ${hint}`;
   }
   const message = oneLine(thrown instanceof Error ? thrown.message : String(thrown));
   return asJson ? JSON.stringify({ error: { message } }) : `freshet: ${message}`;
 }
+
+/** What the engine cannot know: how this command is told. */
+const hints: Partial<Record<ErrorCode, string>> = {
+  unauthorized: "FRESHET_API_KEY or FRESHET_API_KEY_FILE gives one",
+  wrong_tenant: "--tenant names the key's own",
+};
 
 function oneLine(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, "; ");

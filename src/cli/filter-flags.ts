@@ -1,9 +1,12 @@
 /**
  * `--filter` to a filter. Types are never guessed: a code that looks like a number (01234, 1.10) is
- * text, and where a value may be meant as either, either matches. Pure.
+ * text, and where a value may be meant as either, either matches. What the API would refuse is a
+ * mistake of usage here, and may repeat what was typed. Pure.
  */
 
 import { InvalidArgumentError } from "commander";
+import { filterFields, filterNames, filterSchema, isFieldName } from "../contract/filter-schema.ts";
+import { describeIssue } from "../contract/issue.ts";
 
 export type FilterFlag = Readonly<Record<string, unknown>>;
 
@@ -21,17 +24,28 @@ export function addClause(value: string, before: FilterFlag = {}): FilterFlag {
   if (Object.hasOwn(before, field)) {
     throw new InvalidArgumentError(`${field} is there twice: say it with --filter-json`);
   }
+  if (!isFieldName(field)) {
+    const fields = filterFields.join(", ");
+    throw new InvalidArgumentError(`${field} is no field: ${fields}, or metadata.<key>`);
+  }
   const raw = value.slice(at + 1);
-  return { ...before, [field]: isTyped ? typed(raw) : wanted(field, raw) };
+  return checked({ ...before, [field]: isTyped ? typed(raw) : wanted(field, raw) });
 }
 
 /** A whole filter, as the API takes it. */
 export function filterJson(value: string): FilterFlag {
   const filter = typed(value);
   if (typeof filter === "object" && filter !== null && !Array.isArray(filter)) {
-    return filter as FilterFlag;
+    return checked(filter as FilterFlag);
   }
   throw new InvalidArgumentError('a JSON object, such as {"metadata.year": {"gte": 2020}}');
+}
+
+function checked(filter: FilterFlag): FilterFlag {
+  const { error } = filterSchema.safeParse(filter);
+  if (error === undefined) return filter;
+  const names = [...filterNames, ...Object.keys(filter)];
+  throw new InvalidArgumentError(describeIssue(error, { root: "filter", names }));
 }
 
 function wanted(field: string, raw: string): unknown {

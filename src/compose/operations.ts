@@ -10,22 +10,26 @@ import type {
   ReplayResult,
   ShownLetter,
 } from "../contract/operations.ts";
+import { firstOf } from "../contract/tenant-privacy.ts";
 import { pageOf } from "../log/dead-letter-pages.ts";
 import type { DeadLetter, DeadLetterLog } from "../log/dead-letter-port.ts";
 import { type Replayed, type ReplayLog, replay } from "../log/dead-letter-replay.ts";
-import type { MergeClient } from "../merges/port.ts";
+import { type EraseLog, publishDeletes } from "../log/guard/erase-deletes.ts";
+import type { EraseClient, MergeClient } from "../merges/port.ts";
 import { FairShares } from "../runtime/fair-shares.ts";
 
 type SteeredMerges = Pick<
   MergeClient,
   "due" | "preview" | "pause" | "resume" | "cancel" | "progress" | "workflowUrl"
->;
+> &
+  Pick<EraseClient, "beginErase" | "eraseState">;
 
 export interface OperationsParts {
   /** Rejects for a tenant that is erased or suspended. */
   readonly served: (tenant: TenantId) => Promise<void>;
   readonly merges: SteeredMerges;
-  readonly log: ReplayLog & { readonly deadLetters: Pick<DeadLetterLog, "list" | "get"> };
+  readonly log: ReplayLog &
+    EraseLog & { readonly deadLetters: Pick<DeadLetterLog, "list" | "get"> };
   /** Of Temporal UI; empty or undefined where there is none. */
   readonly uiUrl: string | undefined;
 }
@@ -80,6 +84,18 @@ export function createOperations({ merges, log, uiUrl, served }: OperationsParts
         return { letters: letters.map(shown), next: next ?? null };
       }),
     replay: (tenant, seqs) => inPlace(tenant, () => again(tenant, seqs)),
+    erase: (tenant, ids) =>
+      inPlace(tenant, async () => {
+        const deletes = await publishDeletes(log, { tenant, ids });
+        await merges.beginErase(tenant, deletes);
+        return { erase: firstOf(deletes.versions), documents: deletes.versions.length };
+      }),
+    eraseState: (tenant, first) =>
+      inPlace(tenant, async () => {
+        const state = await merges.eraseState(tenant, first);
+        if (state === null) throw new FreshetError("not_found", `no erase is known as ${first}`);
+        return state;
+      }),
   };
 }
 

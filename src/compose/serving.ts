@@ -31,7 +31,7 @@ import { createPreparationPool } from "../ingest/preparation/pool.ts";
 import type { Preparation } from "../ingest/preparation/port.ts";
 import type { TenantBounds } from "../log/catalogue.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
-import type { DeliveryClient, MergeClient } from "../merges/port.ts";
+import type { DeliveryClient, EraseClient, MergeClient } from "../merges/port.ts";
 import { connectTemporal } from "../merges/temporal/client.ts";
 import { relevanceFittedFor } from "../retrieval/relevance.ts";
 import type { TenantQuotas } from "../tenants/quotas.ts";
@@ -181,7 +181,7 @@ function connectMerges(
   { config, clock, logger }: Foundation,
   { deployment }: NatsLog,
   tracer: Tracer,
-): MergeClient & DeliveryClient {
+): MergeClient & EraseClient & DeliveryClient {
   const { graceMs, confirmMs } = config.merge;
   const own = { deployment, graceMs, confirmMs, clock, logger, tracer };
   return connectTemporal({ ...config.temporal, ...own });

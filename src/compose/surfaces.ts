@@ -13,8 +13,7 @@ import type { EngineStatus } from "../contract/service.ts";
 import type { Tracer } from "../contract/tracing.ts";
 import { type Canary, type CanaryOptions, startCanary } from "../engine/canary.ts";
 import type { Departure } from "../engine/departure.ts";
-import type { ColdWalk } from "../engine/listing.ts";
-import { type ColdExpiry, createLocalService } from "../engine/local-service.ts";
+import { createLocalService } from "../engine/local-service.ts";
 import { createService, type ServiceOptions } from "../engine/service.ts";
 import type { Credentials } from "../gateway/auth.ts";
 import { createHandler } from "../gateway/handler.ts";
@@ -23,7 +22,7 @@ import { type NatsService, startNatsService } from "../gateway/nats-service.ts";
 import { createEmbeddingsHandler } from "../gateway/openai/embeddings.ts";
 import { PublishBodies } from "../gateway/publish-bodies.ts";
 import type { LogIdentityMonitor } from "../log/guard/identity-monitor.ts";
-import type { DeliveryClient, MergeClient } from "../merges/port.ts";
+import type { DeliveryClient, EraseClient, MergeClient } from "../merges/port.ts";
 import { openAudit } from "./audit.ts";
 import { openEndpoints } from "./endpoints.ts";
 import type { Foundation, NatsLog } from "./foundation.ts";
@@ -37,7 +36,7 @@ interface SurfaceParts {
   /** Answers go over it; the log's own connection where no other user is configured. */
   readonly replies: NatsLog["connection"];
   readonly cold: ColdShard;
-  readonly merges: MergeClient & DeliveryClient;
+  readonly merges: MergeClient & EraseClient & DeliveryClient;
   readonly trust: LogIdentityMonitor;
   readonly services: () => EngineStatus["services"];
   readonly stack: Stack;
@@ -131,8 +130,9 @@ function openCanary(
 }
 
 /** What the engine asks cold beside searches. */
-function coldOf(cold: ColdShard): ColdWalk & ColdExpiry {
+function coldOf(cold: ColdShard): Parameters<typeof createLocalService>[0]["cold"] {
   return {
+    count: (tenant) => cold.count(tenant),
     walk: (tenant, page) => cold.walk(tenant, page),
     labels: (tenant, ids) => cold.labels(tenant, ids),
     labelsOf: (document) => documentLabels(cold, document),

@@ -79,9 +79,12 @@ const languageSchema = z
     return z.NEVER;
   });
 
-const idSchema = z.custom<DocumentId>((value) => typeof value === "string" && isDocumentId(value), {
-  error: ({ input }) => idProblem(input),
-});
+export const idSchema = z.custom<DocumentId>(
+  (value) => typeof value === "string" && isDocumentId(value),
+  {
+    error: ({ input }) => idProblem(input),
+  },
+);
 
 function idProblem(input: unknown): string {
   if (input === undefined) return "is missing";

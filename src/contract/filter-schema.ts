@@ -169,7 +169,8 @@ const flatSchema = z.record(flatField, condition).superRefine((filter, context) 
 
 export type FlatFilter = Readonly<Record<string, Scalar | Scalar[] | Range>>;
 
-function isFieldName(name: string): boolean {
+/** Whether the flat form knows the name. */
+export function isFieldName(name: string): boolean {
   if (filterFields.includes(name)) return true;
   const keyChars = name.length - metadataPrefix.length;
   return name.startsWith(metadataPrefix) && keyChars >= 1 && keyChars <= limits.metadataKeyCharsMax;

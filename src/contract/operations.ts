@@ -1,11 +1,12 @@
 /**
  * What a tenant's operators may do beside asking and publishing: look at its merges and steer them,
- * look through what was refused and publish it again.
+ * look through what was refused and publish it again, erase documents.
  */
 
 import type { ErrorCode } from "./errors.ts";
-import type { TenantId, Version } from "./ids.ts";
+import type { DocumentId, TenantId, Version } from "./ids.ts";
 import type { MergePlan, MergeProgress } from "./merge.ts";
+import type { SignedReceipt } from "./receipt.ts";
 
 /** `run` asks for a merge of all that is in the log now, and does not wait for it. */
 export const mergeActions = ["run", "preview", "pause", "resume", "cancel"] as const;
@@ -41,6 +42,19 @@ export type ReplayResult =
   | { readonly seq: number; readonly as: number }
   | { readonly seq: number; readonly skipped: string };
 
+/** An erase of documents, named by its first delete. */
+export interface EraseBegun {
+  readonly erase: number;
+  /** How many: one that was named twice counts once. */
+  readonly documents: number;
+}
+
+export type EraseState =
+  | { readonly state: "running" }
+  | { readonly state: "ended"; readonly receipt: SignedReceipt }
+  /** It removed nothing, or not all: its documents are deleted, and to be erased again. */
+  | { readonly state: "failed"; readonly reason: ErrorCode; readonly message: string };
+
 /** All reject with what the log or Temporal answers while it is away. */
 export interface Operations {
   merge(tenant: TenantId): Promise<MergeState>;
@@ -54,4 +68,11 @@ export interface Operations {
    * @throws FreshetError not_found when one of them has no dead letter; none is published then
    */
   replay(tenant: TenantId, seqs: readonly Version[]): Promise<readonly ReplayResult[]>;
+  /**
+   * Begins one erase of at most `limits.eraseDocumentsMax` documents, and does not wait for it.
+   * @throws FreshetError overloaded (so many are under way), invalid_request
+   */
+  erase(tenant: TenantId, ids: readonly DocumentId[]): Promise<EraseBegun>;
+  /** @throws FreshetError not_found: none of the tenant is known by that delete */
+  eraseState(tenant: TenantId, first: Version): Promise<EraseState>;
 }

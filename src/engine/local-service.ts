@@ -19,7 +19,7 @@ import type { Log } from "../log/port.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/reply.ts";
 import { type AskView, type ColdWalk, listDocuments } from "./listing.ts";
-import { admitHere, rawTextOf, usageHere } from "./usage.ts";
+import { admitHere, type ColdCount, rawTextOf, usageHere } from "./usage.ts";
 
 /** While the log is refused nothing is answered, not even from memory: another log built it. */
 export type Trust = Pick<LogIdentityMonitor, "pass" | "refusal">;
@@ -51,7 +51,7 @@ interface Serving {
   readonly trust: Trust;
   readonly log: Log;
   readonly clock: Clock;
-  readonly cold: ColdWalk & ColdExpiry;
+  readonly cold: ColdWalk & ColdExpiry & ColdCount;
   /** What groups see of documents without labels. */
   readonly aclDefault?: AclDefault | undefined;
 }
@@ -102,7 +102,7 @@ export function createLocalService({
     },
     usage: async (tenant) => {
       await trust.pass();
-      const usage = await usageHere(topology, tenant);
+      const usage = await usageHere(topology, tenant, { manifests: log.manifests, cold });
       return { ...usage, ...(await rawTextOf(log, tenant)) };
     },
   };

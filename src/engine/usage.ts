@@ -14,7 +14,7 @@ import type { Log } from "../log/port.ts";
 
 type Metered = Pick<
   Topology,
-  "isOwner" | "quotas" | "refusalOfMore" | "held" | "directory" | "answering"
+  "isOwner" | "quotas" | "refusalOfMore" | "held" | "directory" | "answering" | "lives"
 >;
 
 /** @throws FreshetError quota_exceeded; not_ready where another node owns the tenant */
@@ -46,12 +46,40 @@ export async function admitAtOwner(
   }
 }
 
-/** @throws FreshetError not_ready where another node owns the tenant */
-export async function usageHere(topology: Metered, tenant: TenantId): Promise<TenantUsage> {
+/** How many chunks cold has stored. */
+export interface ColdCount {
+  /** @throws FreshetError cold_unavailable */
+  count(tenant: TenantId): Promise<number>;
+}
+
+/** What is stored of a tenant that has no memory. */
+interface Stored {
+  readonly manifests: Pick<Log["manifests"], "get">;
+  readonly cold: ColdCount;
+}
+
+/**
+ * What memory does not know it does not call nothing: of a tenant that sleeps all is in cold, one
+ * that recovers is not counted yet.
+ * @throws FreshetError not_ready (also where another node owns the tenant), tenant_suspended,
+ *   tenant_erased, cold_unavailable
+ */
+export async function usageHere(
+  topology: Metered,
+  tenant: TenantId,
+  stored: Stored,
+): Promise<TenantUsage> {
   if (!topology.isOwner(tenant)) throw new FreshetError("not_ready");
+  await topology.lives.load();
+  topology.lives.check(tenant);
+  const name = topology.answering(tenant);
+  const entry = topology.directory.tenant(name);
+  if (entry?.status.state === "recovering") throw new FreshetError("not_ready");
   const { quota, lastMinute, modelToday, left } = await topology.quotas.useOf(tenant);
-  const entry = topology.directory.tenant(topology.answering(tenant));
-  const held = topology.held(tenant);
+  const isAsleep = entry === undefined && topology.lives.of(tenant)?.state === "asleep";
+  const resting = isAsleep ? await storedOf(stored, name) : undefined;
+  const { documents = 0 } = resting ?? entry?.status ?? {};
+  const held = resting ?? (await topology.held(tenant));
   const { stored_chunks, hot_bytes } = quota;
   const amounts = {
     ...(stored_chunks === undefined
@@ -61,7 +89,7 @@ export async function usageHere(topology: Metered, tenant: TenantId): Promise<Te
   };
   return {
     tenant,
-    documents: entry?.status.documents ?? 0,
+    documents,
     stored_chunks: held.chunks,
     hot_bytes: Math.round(held.hotBytes),
     operations_behind: entry?.progress.behind ?? 0,
@@ -71,6 +99,11 @@ export async function usageHere(topology: Metered, tenant: TenantId): Promise<Te
     quota,
     left: { ...left, ...amounts },
   };
+}
+
+async function storedOf({ manifests, cold }: Stored, name: TenantId) {
+  const [found, chunks] = await Promise.all([manifests.get(name), cold.count(name)]);
+  return { documents: found?.manifest.documents ?? 0, chunks, hotBytes: 0 };
 }
 
 /** What the tenant asks for, if anything. @throws FreshetError log_unavailable */

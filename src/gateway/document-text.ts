@@ -12,6 +12,8 @@ export interface DocumentRequest {
   readonly handler: Pick<Handler, "answer">;
   readonly asker: Asker;
   readonly id: string;
+  /** A publish that must be seen. */
+  readonly minSeq?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -27,9 +29,9 @@ export interface DocumentPassages {
  * their order only. @throws FreshetError not_found, and what a search throws
  */
 export async function documentPassages(request: DocumentRequest): Promise<DocumentPassages> {
-  const { handler, asker, id, signal } = request;
+  const { handler, asker, id, minSeq, signal } = request;
   const query = hasVisible(id) ? id.slice(0, limits.questionCharsMax) : "document";
-  const body = { query, mode: "search", top_k: limits.topKMax, filter: { id } };
+  const body = { query, mode: "search", top_k: limits.topKMax, filter: { id }, min_seq: minSeq };
   const { sources } = await unlessNothing(handler.answer({ ...asker, body, signal }), {
     sources: [],
   });

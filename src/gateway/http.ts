@@ -251,15 +251,24 @@ function readBodies(app: FastifyInstance): void {
   app.addHook("onRequest", async ({ method, raw }) => {
     if (method === "DELETE") delete raw.headers["content-type"];
   });
-  app.addContentTypeParser("*", async ({ method }: FastifyRequest) => {
-    if (method !== "DELETE") throw new FreshetError("unsupported_media_type");
+  app.addContentTypeParser("*", async (request: FastifyRequest) => {
+    if (request.method !== "DELETE") throw wrongType(request);
   });
   // Read by the route itself, line by line; a declared length is checked before.
   app.addContentTypeParser("application/x-ndjson", async (request: FastifyRequest) => {
+    if (request.routeOptions.url !== linesPath) throw wrongType(request);
     if (Number(request.headers["content-length"]) > limits.httpNdjsonBytesMax) {
       throw new FreshetError("document_too_large", "the body is above the size limit");
     }
   });
+}
+
+/** The only route that takes lines. */
+const linesPath = "/v1/documents";
+
+function wrongType({ routeOptions }: FastifyRequest): FreshetError {
+  const told = routeOptions.url === linesPath ? undefined : "send application/json";
+  return new FreshetError("unsupported_media_type", told);
 }
 
 /** A body that trickles in holds memory and an admission: after the bound it is refused. */

@@ -26,6 +26,9 @@ import { openAiOperations, openAiSchemas } from "./openai/description.ts";
 import { operationPaths } from "./operations/description.ts";
 import {
   documentTextSchema,
+  eraseBegunSchema,
+  eraseRequestSchema,
+  eraseStateSchema,
   letterPageSchema,
   mergeRequestSchema,
   mergeStateSchema,
@@ -53,6 +56,9 @@ const componentsOf = () => ({
   MergeRequest: jsonSchema(mergeRequestSchema, "input"),
   MergeState: jsonSchema(mergeStateSchema, "output"),
   LetterPage: jsonSchema(letterPageSchema, "output"),
+  EraseRequest: jsonSchema(eraseRequestSchema, "input"),
+  EraseBegun: jsonSchema(eraseBegunSchema, "output"),
+  EraseState: jsonSchema(eraseStateSchema, "output"),
   ReplayRequest: jsonSchema(replayRequestSchema, "input"),
   ReplayResults: jsonSchema(replayResultsSchema, "output"),
   WebhookReceipt: jsonSchema(webhookReceiptSchema, "output"),

@@ -37,6 +37,8 @@ const audited: Readonly<Record<string, readonly [AuditSurface, AuditOperation]>>
   "POST /v1/merge": ["http", "merge_force"],
   "GET /v1/dead-letters": ["http", "list"],
   "POST /v1/dead-letters/replay": ["http", "dlq_replay"],
+  "POST /v1/erases": ["http", "document_erase"],
+  "GET /v1/erases/:seq": ["http", "status"],
   "GET /v1/webhooks": ["http", "list"],
   "POST /v1/webhooks": ["http", "webhook_add"],
   "GET /v1/webhooks/:id": ["http", "list"],

@@ -185,8 +185,9 @@ function addReadRoutes(app: FastifyInstance, options: GatedOptions): void {
       return documentPassages({ handler, asker: gate.askerOf(request), id, signal });
     },
   );
+  // What a tenant holds counts documents that groups may not see.
   app.get("/v1/usage", { onRequest: gate.admits("query") }, async (request) =>
-    handler.usage(gate.tenantOf(request)),
+    handler.usage(gate.wholeTenantOf(request, "numbers of the tenant")),
   );
   app.get("/v1/status", { onRequest: gate.admits() }, async (request) => {
     const status = handler.status();

@@ -98,6 +98,8 @@ export class NatsSourceStore implements SourceStore {
       const changes = await kv.watch({ key: definitionKey("*"), headers_only: true });
       const stop = (): void => changes.stop();
       signal.addEventListener("abort", stop, { once: true });
+      // Who left while the bucket was opened is not told any more.
+      if (signal.aborted) stop();
       try {
         // Read before the first change and after each: what the change says is not needed.
         yield await this.list();

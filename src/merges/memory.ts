@@ -17,6 +17,7 @@ import type { TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type MergeProgress, mergeWorkflowId } from "../contract/merge.ts";
 import type { MergeActivities } from "../contract/merge-steps.ts";
+import type { EraseState } from "../contract/operations.ts";
 import type { SignReceipt } from "../contract/receipt.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { late, waitAtMost } from "../runtime/deadline.ts";
@@ -45,8 +46,8 @@ class MemoryMergeClient implements MergeClient, EraseClient {
   readonly #entities = new Map<TenantId, Entity>();
   readonly #last = new Map<TenantId, MergeProgress>();
   readonly #running = new Set<Promise<void>>();
-  /** Workflow ids of the erases of documents that are under way. */
-  readonly #erasing = new Set<string>();
+  /** By workflow id, the oldest first: erases of documents, and the newest of those that ended. */
+  readonly #erases = new Map<string, EraseState>();
   readonly #closed = new AbortController();
   #sweeping: Promise<void> | null = null;
 
@@ -102,19 +103,39 @@ class MemoryMergeClient implements MergeClient, EraseClient {
     return eraseTenantStory(this.#erase(), input, (ms) => this.#pause(ms));
   }
 
-  async eraseDocuments(tenant: TenantId, deletes: Deletes) {
-    const input = { tenant, ...deletes };
+  eraseDocuments(tenant: TenantId, deletes: Deletes) {
     const id = eraseWorkflowId(tenant, deletes.versions[0]);
-    this.#erasing.add(id);
-    try {
-      return await eraseDocumentsStory(this.#erase(), input, (ms) => this.#pause(ms));
-    } finally {
-      this.#erasing.delete(id);
-    }
+    this.#noteErase(id, { state: "running" });
+    const input = { tenant, ...deletes };
+    const erase = eraseDocumentsStory(this.#erase(), input, (ms) => this.#pause(ms));
+    erase.then(
+      (receipt) => this.#noteErase(id, { state: "ended", receipt }),
+      (thrown: unknown) => {
+        const { code: reason, message } = toFreshetError(thrown);
+        this.#noteErase(id, { state: "failed", reason, message });
+      },
+    );
+    return erase;
+  }
+
+  async beginErase(tenant: TenantId, deletes: Deletes): Promise<void> {
+    this.eraseDocuments(tenant, deletes).catch(() => {}); // Its state says it.
+  }
+
+  async eraseState(tenant: TenantId, version: Version): Promise<EraseState | null> {
+    return this.#erases.get(eraseWorkflowId(tenant, version)) ?? null;
   }
 
   async isErasing(tenant: TenantId, version: Version): Promise<boolean> {
-    return this.#erasing.has(eraseWorkflowId(tenant, version));
+    return (await this.eraseState(tenant, version))?.state === "running";
+  }
+
+  #noteErase(id: string, state: EraseState): void {
+    this.#erases.delete(id);
+    this.#erases.set(id, state);
+    if (this.#erases.size <= limits.erasesPerTenantMax) return;
+    const ended = [...this.#erases].find(([, each]) => each.state !== "running");
+    if (ended !== undefined) this.#erases.delete(ended[0]);
   }
 
   #erase() {

@@ -3,6 +3,7 @@
 import type { Deletes } from "../contract/erase.ts";
 import type { Position, TenantId, Version } from "../contract/ids.ts";
 import type { MergeOutcome, MergePlan, MergeProgress, MergeReason } from "../contract/merge.ts";
+import type { EraseState } from "../contract/operations.ts";
 import type { SignedReceipt } from "../contract/receipt.ts";
 import type { ReembedProgress } from "../contract/reembed.ts";
 import type { ScrubOutcome } from "../contract/scrub.ts";
@@ -74,6 +75,17 @@ export interface EraseClient {
    *   tenant_suspended, temporal_unavailable
    */
   eraseDocuments(tenant: TenantId, deletes: Deletes): Promise<SignedReceipt>;
+  /**
+   * Returns when it has begun, and does not wait for its end.
+   * @throws FreshetError temporal_unavailable
+   */
+  beginErase(tenant: TenantId, deletes: Deletes): Promise<void>;
+  /**
+   * Of the erase whose first delete is `version`; null when none is known by it, also because it
+   * ended long ago.
+   * @throws FreshetError temporal_unavailable
+   */
+  eraseState(tenant: TenantId, version: Version): Promise<EraseState | null>;
   /**
    * Whether the erase whose first delete is `version` is under way.
    * @throws FreshetError temporal_unavailable

@@ -1,7 +1,7 @@
 /**
- * Pictures, drawings, certificates and programs that stand in a text as characters. They say
- * nothing to a reader, and each thousand of them makes a chunk that answers no question and
- * crowds out others.
+ * Pictures, drawings, certificates, programs and rows of one sign that stand in a text as
+ * characters. They say nothing to a reader, and each thousand of them makes a chunk that answers no
+ * question and crowds out others.
  *
  *   BL1  what goes is named where it stood, with its length;
  *   BL2  words stay, in every script, also long ones, and so do addresses, hashes and keys: what is
@@ -15,6 +15,9 @@ const dataUri =
 /** The same as it is, not in base64: `data:image/svg+xml;utf8,<svg …>`, quoted or in brackets. */
 const svgUri = /\bdata:image\/svg\+xml[^,\s]{0,80},\s*<svg\b(?:[^<\n]|<(?!\/?svg\b))*<\/svg>/gi;
 const svgCharsMin = 128;
+/** Percent-encoded, with the blanks and quotes that style sheets leave as they are. */
+const codedSvgUri =
+  /\bdata:image\/svg\+xml[^,\s]{0,80},\s*%3csvg\b(?:[^%\n]|%(?!3c(?:%2f|\/)?svg\b))*%3c(?:%2f|\/)svg%3e/gi;
 /** What a vector graphic draws. Quotes are those of its attribute. */
 const drawing = /\b(d|points)=(["'])[MmZzLlHhVvCcSsQqTtAa0-9eE.,\s+-]{128,}\2/g;
 /** Nothing that people write is so long without a mark or a blank: SHA-512 in hex has 128. */
@@ -22,19 +25,20 @@ const longRun = /(?<![\w+/-])[\w+/-]{300,}={0,2}/g;
 /** Lines of base64, as certificates and mails wrap it; the last may be shorter. */
 const wrappedLines =
   /(?:^[ \t>]*[A-Za-z0-9+/]{60,100}\n){4,}(?:^[ \t>]*[A-Za-z0-9+/]{1,100}={0,2}$)?/gm;
+/** A rule across the page, the filling of a form: a longer one than anybody reads. */
+const oneSign = /(\S)\1{255,}/gu;
 /** A line of a program that was packed for a machine. */
 const longLine = /^.{4000,}$/gm;
 
 export function withoutBlobs(text: string): string {
   return text
+    .replace(codedSvgUri, (found) => shortOr(found, leftOut("image/svg+xml", found)))
     .replace(dataUri, (found) => {
       const [type = ""] = found.split(/[;,]/, 1);
       const { length } = found.slice(found.indexOf(",") + 1);
       return `${type},(${length} characters left out)`;
     })
-    .replace(svgUri, (found) =>
-      found.length < svgCharsMin ? found : leftOut("image/svg+xml", found),
-    )
+    .replace(svgUri, (found) => shortOr(found, leftOut("image/svg+xml", found)))
     .replace(drawing, (found, name: string, quote: string) => {
       return `${name}=${quote}${leftOut("drawing", found.slice(name.length + 3))}${quote}`;
     })
@@ -43,7 +47,12 @@ export function withoutBlobs(text: string): string {
       if (isHex(run)) return leftOut("hex", run);
       return isMixed(run) ? leftOut("base64", run) : run;
     })
+    .replace(oneSign, (run) => leftOut("one sign", run))
     .replace(longLine, (line) => (isPacked(line) ? leftOut("packed code", line) : line));
+}
+
+function shortOr(found: string, instead: string): string {
+  return found.length < svgCharsMin ? found : instead;
 }
 
 function leftOut(kind: string, { length }: { readonly length: number }): string {

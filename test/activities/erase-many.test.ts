@@ -3,12 +3,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asksForMerge } from "../../activities/erase/holds.ts";
-import { eraseInParts, publishDeletes } from "../../src/cli/erase-request.ts";
+import { eraseInParts } from "../../src/cli/erase-request.ts";
 import { type Deletes, isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { SignedReceipt } from "../../src/contract/receipt.ts";
 import { heldDeletesOf, withErase } from "../../src/contract/tenant-privacy.ts";
+import { publishDeletes } from "../../src/log/guard/erase-deletes.ts";
 import { hold } from "../../src/log/holds.ts";
 import { changePrivacy } from "../../src/log/privacy.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";

@@ -59,6 +59,8 @@ describe("a suspended tenant", () => {
       const first = on.service.events(acme, { after, signal })[Symbol.asyncIterator]().next();
       expect(await codeOf(first)).toBe("tenant_suspended");
     }
+    // What it holds is kept, and not nothing.
+    expect(await codeOf(on.service.usage(acme))).toBe("tenant_suspended");
     const second = await publish(on, acme, { id: "two", text: "the boiler again" });
     expect(on.service.status().resting).toMatchObject({ suspended: 1 });
     expect(on.topology.directory.tenant(acme)).toBeUndefined();
@@ -131,6 +133,15 @@ describe("a tenant that sleeps", () => {
     expect(on.service.status().resting).toMatchObject({ asleep: 1 });
     expect(await idsOf(on, acme)).toEqual(["one"]);
     expect((await on.log.lives.get(acme)).life).toEqual({ state: "active" });
+  });
+
+  it("is not woken by who looks what it uses, which is what cold holds", async () => {
+    const { on } = await asleep(["acme"]);
+    const stored = { documents: 1, stored_chunks: 1, hot_bytes: 0 };
+    expect(await on.service.usage(acme)).toMatchObject(stored);
+    await on.restart();
+    await eventually(async () => expect(await on.service.usage(acme)).toMatchObject(stored));
+    expect(on.topology.directory.tenant(acme)).toBeUndefined();
   });
 
   it("is woken by a document", async () => {

@@ -63,3 +63,20 @@ it("keeps what it knows while cold is away, and asks again", async () => {
   await settle();
   expect(stored.of(acme, status)).toBe(53);
 });
+
+it("has cold asked before it tells who looks, and says so where cold is away", async () => {
+  let isAway = true;
+  const cold = {
+    count: async () => {
+      if (isAway) throw new FreshetError("cold_unavailable");
+      return 50;
+    },
+  };
+  const stored = new StoredChunks(cold, createManualClock());
+  const status = statusOf({ watermark: 9, unmergedChunks: 3 });
+  await expect(stored.counted(acme, status)).rejects.toMatchObject({ code: "cold_unavailable" });
+  isAway = false;
+  expect(await stored.counted(acme, status)).toBe(53);
+  isAway = true;
+  expect(await stored.counted(acme, statusOf({ watermark: 9, unmergedChunks: 4 }))).toBe(54);
+});

@@ -52,12 +52,23 @@ describe("a filter of the command line", () => {
     "lang",
     "=x",
     ":=1",
-    "a:=",
-    "a:=x",
-    "a:=9007199254740993",
-    'a:={"gte":9007199254740993}',
+    "metadata.a:=",
+    "metadata.a:=x",
+    "metadata.a:=9007199254740993",
+    'metadata.a:={"gte":9007199254740993}',
+    "nofield=1",
+    "type=eq",
+    "Metadata.a=1",
+    "timestamp=yesterday",
+    'id:={"gt":1}',
+    "metadata.a:={}",
   ])("refuses what cannot be meant: %s", (flag) => {
     expect(() => addClause(flag)).toThrow();
+  });
+
+  it("says which field is none, and which there are", () => {
+    expect(() => addClause("nofield=1")).toThrow("nofield is no field: id, title");
+    expect(() => filterJson('{"nofield": 1}')).toThrow("nofield");
   });
 
   it("refuses a field that is there twice, instead of forgetting the first", () => {
@@ -76,7 +87,7 @@ describe("a filter of the command line", () => {
 
 describe("a whole filter in JSON", () => {
   it("is taken as it is", () => {
-    const filter = { and: [{ "metadata.n": { gte: 1 } }] };
+    const filter = { type: "and", filters: [{ type: "gte", key: "n", value: 1 }] };
     expect(filterJson(JSON.stringify(filter))).toEqual(filter);
   });
 

@@ -50,6 +50,29 @@ describe("freshet blame", () => {
     expect(out).toMatch(/9 operations, \d+ searches/);
   });
 
+  it("refuses a range that holds no operation, instead of finding nothing in it", async () => {
+    for (const [from, to] of [
+      [9, 3],
+      [7, 7],
+    ]) {
+      const { code, err } = await run(["blame", query, "--from", `${from}`, "--to", `${to}`]);
+      expect(code).toBe(2);
+      expect(err).toContain("--to is larger");
+    }
+  });
+
+  it("says so where no operation lies in the range, instead of that nothing has changed", async () => {
+    const newest = String(history.seqs.at(-1));
+    for (const range of [
+      ["--from", newest],
+      ["--to", "1"],
+    ]) {
+      const { code, out } = await run(["blame", query, ...range]);
+      expect(code).toBe(0);
+      expect(out).toContain("no operation lies in this range");
+    }
+  });
+
   it("looks only between two operations, and says the same as JSON", async () => {
     const [from, to] = [history.seqs[1], history.seqs[5]];
     const range = ["--from", String(from), "--to", String(to), "-k", "1", "--json"];
@@ -73,6 +96,12 @@ describe("freshet watch", () => {
     const rest = await run([...watch, "--from", String(told.seq)], (out) => out.includes("\n"));
     expect(JSON.parse(rest.out)).toMatchObject({ seq: history.seqs.at(-2), id: "old" });
   });
+});
+
+it("a watch from what is no operation of the log says that", async () => {
+  const { code, err } = await run(["watch", query, "--from", `${2 ** 45}`]);
+  expect(code).toBe(2);
+  expect(err).toContain("is no seq of this log");
 });
 
 it("a tenant without operations has nothing to watch or to blame", async () => {

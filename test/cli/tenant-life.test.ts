@@ -29,6 +29,8 @@ describe("freshet receipt verify", () => {
     expect(plain).toMatchObject({ code: 0, err: "" });
     expect(plain.out).toContain("tenant acme was erased at 2026-11-29T12:02:00.000Z");
     expect(plain.out).toContain("compare the key");
+    const state = fileWith(JSON.stringify({ state: "ended", receipt: signed }));
+    expect((await run("receipt", "verify", state)).out).toBe(plain.out);
     const proved = await run("receipt", "verify", file, "--key", signed.public_key, "--json");
     expect(JSON.parse(proved.out)).toMatchObject({ valid: true, sha256: signed.sha256 });
   });

@@ -247,6 +247,9 @@ describe("files of replies", () => {
       /citations is missing/,
     );
     expect(() => readReplies(file("text.json", "hello"))).toThrow(/neither JSON/);
+    for (const empty of ["", "\n", "[]"]) {
+      expect(() => readReplies(file("empty.json", empty))).toThrow(/holds no reply/);
+    }
     expect(() => readReplies(file("else.json", "{}"))).toThrow(/no reply of Freshet/);
     const { code, err } = await runHere(["verify", "/nowhere.json"]);
     expect(code).toBe(2);

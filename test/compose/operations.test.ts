@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createOperations } from "../../src/compose/operations.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { tenantId, version } from "../../src/contract/ids.ts";
+import { type DocumentId, tenantId, version } from "../../src/contract/ids.ts";
 import type { Operations } from "../../src/contract/operations.ts";
-import { mergeStateSchema } from "../../src/gateway/operations/schemas.ts";
+import { eraseStateSchema, mergeStateSchema } from "../../src/gateway/operations/schemas.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 
 const served = async (): Promise<void> => {};
@@ -55,6 +55,37 @@ it("asks for a merge without waiting for it, and its state is what the reply's s
   const state = await operations.merge(acme);
   expect(state.progress?.lastMerge).toMatchObject({ documents: 1 });
   expect(mergeStateSchema.parse(state)).toEqual(state);
+});
+
+it("erases documents, and tells when that has ended, with its receipt", async () => {
+  await publish("one");
+  await publish("two");
+  const begun = await operations.erase(acme, ["one" as DocumentId, "one" as DocumentId]);
+  expect(begun.documents).toBe(1);
+  const first = version(begun.erase);
+  expect(await operations.eraseState(acme, first)).toEqual({ state: "running" });
+  await expect(operations.eraseState(globex, first)).rejects.toMatchObject({ code: "not_found" });
+  const ended = () => operations.eraseState(acme, first);
+  await expect.poll(ended, { timeout: 20_000 }).toMatchObject({ state: "ended" });
+  const state = await ended();
+  expect(eraseStateSchema.parse(state)).toEqual(state);
+  expect(JSON.stringify(state)).not.toContain("one");
+  expect(await engine.service.document({ tenant: acme }, "one" as DocumentId)).toMatchObject({
+    status: "absent",
+  });
+  expect(await engine.service.document({ tenant: acme }, "two" as DocumentId)).toMatchObject({
+    status: "visible",
+  });
+});
+
+it("tells an erase that ended without a receipt", async () => {
+  const payload = bytes({ id: "one", op: "delete" });
+  const { seq } = await engine.service.publish(globex, { payload });
+  const through = version(await publish("two"));
+  // Another tenant's delete: acme's log holds none of that sequence.
+  await engine.merges.beginErase(acme, { versions: [seq], through });
+  const state = () => operations.eraseState(acme, seq);
+  await expect.poll(state, { timeout: 20_000 }).toMatchObject({ state: "failed" });
 });
 
 it("pauses and resumes, and a cancel of nothing changes nothing", async () => {

@@ -7,11 +7,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { eraseBy, publishDeletes } from "../../src/cli/erase-request.ts";
+import { eraseBy } from "../../src/cli/erase-request.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
+import { publishDeletes } from "../../src/log/guard/erase-deletes.ts";
 import { verifyReceipt } from "../../src/tenants/receipt.ts";
 import {
   type FreshetProcess,

@@ -7,13 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, Client as Temporal } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { publishDeletes } from "../../src/cli/erase-request.ts";
 import { isNothing } from "../../src/contract/erase.ts";
 import type { TenantGenerations } from "../../src/contract/generation.ts";
 import { type DocumentId, generationName, type TenantId } from "../../src/contract/ids.ts";
 import { mergeNames } from "../../src/contract/merge.ts";
 import type { Answer } from "../../src/contract/query.ts";
 import { reembedWorkflowId } from "../../src/contract/reembed.ts";
+import { publishDeletes } from "../../src/log/guard/erase-deletes.ts";
 import { checkSavedHistory } from "../merges/saved-history.ts";
 import {
   type FreshetProcess,

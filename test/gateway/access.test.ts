@@ -174,7 +174,7 @@ describe.each(["hot", "cold", "resident"] as const)("a document in %s", (placeme
     expect(reply.body).not.toMatch(/minutes|nobody/);
   });
 
-  it.each(["/v1/merge", "/v1/dead-letters"])(
+  it.each(["/v1/merge", "/v1/dead-letters", "/v1/usage", "/v1/erases/5"])(
     "is counted or named by no reply of %s to a key with groups",
     async (url) => expect((await call("sales", { method: "GET", url })).statusCode).toBe(403),
   );

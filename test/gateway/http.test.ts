@@ -282,6 +282,22 @@ describe("the edges of the API", () => {
     },
   );
 
+  it("lines where none are taken are 415, and the refusal names what is", async () => {
+    const types = ["application/x-ndjson", "text/plain"];
+    for (const url of ["/v1/merge", "/v1/erases", "/v1/dead-letters/replay", "/v1/webhooks"]) {
+      for (const type of types) {
+        const headers = { "content-type": type };
+        const reply = await it_.app.inject({ method: "POST", url, headers, payload: "{}" });
+        expect([reply.statusCode, reply.json().detail]).toEqual([415, "send application/json"]);
+      }
+    }
+    for (const url of ["/v1/chat/completions", "/v1/responses", "/retrieval"]) {
+      const headers = { "content-type": "application/x-ndjson" };
+      const reply = await it_.app.inject({ method: "POST", url, headers, payload: "{}" });
+      expect(reply.statusCode).toBe(415);
+    }
+  });
+
   it.each([
     "application/json",
     "application/json; charset=utf-8",

@@ -77,7 +77,7 @@ describe("the OpenAPI document", () => {
         expect(app.hasRoute({ url, method: method.toUpperCase() })).toBe(true);
       }
     }
-    expect(Object.keys(document.paths)).toHaveLength(25);
+    expect(Object.keys(document.paths)).toHaveLength(27);
     await close();
   });
 

@@ -30,6 +30,14 @@ const noting: Operations = {
       { seq: 6, skipped: "its document had a later operation" },
     ];
   },
+  async erase(...args) {
+    asked.push(["erase", ...args]);
+    return { erase: 7, documents: args[1].length };
+  },
+  async eraseState(...args) {
+    asked.push(["eraseState", ...args]);
+    return { state: "running" };
+  },
 };
 
 beforeEach(() => {
@@ -48,6 +56,50 @@ const post = (url: string, body: unknown) =>
     ...{ method: "POST", url, payload: JSON.stringify(body) },
     headers: { authorization, "content-type": "application/json" },
   });
+
+describe("an erase of documents", () => {
+  it("begins for the credential's own tenant, is written down, and says where to look", async () => {
+    const reply = await post("/v1/erases", { ids: ["a", "b/c"] });
+    expect(reply.statusCode).toBe(202);
+    expect(reply.json()).toEqual({ erase: 7, documents: 2 });
+    expect(audited.at(-1)).toMatchObject({
+      ...{ tenant: "acme", operation: "document_erase", outcome: "ok", accepted: 2 },
+    });
+    expect((await get(String(reply.headers["location"]))).json()).toEqual({ state: "running" });
+    expect(asked).toEqual([
+      ["erase", "acme", ["a", "b/c"]],
+      ["eraseState", "acme", 7],
+    ]);
+  });
+
+  it("takes as many ids as the command line does in one erase, of any length", async () => {
+    const ids = Array.from({ length: limits.eraseDocumentsMax }, (_, n) => `${n}`.padEnd(256, "é"));
+    expect((await post("/v1/erases", { ids })).statusCode).toBe(202);
+    expect((await post("/v1/erases", { ids: [...ids, "more"] })).statusCode).toBe(400);
+  });
+
+  it.each([
+    [{}],
+    [{ ids: [] }],
+    [{ ids: "a" }],
+    [{ ids: [7] }],
+    [{ ids: [""] }],
+    [{ ids: ["a\u0000"] }],
+    [{ ids: ["x".repeat(513)] }],
+    [{ ids: ["\ud83c"] }],
+    [{ ids: ["a"], tenant: "globex" }],
+    [["a"]],
+  ])("refuses %j and asks nothing", async (body) => {
+    const reply = await post("/v1/erases", body);
+    expect(reply.statusCode).toBe(400);
+    expect(asked).toEqual([]);
+  });
+
+  it.each(["x", "0", "-1", "1.5", "99999999999999999999"])("is not known by %s", async (seq) => {
+    expect((await get(`/v1/erases/${seq}`)).statusCode).toBe(400);
+    expect(asked).toEqual([]);
+  });
+});
 
 describe("the merge of a tenant", () => {
   it("is shown and steered for the credential's own tenant", async () => {

@@ -96,10 +96,13 @@ describe("GET /v1/usage", () => {
     });
   });
 
-  it("wants the role query", async () => {
+  it.each([
+    ["the role query", { roles: new Set(["ingest" as const]) }],
+    ["no groups: it counts what they may not see", { groups: ["staff"] }],
+  ])("wants %s", async (_what, more) => {
     await current.close();
-    const roles = new Set(["ingest" as const]);
-    const found = { tenant: tenantId("acme"), roles, credential: "k", keyId: "k" };
+    const roles = new Set(["query" as const]);
+    const found = { tenant: tenantId("acme"), roles, credential: "k", keyId: "k", ...more };
     const keyStore = { identityOf: () => found };
     current = fixture({ credentials: { keyStore } });
     const headers = { authorization: `Bearer frk_0123456789ab_${"a".repeat(43)}` };

@@ -158,6 +158,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;
     const coldOf = {
       walk: cold.walk.bind(cold),
+      count: cold.count.bind(cold),
       labels: cold.labels.bind(cold),
       labelsOf: (document: Parameters<typeof documentLabels>[1]) => documentLabels(cold, document),
       hasExpired: (document: Parameters<typeof documentHasExpired>[1], atMs: number) =>

@@ -40,6 +40,13 @@ describe("blobs in a text", () => {
     ["bytes in hex", randomBytes(3_000).toString("hex")],
     ["packed JavaScript", packed],
     ["packed styles", ".a{margin:0;padding:0}.b>c{color:#fff;width:calc(1px*(2))}".repeat(120)],
+    [
+      "a drawing in a style, percent-encoded where it has to be",
+      `url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E%3Cg%3E${`%3Cpath fill='%23fff' d='M2.3 6.7L.6 4.5c-.4-1 .5-2'/%3E`.repeat(40)}%3C/g%3E%3C/svg%3E")`,
+    ],
+    ["a row of one sign", "-".repeat(5_000)],
+    ["a row of one letter", "中".repeat(5_000)],
+    ["a row of one sign of two units", "😂".repeat(900)],
     ["a source map", `//# sourceMappingURL=data:application/json;base64,${picture(7_000)}`],
   ])("%s goes, and is named with its length", (_name, blob) => {
     const text = withoutBlobs(around(blob));
@@ -53,7 +60,7 @@ describe("blobs in a text", () => {
     ["Chinese", "巴黎是法国的首都。".repeat(300)],
     ["a word of a chemist", "methionylthreonylthreonylglutaminylarginyl".repeat(40)],
     ["a genome", "ACGTTGCAACGT".repeat(100)],
-    ["a row of signs", "-".repeat(5_000)],
+    ["a row of signs", "-".repeat(200)],
     ["digits of pi", "14159265358979323846".repeat(40)],
     ["a long address", `https://example.com/${"some/path-to/a_page/".repeat(20)}?a=1&b=2`],
     ["a hash", `sha512-${randomBytes(64).toString("base64")} ${randomBytes(64).toString("hex")}`],
@@ -110,6 +117,9 @@ describe("blobs in a text", () => {
     "a".repeat(299) + " ",
     ";{}",
     "data:image/svg+xml,<svg ",
+    "data:image/svg+xml,%3csvg ",
+    "data:image/svg+xml,%3csvg%3c",
+    "a".repeat(255) + "b",
     `d="M0 `,
   ])("256 KiB of %j are gone through once", (piece) => {
     const text = piece.repeat(262_144 / piece.length);

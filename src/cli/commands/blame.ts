@@ -9,6 +9,7 @@ import { hitsAsOf, hitsNow, type StandingQuestion } from "../evidence/as-of-hits
 import { type Blamed, blame, changesDocuments } from "../evidence/blame.ts";
 import { type StandingOptions, standingQuestion, withStandingQuestion } from "../evidence/flags.ts";
 import { changeLines } from "../evidence/hits.ts";
+import { usageError } from "../exit.ts";
 import { connectEngine, type Engine } from "../http-client.ts";
 import { wholeNumber, withCommon, withEngine } from "../options.ts";
 import { printable } from "../print.ts";
@@ -31,6 +32,8 @@ export function addBlame(program: Command, terminal: Terminal): void {
       'freshet blame "who is on call?" --from 1099511627790 --tenant acme --json',
     ]),
   ).action(async (query: string, options: BlameOptions) => {
+    const { from = 0, to = Number.POSITIVE_INFINITY } = options;
+    if (to <= from) throw usageError("no operation is after --from and up to --to: --to is larger");
     const engine = connectEngine(resolveAddresses(options, terminal.env), options.tenant);
     const question = standingQuestion(query, options);
     await run(engine, question, { options, terminal });
@@ -73,6 +76,7 @@ function linesOf(
   operations: number,
   searches: number,
 ): readonly string[] {
+  if (operations === 0) return ["no operation lies in this range: there is nothing to compare"];
   const looked = `${operations} operations, ${searches} searches`;
   if (blamed === undefined) return [`the hits are what they were before (${looked})`];
   const { at, seq, status, id } = blamed.operation;

@@ -30,7 +30,7 @@ export function addReceipt(program: Command, terminal: Terminal): void {
 
 function verify(file: string, { key, json }: VerifyOptions, terminal: Terminal): void {
   for (const value of readReceipts(file)) {
-    const verdict = verifyReceipt(value, key);
+    const verdict = verifyReceipt(unwrapped(value), key);
     if (verdict.kind === "invalid") throw new CliError(`${file} is not valid: ${verdict.why}`);
     const { receipt, sha256, public_key } = verdict.signed;
     const { kind, tenant, begun_at, ended_at } = receipt;
@@ -48,6 +48,12 @@ function verify(file: string, { key, json }: VerifyOptions, terminal: Terminal):
       `valid: ${what} ${were} erased at ${ended_at}\nsigned by ${public_key}${unproved}\n`,
     );
   }
+}
+
+/** What `GET /v1/erases/{seq}` says of an erase that has ended holds one. */
+function unwrapped(value: unknown): unknown {
+  const isState = typeof value === "object" && value !== null && "state" in value;
+  return isState && "receipt" in value ? value.receipt : value;
 }
 
 /** One, or one a line, as a list of documents has them. */

@@ -3,7 +3,7 @@
 import { setTimeout } from "node:timers/promises";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
-import { CliError } from "../exit.ts";
+import { CliError, usageError } from "../exit.ts";
 import type { Engine } from "../http-client.ts";
 import { type Hits, hitsOf } from "./hits.ts";
 
@@ -45,6 +45,9 @@ export async function hitsAsOf(
       return hitsOf((await engine.ask(asked, signal)).sources);
     } catch (thrown) {
       if (thrown instanceof FreshetError && thrown.code === "no_results") return [];
+      if (thrown instanceof FreshetError && thrown.code === "wrong_incarnation") {
+        throw usageError(`${asked.as_of} is no seq of this log: take one of a publish or an event`);
+      }
       const passes = !(thrown instanceof FreshetError) || thrown.retryable;
       if (signal.aborted || !passes || failures >= limits.eventsRetriesMax) throw thrown;
     }

@@ -14,6 +14,8 @@ export interface NamedReply {
 /** @throws CliError which names the file and what is wrong with it */
 export function readReplies(file: string): readonly NamedReply[] {
   const values = valuesOf(file, textOf(file));
+  // What failed before it wrote one would pass.
+  if (values.length === 0) throw new CliError(`${file}: it holds no reply`);
   return values.map((value, index) => {
     const name = values.length === 1 ? file : `${file}[${index}]`;
     const parsed = verifiableSchema.safeParse(value);

@@ -37,6 +37,8 @@ export const tenantLimits = {
   erasesPerTenantMax: 256,
   /** Documents of one erase: its input, its receipt and each step name them all, 70 kB. */
   eraseDocumentsMax: 1_000,
+  /** Such a list over HTTP: 1,000 ids of 512 bytes, where JSON writes each in up to six. */
+  eraseRequestBytesMax: 4 * 1024 * 1024,
   /** Documents of all erases of a tenant at a time: 12 bytes each in its record, 120 kB. */
   erasedPerTenantMax: 10_000,
   /** Ids of one list of the command line, in parts: 50 MB when each is as long as it may be. */

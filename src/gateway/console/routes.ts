@@ -30,6 +30,7 @@ const files: Readonly<Record<string, string>> = {
       "ask.js",
       "passage.js",
       "documents.js",
+      "live.js",
       "merges.js",
       "letters.js",
       "node.js",

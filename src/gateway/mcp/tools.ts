@@ -39,8 +39,9 @@ const asked = {
     .optional()
     .describe("nothing that was acknowledged longer ago than this is missing"),
 };
-const searched = z.object(asked);
-const answered = z.object({
+// An argument that is not known is refused: a filter by another name would be left out unseen.
+const searched = z.strictObject(asked);
+const answered = z.strictObject({
   ...asked,
   max_tokens: z.int().min(1).max(limits.maxTokensMax).optional(),
   instructions: z
@@ -51,8 +52,9 @@ const answered = z.object({
   language: z.string().max(limits.languageCharsMax).optional().describe("of the answer, BCP 47"),
   max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
 });
-const named = z.object({ id: z.string().min(1).describe("the id of a document") });
-const published = z.object({
+const named = z.strictObject({ id: z.string().min(1).describe("the id of a document") });
+const fetched = named.extend({ min_seq: asked.min_seq });
+const published = z.strictObject({
   id: z.string().min(1),
   text: z.string().min(1).describe("plain text or Markdown; replaces the document"),
   title: z.string().optional(),
@@ -96,11 +98,11 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
     {
       title: "Fetch a document",
       description: "The text of one document as it is now, with its version and metadata",
-      inputSchema: named,
+      inputSchema: fetched,
       annotations: reading,
     },
-    ({ id }, { mcpReq: { signal } }) =>
-      call(async () => ({ ...(await fetchDocument({ handler, asker, id, signal })) })),
+    ({ id, min_seq: minSeq }, { mcpReq: { signal } }) =>
+      call(async () => ({ ...(await fetchDocument({ handler, asker, id, minSeq, signal })) })),
   );
   server.registerTool(
     "answer",

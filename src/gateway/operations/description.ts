@@ -20,6 +20,9 @@ export type OperationSchema =
   | "LetterPage"
   | "ReplayRequest"
   | "ReplayResults"
+  | "EraseRequest"
+  | "EraseBegun"
+  | "EraseState"
   | "DocumentText";
 
 const body = (name: OperationSchema): Json => ({
@@ -66,6 +69,7 @@ export function operationPaths(describing: Describing): Json {
         },
       },
     },
+    ...erasePaths(describing),
     "/v1/dead-letters": lettersPath(describing),
     "/v1/dead-letters/replay": {
       post: {
@@ -107,6 +111,44 @@ function lettersPath({ tenantHeader, json, problems, anywhere }: Describing): Js
         },
       ],
       responses: { 200: json("LetterPage", "a page"), ...problems(...anywhere, "not_found") },
+    },
+  };
+}
+
+function erasePaths({ tenantHeader, json, problems, anywhere }: Describing): Json {
+  const seq = {
+    ...{ name: "seq", in: "path", required: true, schema: { type: "integer", minimum: 1 } },
+    description: "what names the erase, as the reply to its request says",
+  };
+  return {
+    "/v1/erases": {
+      post: {
+        operationId: "eraseDocuments",
+        summary:
+          "Erases up to 1,000 documents for good: every version, in every store; role `admin`",
+        description:
+          "They are deleted at once. The erase goes on for two minutes at least, and ends with a signed receipt.",
+        parameters: [tenantHeader],
+        requestBody: body("EraseRequest"),
+        responses: {
+          202: json("EraseBegun", "it has begun"),
+          ...problems(
+            ...anywhere,
+            ...(["invalid_json", "temporal_unavailable", "overloaded", "not_found"] as const),
+          ),
+        },
+      },
+    },
+    "/v1/erases/{seq}": {
+      get: {
+        operationId: "eraseState",
+        summary: "What an erase is at, and its receipt; role `admin`",
+        parameters: [seq, tenantHeader],
+        responses: {
+          200: json("EraseState", "its state"),
+          ...problems(...anywhere, "temporal_unavailable", "not_found"),
+        },
+      },
     },
   };
 }

@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FreshetError } from "../../contract/errors.ts";
-import { type Version, version } from "../../contract/ids.ts";
+import { type TenantId, type Version, version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { MergeAction, Operations } from "../../contract/operations.ts";
 import type { Gate } from "../gate.ts";
@@ -13,7 +13,7 @@ import { parsed } from "../parsed.ts";
 import { takesOnly } from "../query-names.ts";
 import type { RequestAudit } from "../request-audit.ts";
 import { wholeNumberIn } from "../whole-number.ts";
-import { mergeRequestSchema, replayRequestSchema } from "./schemas.ts";
+import { eraseRequestSchema, mergeRequestSchema, replayRequestSchema } from "./schemas.ts";
 
 export interface OperationRouteOptions {
   readonly operations?: Operations | undefined;
@@ -25,6 +25,8 @@ export const operationMethods = {
   "/v1/merge": ["GET", "HEAD", "POST"],
   "/v1/dead-letters": ["GET", "HEAD"],
   "/v1/dead-letters/replay": ["POST"],
+  "/v1/erases": ["POST"],
+  "/v1/erases/:seq": ["GET", "HEAD"],
 } as const;
 
 interface LettersRoute {
@@ -63,6 +65,41 @@ export function addOperationRoutes(app: FastifyInstance, options: OperationRoute
     audit.tells(request, { accepted, refused: results.length - accepted });
     return { results };
   });
+  addEraseRoutes(app, {
+    ...options,
+    onRequest,
+    tenantOf: (request) => gate.wholeTenantOf(request, "erases"),
+    available,
+  });
+}
+
+interface EraseRoute {
+  Params: { readonly seq: string };
+}
+
+/** An erase takes two minutes at least: it is begun here, and looked at. */
+function addEraseRoutes(
+  app: FastifyInstance,
+  { audit, onRequest, tenantOf, available }: OperationRouteOptions & Admitted,
+): void {
+  const bodyLimit = limits.eraseRequestBytesMax;
+  app.post("/v1/erases", { onRequest, bodyLimit }, async (request, reply) => {
+    const { ids } = parsed(eraseRequestSchema, request.body);
+    const begun = await available().erase(tenantOf(request), ids);
+    audit.tells(request, { accepted: begun.documents });
+    return reply.code(202).header("location", `/v1/erases/${begun.erase}`).send(begun);
+  });
+  app.get<EraseRoute>("/v1/erases/:seq", { onRequest }, async (request) => {
+    const { seq } = request.params;
+    const first = wholeNumberIn(seq, "seq", [1, Number.MAX_SAFE_INTEGER]) as Version;
+    return available().eraseState(tenantOf(request), first);
+  });
+}
+
+interface Admitted {
+  readonly onRequest: ReturnType<Gate["admits"]>;
+  readonly tenantOf: (request: FastifyRequest) => TenantId;
+  readonly available: () => Operations;
 }
 
 /** A preview changes nothing: it is audited as a look. */

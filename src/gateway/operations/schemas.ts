@@ -1,8 +1,14 @@
 /** Requests and replies of the operators' routes; the compiler ties replies to the contract. */
 
 import { z } from "zod";
+import { idSchema } from "../../contract/document.ts";
 import { limits } from "../../contract/limits.ts";
-import { type LetterPage, mergeActions, type ReplayResult } from "../../contract/operations.ts";
+import {
+  type EraseBegun,
+  type LetterPage,
+  mergeActions,
+  type ReplayResult,
+} from "../../contract/operations.ts";
 import { sourceSchema } from "../../contract/query.ts";
 import type { DocumentPassages } from "../document-text.ts";
 import { errorCode } from "../schemas.ts";
@@ -19,6 +25,14 @@ export const replayRequestSchema = z.strictObject({
     .min(1)
     .max(limits.dlqRequestMax)
     .describe("of the refused operations, as the dead letters name them"),
+});
+
+export const eraseRequestSchema = z.strictObject({
+  ids: z
+    .array(idSchema)
+    .min(1)
+    .max(limits.eraseDocumentsMax)
+    .describe("the documents; one that is named twice counts once"),
 });
 
 const count = z.int().min(0);
@@ -79,6 +93,30 @@ export const replayResultsSchema = z.object({
     ]),
   ),
 }) satisfies z.ZodType<{ results: readonly ReplayResult[] }>;
+
+export const eraseBegunSchema = z.object({
+  erase: z.int().describe("the sequence of its first delete, which names it"),
+  documents: z.int().describe("how many it is of"),
+}) satisfies z.ZodType<EraseBegun>;
+
+/** A later release may say more in a receipt, and has to be verified all the same. */
+const receiptSchema = z.looseObject({
+  receipt: z
+    .looseObject({})
+    .describe("what was found and removed, and what an erase does not reach"),
+  sha256: z.string().describe("of the receipt in canonical JSON, hexadecimal"),
+  signature: z.string().describe("Ed25519 over the canonical JSON, base64url"),
+  public_key: z.string().describe("raw 32 bytes, base64url"),
+});
+
+export const eraseStateSchema = z.object({
+  state: z
+    .enum(["running", "ended", "failed"])
+    .describe("`failed`: its documents are deleted, and to be erased again"),
+  receipt: receiptSchema.optional().describe("of an erase that ended: `freshet receipt verify`"),
+  reason: errorCode.optional().describe("why it failed"),
+  message: z.string().optional().describe("the same in words"),
+});
 
 export const documentTextSchema = z.object({
   passages: z.array(sourceSchema).describe("of one version, in the order of the document"),

@@ -30,7 +30,7 @@ export async function mailParts(
   context: MailContext,
 ): Promise<readonly ConvertedPart[]> {
   const mail = await mailOf(bytes);
-  const message = messageOf(mail);
+  const message = await mended(messageOf(mail), mail, bytes);
   const attached = await attachmentsOf(mail, context);
   const parts = message.text.trim() === "" ? attached : [readable(message, bytes), ...attached];
   return parts.length > 0 ? parts : [{ skipped: "empty" }];
@@ -73,11 +73,47 @@ function latinOf(bytes: Uint8Array): string {
 const wrongSign = "\ufffd";
 
 /**
+ * A wrong byte among many right ones is a letter of an old program, or was damaged on the way: the
+ * mail is kept. Where the text lies in the file as it is, such bytes are read as browsers read what
+ * names no charset; in an encoded one the sign stays.
+ */
+async function mended(message: Converted, mail: Email, bytes: Uint8Array): Promise<Converted> {
+  if (!message.text.includes(wrongSign) || !isMostlyRight(message)) return message;
+  const source = latinOf(bytes);
+  const labels = [...source.matchAll(/charset=["']?([\w:.-]{1,40})/gi)].map(
+    ([, label = ""]) => label,
+  );
+  if (!labels.every((label) => /^(?:utf-?8|us-ascii)$/i.test(label))) return message;
+  const read = Buffer.from(source.replace(utf8OrByte, lettersOf), "latin1");
+  const { text, html } = await PostalMime.parse(read, parserOptions);
+  return messageOf({ ...mail, text, html });
+}
+
+/** In the languages that windows-1252 is for, so few letters of a text are no ASCII, or more. */
+const charsPerWrongSign = 50;
+
+function isMostlyRight({ text }: Converted): boolean {
+  return (text.split(wrongSign).length - 1) * charsPerWrongSign <= text.length;
+}
+
+/** A character of UTF-8 beyond ASCII, in bytes, or a byte that belongs to none. */
+const utf8OrByte =
+  /[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|\xed[\x80-\x9f][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\x80-\xff]/g;
+
+const oldLetters = new TextDecoder("windows-1252");
+
+function lettersOf(found: string): string {
+  if (found.length > 1) return found;
+  const letter = oldLetters.decode(Buffer.from(found, "latin1"));
+  return Buffer.from(letter).toString("latin1");
+}
+
+/**
  * Not one whose text was decoded with signs in place of bytes: its charset is another than it says,
  * or it says none. A message that holds such a sign itself says so in its bytes; in base64 it may.
  */
 function readable(message: Converted, bytes: Uint8Array): ConvertedPart {
-  if (!message.text.includes(wrongSign)) return message;
+  if (!message.text.includes(wrongSign) || isMostlyRight(message)) return message;
   const isWritten = /\xef\xbf\xbd|=EF=BF=BD|&#(?:65533|xfffd);|base64/i.test(latinOf(bytes));
   return isWritten ? message : { skipped: "encoding" };
 }

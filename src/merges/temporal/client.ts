@@ -28,6 +28,7 @@ import {
   mergeWorkflowId,
 } from "../../contract/merge.ts";
 import { type Logger, silentLogger } from "../../contract/observation.ts";
+import type { EraseState } from "../../contract/operations.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Tracer } from "../../contract/tracing.ts";
@@ -44,6 +45,7 @@ import {
 import { transportError, wasRaced } from "./client-failures.ts";
 import { deliveryStart } from "./delivery-start.ts";
 import { documentsErase, type EraseStart, tenantErase } from "./erase-start.ts";
+import { eraseStateOf } from "./erase-state.ts";
 import { fromFailure } from "./failures.ts";
 import { createReembedClient } from "./reembed-client.ts";
 import { ensureSchedules } from "./schedules.ts";
@@ -199,21 +201,28 @@ class TemporalMergeClient implements TemporalClients {
     return this.#erase(documentsErase(tenant, deletes, this.#options));
   }
 
-  isErasing(tenant: TenantId, version: Version): Promise<boolean> {
-    return this.#call(limits.temporalRequestMs, async () => {
-      const handle = this.#client.workflow.getHandle(eraseWorkflowId(tenant, version));
-      try {
-        return (await handle.describe()).status.name === "RUNNING";
-      } catch (thrown) {
-        if (thrown instanceof WorkflowNotFoundError) return false;
-        throw thrown;
-      }
-    });
+  async beginErase(tenant: TenantId, deletes: Deletes): Promise<void> {
+    await this.#beginErase(documentsErase(tenant, deletes, this.#options));
   }
 
-  /** Joins the one that runs. The wait is the caller's to bound: an erase takes what it takes. */
-  async #erase({ type, workflowId, input }: EraseStart): Promise<SignedReceipt> {
-    const handle = await this.#call(limits.temporalRequestMs, () =>
+  async eraseState(tenant: TenantId, version: Version): Promise<EraseState | null> {
+    const id = eraseWorkflowId(tenant, version);
+    return this.#call(limits.temporalRequestMs, () => eraseStateOf(this.#client, id));
+  }
+
+  async isErasing(tenant: TenantId, version: Version): Promise<boolean> {
+    return (await this.eraseState(tenant, version))?.state === "running";
+  }
+
+  /** The wait is the caller's to bound: an erase takes what it takes. */
+  async #erase(start: EraseStart): Promise<SignedReceipt> {
+    const handle = await this.#beginErase(start);
+    return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
+  }
+
+  /** Joins the one that runs. */
+  #beginErase({ type, workflowId, input }: EraseStart) {
+    return this.#call(limits.temporalRequestMs, () =>
       this.#client.workflow.start(type, {
         ...{ workflowId, taskQueue: this.#taskQueue, args: [input] },
         workflowIdConflictPolicy: "USE_EXISTING",
@@ -221,7 +230,6 @@ class TemporalMergeClient implements TemporalClients {
         staticSummary: `erase of tenant ${input.tenant}, or of documents of it`,
       }),
     );
-    return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
   }
 
   get reembeds(): ReembedClient {

@@ -61,6 +61,8 @@ describe.each(eras)("an agent of the era %s", (era) => {
     const { results } = found.structuredContent as { results: { id: string; url: string }[] };
     expect(results).toMatchObject([{ id: "a/b", title: "About a/b", text: "rivers are long" }]);
     expect(results[0]?.url).toBe("freshet://acme/documents/a%2Fb");
+    await client.callTool({ name: "fetch", arguments: { id: "a/b", min_seq: 1 } });
+    expect(current.service.asked.at(-1)?.question).toMatchObject({ min_seq: 1 });
     const wishes = { instructions: "Be formal.", language: "de", max_sentences: 2 };
     const answer = await client.callTool({
       name: "answer",
@@ -127,6 +129,8 @@ describe.each(eras)("an agent of the era %s", (era) => {
       { query: "" },
       { query: "x", top_k: 0 },
       { query: "x", filter: { nosuch: 1 } },
+      // A filter by another name, which would be left out unseen.
+      { query: "x", filters: { id: "a" } },
     ];
     for (const args of wrong) {
       const reply = await client

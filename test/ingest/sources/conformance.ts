@@ -100,6 +100,17 @@ export function sourcesConformance(name: string, open: () => Promise<SourcesHarn
       await watching;
     });
 
+    it("ends a watch that is left while it is being opened", async () => {
+      const { store } = harness;
+      await store.add(streamSource("a", "S"));
+      const abort = new AbortController();
+      const watching = (async () => {
+        for await (const _ of store.watch(abort.signal));
+      })();
+      abort.abort();
+      await watching;
+    });
+
     it("forgets the state of an earlier source of the name", async () => {
       const { store } = harness;
       const first = streamSource("one", "S");

@@ -68,7 +68,8 @@ export async function call(path, body) {
  * Server-sent events over fetch: `EventSource` can neither post nor send a key.
  * @param {string} path
  * @param {{ readonly body?: unknown, readonly signal: AbortSignal }} options
- * @returns {AsyncGenerator<{ event: string, data: any }>}
+ * @returns {AsyncGenerator<{ id: string | undefined, event: string, data: any }>} without data where
+ *   the stream only says where it stands
  */
 export async function* events(path, { body, signal }) {
   const response = await request(path, { body, signal, accept: "text/event-stream" });
@@ -81,8 +82,10 @@ export async function* events(path, { body, signal }) {
       const lines = block.split("\n");
       const of = (/** @type {string} */ name) =>
         lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      const data = of("data");
-      if (data !== undefined) yield { event: of("event") ?? "message", data: JSON.parse(data) };
+      const [id, data] = [of("id"), of("data")];
+      if (id === undefined && data === undefined) continue;
+      const parsed = data === undefined ? undefined : JSON.parse(data);
+      yield { id, event: of("event") ?? "message", data: parsed };
     }
   }
 }

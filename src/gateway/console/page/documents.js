@@ -1,10 +1,10 @@
 /** Documents as they arrive: one to try, the listing, and what became of each operation. */
 
-import { call, events } from "./api.js";
+import { call } from "./api.js";
 import { action, element, field, notice, table } from "./dom.js";
+import { live } from "./live.js";
 
 const shownMax = 50;
-const againMs = 2_000;
 const rateMs = 10_000;
 
 /**
@@ -59,26 +59,14 @@ async function follow(place, told, signal) {
   const seen = [];
   /** @type {number[]} */
   let arrivals = [];
-  let after = 0;
-  while (!signal.aborted) {
-    try {
-      told.tell("listening");
-      const path = after === 0 ? "/v1/events" : `/v1/events?from_seq=${after + 1}`;
-      for await (const { event, data } of events(path, { signal })) {
-        if (event === "failed") break;
-        after = data.seq;
-        const nowMs = performance.now();
-        arrivals = [...arrivals.filter((atMs) => nowMs - atMs < rateMs), nowMs];
-        told.tell(`listening; ${(arrivals.length / (rateMs / 1_000)).toFixed(1)} operations/s`);
-        seen.unshift(data);
-        seen.length = Math.min(seen.length, shownMax);
-        place.replaceChildren(eventTable(seen));
-      }
-    } catch (thrown) {
-      if (signal.aborted) return;
-      told.fail(thrown);
-    }
-    await new Promise((resolve) => setTimeout(resolve, againMs));
+  const listening = () => told.tell("listening");
+  for await (const data of live({ signal, listening, failed: told.fail })) {
+    const nowMs = performance.now();
+    arrivals = [...arrivals.filter((atMs) => nowMs - atMs < rateMs), nowMs];
+    told.tell(`listening; ${(arrivals.length / (rateMs / 1_000)).toFixed(1)} operations/s`);
+    seen.unshift(data);
+    seen.length = Math.min(seen.length, shownMax);
+    place.replaceChildren(eventTable(seen));
   }
 }
 
