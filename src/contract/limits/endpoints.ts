@@ -43,8 +43,8 @@ export const endpointLimits = {
    */
   endpointTurnMs: 2 * minuteMs,
   /**
-   * A worker that is silent for so long is dead, and another one sends on. Shorter than a merge's: a
-   * turn computes next to nothing, and what a worker that lives sends twice has one id.
+   * A worker that is silent for so long is dead, and another one sends on. Shorter than a merge's:
+   * a turn computes next to nothing, and what a worker that lives sends twice has one id.
    */
   endpointHeartbeatMs: 15 * secondMs,
   /** Webhooks that one worker serves at once; nearly all of them wait for events. */

@@ -48,7 +48,7 @@ export class ReplyThread<Request, Reply> {
     return this.#hasEnded;
   }
 
-  /** What it has computed since it began; resolves when it is let run, and never once it has ended. */
+  /** Since it began. Resolves when it is let run, and never once it has ended. */
   async computedMs(): Promise<number> {
     const usage = await this.#worker.cpuUsage().catch(() => new Promise<never>(() => {}));
     return (usage.user + usage.system) / 1_000;
