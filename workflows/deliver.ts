@@ -36,7 +36,7 @@ export async function deliverWebhook(input: DeliveryInput): Promise<string> {
     summary: `send events of tenant ${input.tenant}`,
     // Twice: an attempt in hand when its turn is over has its own time.
     startToCloseTimeout: 2 * limits.endpointTurnMs,
-    heartbeatTimeout: limits.mergeHeartbeatMs,
+    heartbeatTimeout: limits.endpointHeartbeatMs,
     retry: { initialInterval: limits.mergeRetryMinMs, maximumInterval: limits.mergeRetryMaxMs },
     // Waited for: the next turn would post beside it.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -29,6 +29,7 @@ const version = "0.0.0";
 let armed: Armed | undefined;
 
 const clock = createStandingClock();
+const begun = Promise.withResolvers<void>();
 
 const pointSeams = failPointSeams(async (point) => {
   if (armed === undefined || armed.point !== point) return;
@@ -57,10 +58,12 @@ async function main(role: string | undefined, repository: string | undefined): P
   const config = readConfig(process.env);
   if (role === "engine") {
     const { startEngine } = (await load("src/compose/engine.ts")) as EngineModule;
+    await begun.promise;
     const engine = await startEngine(config, version, seams);
     return endWith(engine);
   }
   const { startMerges } = (await load("src/compose/merges.ts")) as MergeWorkerModule;
+  await begun.promise;
   const worker = await startMerges(config, version, seams);
   void worker.ready.then(() => tell({ type: "polls" }));
   return endWith(worker);
@@ -83,6 +86,7 @@ function folder(path: string): URL {
 
 process.on("message", (message: ToNode) => {
   if (message.type === "arm") armed = message;
+  else if (message.type === "begin") begun.resolve();
   else {
     clock.expectSleep();
     void tell({ type: "expects-sleep" });

@@ -1,7 +1,7 @@
 /**
  * One Freshet process as the nemesis sees it: start, kill -9, freeze, arm a fail-point.
  *
- * Owns: the child. Never: starts it again by itself, or leaves it behind when this process ends.
+ * Owns: the child, and its successor when that is spawned ahead. Never: starts it again by itself, or leaves it behind when this process ends.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -18,8 +18,11 @@ export interface Armed {
   readonly action: "kill" | "freeze";
 }
 
-/** Before it is put to sleep a process hears of it: see standing-clock.ts. */
-export type ToNode = Armed | { readonly type: "expect-sleep" };
+/**
+ * A process that was spawned ahead has loaded its code and waits for `begin`. Before it is put to
+ * sleep a process hears of it: see standing-clock.ts.
+ */
+export type ToNode = Armed | { readonly type: "begin" } | { readonly type: "expect-sleep" };
 
 export type FromNode =
   | { readonly type: "expects-sleep" }
@@ -42,6 +45,7 @@ const entry = fileURLToPath(new URL("./node-entry.ts", import.meta.url));
 export class NodeProcess {
   readonly #spec: NodeSpec;
   #child: ChildProcess | undefined;
+  #successor: ChildProcess | undefined;
   #started: Promise<void> = Promise.resolve();
   #ended: Promise<void> = Promise.resolve();
   #reached: (() => void) | undefined;
@@ -58,12 +62,25 @@ export class NodeProcess {
 
   /** Resolves when the process is composed (an engine then listens), or has ended before that. */
   start(): Promise<void> {
-    if (this.#child === undefined) this.#started = this.#spawn();
+    if (this.#child === undefined) this.#started = this.#begin();
     return this.#started;
   }
 
-  async #spawn(): Promise<void> {
-    const { role, env, logFile, repository, onEnd } = this.#spec;
+  /**
+   * Spawns the process that the next `start` starts, so that it loads its code meanwhile. It connects
+   * to nothing before that.
+   */
+  spawnSuccessor(): void {
+    if (this.#successor !== undefined || this.#stopping) return;
+    const successor = this.#spawn();
+    this.#successor = successor;
+    successor.once("exit", () => {
+      if (this.#successor === successor) this.#successor = undefined;
+    });
+  }
+
+  #spawn(): ChildProcess {
+    const { role, env, logFile, repository } = this.#spec;
     const log = openSync(logFile, "a");
     const child = spawn(
       process.execPath,
@@ -74,6 +91,13 @@ export class NodeProcess {
       },
     );
     closeSync(log);
+    child.on("error", () => {});
+    return child;
+  }
+
+  async #begin(): Promise<void> {
+    const child = this.#successor ?? this.#spawn();
+    this.#successor = undefined;
     this.#child = child;
     const started = Promise.withResolvers<void>();
     let isStarted = false;
@@ -85,15 +109,15 @@ export class NodeProcess {
       if (message.type === "reached") this.#reached?.();
       if (message.type === "expects-sleep") this.#expectsSleep?.();
     });
-    child.on("error", () => {});
     this.#ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         if (this.#child === child) this.#child = undefined;
         started.resolve();
         resolve();
-        if (signal !== "SIGKILL" && !this.#stopping) onEnd({ started: isStarted, code });
+        if (signal !== "SIGKILL" && !this.#stopping) this.#spec.onEnd({ started: isStarted, code });
       });
     });
+    child.send({ type: "begin" } satisfies ToNode, () => {});
     await started.promise;
   }
 
@@ -142,6 +166,7 @@ export class NodeProcess {
   /** SIGTERM, and kill -9 when that takes too long. */
   async stop(patienceMs: number): Promise<void> {
     this.#stopping = true;
+    this.#successor?.kill("SIGKILL");
     this.thaw();
     this.#child?.kill("SIGTERM");
     const timer = setTimeout(() => this.#child?.kill("SIGKILL"), patienceMs);

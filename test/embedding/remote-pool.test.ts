@@ -99,6 +99,8 @@ describe("a pool", () => {
     quick.handle = noting(quick, embedding());
     const works = Array.from({ length: 2 }, () => ask(embedder));
     await eventually(() => expect(held).toHaveLength(1));
+    // Until the quick one has replied both have as much to do.
+    await Promise.race(works);
     for (let at = 0; at < 6; at += 1) await ask(embedder);
     expect(slow.texts).toHaveLength(2);
     expect(quick.texts.length).toBeGreaterThanOrEqual(12);

@@ -42,6 +42,11 @@ export const endpointLimits = {
    * places wait for it.
    */
   endpointTurnMs: 2 * minuteMs,
+  /**
+   * A worker that is silent for so long is dead, and another one sends on. Shorter than a merge's:
+   * a turn computes next to nothing, and what a worker that lives sends twice has one id.
+   */
+  endpointHeartbeatMs: 15 * secondMs,
   /** Webhooks that one worker serves at once; nearly all of them wait for events. */
   endpointsInFlightMax: 256,
   /** Turns of one run of the workflow: its history stays below 5,000 events. */
@@ -65,6 +70,9 @@ export const endpointRelations: Relations = {
   "a webhook's worker hears within its turn that it is cancelled": [
     below(endpointLimits.endpointRequestMs, endpointLimits.endpointTurnMs),
     below(endpointLimits.endpointConnectMs, endpointLimits.endpointRequestMs),
+  ],
+  "a webhook's worker may lose a beat": [
+    atMost(mergeLimits.mergeHeartbeatEveryMs * 3, endpointLimits.endpointHeartbeatMs),
   ],
   "all webhooks have a place within some turns": [
     multipleOf(endpointLimits.endpointsMax, endpointLimits.endpointsInFlightMax),

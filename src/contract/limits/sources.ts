@@ -25,10 +25,13 @@ export const sourceLimits = {
 
   // --- mapping -------------------------------------------------------------------------------
   /**
-   * One event's mapping, by the clock of the main thread: a regular expression that does not come
-   * back cannot be interrupted, only its thread can be ended.
+   * What one event's mapping may compute: a regular expression that does not come back cannot be
+   * interrupted, only its thread can be ended. By the time of the processor: on a machine that is
+   * busy an innocent event would be given up.
    */
   mapDeadlineMs: secondMs,
+  /** By the clock, also when the thread computes little: the events behind it wait. */
+  mapStarvedMs: 20 * secondMs,
   /** The first thread of a busy machine takes seconds to load. */
   mapReadyMs: 20 * secondMs,
   /** Calls within calls of an expression: what recursion over a body needs, and no more. */
@@ -80,6 +83,9 @@ export const sourceLimits = {
 } as const;
 
 export const sourceRelations: Relations = {
+  "an event that its machine lets run a twentieth of the time is mapped": [
+    atMost(sourceLimits.mapDeadlineMs * 20, sourceLimits.mapStarvedMs),
+  ],
   "an event whose mapping hangs is given up before the broker gives it out again": [
     below(sourceLimits.mapDeadlineMs * 2, sourceLimits.sourceAckWaitMs),
   ],

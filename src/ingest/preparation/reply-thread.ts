@@ -48,6 +48,12 @@ export class ReplyThread<Request, Reply> {
     return this.#hasEnded;
   }
 
+  /** Since it began. Resolves when it is let run, and never once it has ended. */
+  async computedMs(): Promise<number> {
+    const usage = await this.#worker.cpuUsage().catch(() => new Promise<never>(() => {}));
+    return (usage.user + usage.system) / 1_000;
+  }
+
   send(request: Request, transfer: readonly TransferListItem[] = []): void {
     this.#worker.postMessage(request, transfer);
   }

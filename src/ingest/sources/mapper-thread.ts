@@ -1,10 +1,12 @@
 /**
  * The engine's end of the thread that maps a source's events; `mapper-worker.ts` is the other end.
  *
- * Owns: the thread. Never: waits for one event longer than `mapDeadlineMs`.
+ * Owns: the thread. Never: lets one event compute longer than `mapDeadlineMs`, or waits for it
+ * longer than `mapStarvedMs`.
  *
  *   XM1  every event gets an outcome, in the order of the events: an event that hangs or ends its
- *        thread has failed, and its neighbours are mapped by the next thread;
+ *        thread has failed, and its neighbours are mapped by the next thread. One that a busy
+ *        machine does not let run has not;
  *   XM2  a thread that does not start blames no event: `overloaded`, which passes. An expression
  *        that does not compile is told at the first call.
  */
@@ -23,6 +25,7 @@ import type { Mapper, RawEvent } from "./port.ts";
 export interface MapperOptions extends ExpressionSettings {
   readonly keyHeader?: string | undefined;
   readonly clock: Clock;
+  /** What one event may compute; `limits.mapDeadlineMs` by default. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -98,18 +101,31 @@ class ThreadMapper implements Mapper {
   /** What the thread made of the events, or what is said of the one that it is at. */
   async #run(thread: MapThread, events: readonly RawEvent[]): Promise<Ran> {
     const { clock, deadlineMs = limits.mapDeadlineMs } = this.#options;
+    const lookMs = deadlineMs / looks;
     thread.map(events);
     const reply = thread.next();
-    for (let at = -1, same = 0; ; ) {
-      const heard = await waitRunningAtMost(clock, deadlineMs / looks, { promise: reply });
-      if (heard === late) {
-        same = thread.at === at ? same + 1 : 0;
-        at = thread.at;
-        if (same >= looks) return failed(`the mapping took longer than ${deadlineMs} ms`);
-        continue;
+    for (let event: EventInHand = { at: -1, fromMs: undefined, waitedMs: 0 }; ; ) {
+      const heard = await waitRunningAtMost(clock, lookMs, { promise: reply });
+      if (heard !== late) {
+        if (heard.kind === "mapped") return heard;
+        return failed("the mapping ended its thread: it needs too much memory");
       }
-      if (heard.kind === "mapped") return heard;
-      return failed("the mapping ended its thread: it needs too much memory");
+      const { at } = thread;
+      const promise = thread.computedMs();
+      const computedMs = await waitRunningAtMost(clock, lookMs, { promise });
+      // It went on meanwhile, and what was computed is of two events.
+      if (thread.at !== at) continue;
+      if (event.at !== at) event = { at, fromMs: undefined, waitedMs: 0 };
+      event.waitedMs += lookMs;
+      if (computedMs !== late) {
+        event.fromMs ??= computedMs;
+        if (computedMs - event.fromMs >= deadlineMs) {
+          return failed(`the mapping computed for longer than ${deadlineMs} ms`);
+        }
+      }
+      if (event.waitedMs >= limits.mapStarvedMs) {
+        return failed(`the mapping was not done within ${limits.mapStarvedMs} ms`);
+      }
     }
   }
 
@@ -126,6 +142,13 @@ class ThreadMapper implements Mapper {
     }
     throw new FreshetError("overloaded", "the thread that maps events does not start");
   }
+}
+
+interface EventInHand {
+  readonly at: number;
+  /** What its thread had computed when it was first seen; undefined until the thread says. */
+  fromMs: number | undefined;
+  waitedMs: number;
 }
 
 type Ran = Extract<MapReply, { kind: "mapped" }> | Extract<Mapped, { kind: "failed" }>;

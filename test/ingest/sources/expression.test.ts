@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../../src/contract/limits.ts";
@@ -117,16 +118,35 @@ describe("the thread of a mapper", () => {
     });
 
   it("gives up the event that hangs, and maps its neighbours (XM1)", async () => {
-    // Backtracks exponentially on a body that nearly matches. Ample time for the others: a busy
-    // machine may not let their thread run for a while.
-    const hanging = mapper(`{"id": "a", "text": $contains(body, /^(a+)+$/) ? "yes" : "no"}`, 2_000);
+    // Backtracks exponentially on a body that nearly matches.
+    const hanging = mapper(`{"id": "a", "text": $contains(body, /^(a+)+$/) ? "yes" : "no"}`, 500);
     const bodies = ["aaa", `${"a".repeat(60)}!`, "b", `${"a".repeat(61)}!`, "a"];
     const outcomes = await hanging.map(bodies.map((text) => rawEvent({ text })));
     expect(outcomes.map(({ kind }) => kind)).toEqual([
       ...["operations", "failed", "operations", "failed", "operations"],
     ]);
-    expect(outcomes[1]).toMatchObject({ message: expect.stringContaining("2000 ms") });
+    expect(outcomes[1]).toMatchObject({ message: expect.stringContaining("500 ms") });
     await hanging.close();
+  });
+
+  it("blames no event that a busy machine does not let run (XM1)", async () => {
+    // Three deadlines pass before the thread has computed anything to speak of.
+    let passed = 0;
+    const clock = {
+      ...systemClock,
+      sleep: (ms: number, signal?: AbortSignal) => {
+        // The thread itself may take its time to start.
+        if (ms > limits.mapDeadlineMs) return systemClock.sleep(ms, signal);
+        passed += ms;
+        return passed < 3 * limits.mapDeadlineMs ? nextTurn() : systemClock.sleep(ms, signal);
+      },
+    };
+    const expression = `{"id": "a", "text": $string($sum([1..20000]))}`;
+    const starved = createMapper({ expression, options: {}, documentTextBytesMax, clock });
+    const [outcome] = await starved.map([rawEvent({})]);
+    expect(outcome).toMatchObject({ kind: "operations" });
+    expect(passed).toBeGreaterThan(3 * limits.mapDeadlineMs);
+    await starved.close();
   });
 
   it("gives up an expression that never ends", async () => {
