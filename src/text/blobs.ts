@@ -26,12 +26,12 @@ const longRun = /(?<![\w+/-])[\w+/-]{300,}={0,2}/g;
 const wrappedLines =
   /(?:^[ \t>]*[A-Za-z0-9+/]{60,100}\n){4,}(?:^[ \t>]*[A-Za-z0-9+/]{1,100}={0,2}$)?/gm;
 /** A rule across the page, the filling of a form: a longer one than anybody reads. */
-const oneSign = /(\S)\1{255,}/gu;
+const rowCharsMin = 256;
 /** A line of a program that was packed for a machine. */
 const longLine = /^.{4000,}$/gm;
 
 export function withoutBlobs(text: string): string {
-  return text
+  const withRows = text
     .replace(codedSvgUri, (found) => shortOr(found, leftOut("image/svg+xml", found)))
     .replace(dataUri, (found) => {
       const [type = ""] = found.split(/[;,]/, 1);
@@ -46,9 +46,28 @@ export function withoutBlobs(text: string): string {
     .replace(longRun, (run) => {
       if (isHex(run)) return leftOut("hex", run);
       return isMixed(run) ? leftOut("base64", run) : run;
-    })
-    .replace(oneSign, (run) => leftOut("one sign", run))
-    .replace(longLine, (line) => (isPacked(line) ? leftOut("packed code", line) : line));
+    });
+  return withoutRows(withRows).replace(longLine, (line) =>
+    isPacked(line) ? leftOut("packed code", line) : line,
+  );
+}
+
+/** One sign over and over. Not as a pattern: that looks at each row from each of its signs. */
+function withoutRows(text: string): string {
+  const kept: string[] = [];
+  let from = 0;
+  for (let at = 0; at < text.length; ) {
+    const sign = text.codePointAt(at) as number;
+    const width = sign > 0xffff ? 2 : 1;
+    let end = at + width;
+    while (text.codePointAt(end) === sign) end += width;
+    if (end - at >= rowCharsMin * width && /\S/.test(String.fromCodePoint(sign))) {
+      kept.push(text.slice(from, at), leftOut("one sign", text.slice(at, end)));
+      from = end;
+    }
+    at = end;
+  }
+  return from === 0 ? text : kept.join("") + text.slice(from);
 }
 
 function shortOr(found: string, instead: string): string {
