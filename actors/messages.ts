@@ -66,6 +66,14 @@ export interface Snapshot {
   readonly revision: number;
 }
 
+/** Whether cold holds the marker of a watermark. */
+export interface MarkerLook {
+  readonly watermark: Position;
+  readonly seen: boolean;
+  /** When the look began, by the clock that does not step. */
+  readonly lookedAtMs: number;
+}
+
 export type SearchOutcome =
   | {
       readonly kind: "found";
@@ -94,7 +102,7 @@ export type TenantViewMessage =
   | { readonly type: "manifest"; readonly stored: StoredManifest }
   | DropMessage
   | LoadedMessage
-  | { readonly type: "marker"; readonly watermark: Position; readonly seen: boolean }
+  | ({ readonly type: "marker" } & MarkerLook)
   | SnapshotRequest
   | SearchRequest
   | DocumentRequest

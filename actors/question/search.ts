@@ -174,15 +174,20 @@ export class QuestionSearch {
       const { traceparent } = span;
       const found = { tenant, vector, text, filter, access, wanted, sparse };
       const query = { ...found, ...asked, signal: budget.signal, traceparent };
-      const [{ hits, isCut, isUnknown }, isCurrent] = await raceAbort(
+      const [{ hits, isCut, isUnknown }, isMarked] = await raceAbort(
         Promise.all([cold.search(query), this.#markerIsCurrent(snapshot)]),
         budget.signal,
       );
+      const mustLook = snapshot.markerSeen === true && hits.length < asked.limit;
+      const isCurrent =
+        isMarked &&
+        isUnknown !== true &&
+        (!mustLook || (await raceAbort(this.#findsMarker(snapshot), budget.signal)));
       metrics.observe("cold_search_seconds", (this.#clock.monotonicMs() - begun) / 1000);
       span.set({ "freshet.hits": hits.length });
       span.end();
       if (isUnknown === true) this.#missesMarker(snapshot);
-      if (!isCurrent || isUnknown === true) return { hits, coverage: "stale" };
+      if (!isCurrent) return { hits, coverage: "stale" };
       return { hits, coverage: isCut ? "partial" : "complete" };
     } catch (thrown) {
       metrics.count("cold_errors_total", { operation: "search" });
@@ -206,15 +211,19 @@ export class QuestionSearch {
 
   /**
    * Whether cold holds the marker of this watermark: looked up now and then, remembered by the
-   * tenant view in between.
+   * tenant view in between. A shard that lost its disk since has less to show than is asked for:
+   * then the memory does not count.
    */
-  async #markerIsCurrent({ markerSeen, watermark }: Snapshot): Promise<boolean> {
-    if (markerSeen !== undefined) return markerSeen;
+  async #markerIsCurrent(snapshot: Snapshot): Promise<boolean> {
+    return snapshot.markerSeen ?? (await this.#findsMarker(snapshot));
+  }
+
+  async #findsMarker({ watermark }: Pick<Snapshot, "watermark">): Promise<boolean> {
     const { tenant, entry } = this.#searched;
+    const lookedAtMs = this.#clock.monotonicMs();
     const marker = await this.#options.cold.readMarker(tenant);
     const seen = marker !== null && marker.to >= watermark;
-    if (seen) entry.view.tryPut({ type: "marker", watermark, seen });
-    else this.#missesMarker({ watermark });
+    entry.view.tryPut({ type: "marker", watermark, seen, lookedAtMs });
     return seen;
   }
 
@@ -223,6 +232,7 @@ export class QuestionSearch {
    * new manifest.
    */
   #missesMarker({ watermark }: Pick<Snapshot, "watermark">): void {
-    this.#searched.entry.view.tryPut({ type: "marker", watermark, seen: false });
+    const lookedAtMs = this.#clock.monotonicMs();
+    this.#searched.entry.view.tryPut({ type: "marker", watermark, seen: false, lookedAtMs });
   }
 }

@@ -20,6 +20,7 @@ import type {
   ListedDocument,
   ListRequest,
   ListView,
+  MarkerLook,
   MergedHeads,
   SearchRequest,
   Snapshot,
@@ -270,9 +271,9 @@ export class ViewData {
   /**
    * What a question found of the marker. False when cold has lost that of the adopted watermark.
    */
-  mark(watermark: Position, seen: boolean, nowMs: number): boolean {
+  mark({ watermark, seen, lookedAtMs }: MarkerLook): boolean {
     if (watermark !== this.#manifest.to) return true;
-    if (seen) this.#marker.found(nowMs);
+    if (seen) this.#marker.found(lookedAtMs);
     else {
       this.#marker.missing();
       // What was found before may have come from cold as it was before the loss.

@@ -1,31 +1,31 @@
 /**
  * Whether cold is believed to hold the marker of one watermark. Cold can be restored to an older
- * state at any time, so now and then one question looks again while the others go on believing.
+ * state, or lose a disk, at any time: what was seen is believed for a moment, and only then. A look
+ * that comes to nothing, because cold is away, prolongs it for nobody: it may come back empty.
  */
 
 export class MarkerBelief {
   readonly #everyMs: number;
-  /** When a question has to look again; undefined while the marker was not found. */
-  #lookAtMs: number | undefined;
+  /** Until when it is believed to be there; undefined while it was not found. */
+  #believedToMs: number | undefined;
 
   /** @param everyMs how long a marker that was found is believed to be there */
   constructor(everyMs: number) {
     this.#everyMs = everyMs;
   }
 
-  found(nowMs: number): void {
-    this.#lookAtMs = nowMs + this.#everyMs;
+  /** @param lookedAtMs when the look that found it began: it may have lasted */
+  found(lookedAtMs: number): void {
+    this.#believedToMs = Math.max(this.#believedToMs ?? 0, lookedAtMs + this.#everyMs);
   }
 
   missing(): void {
-    this.#lookAtMs = undefined;
+    this.#believedToMs = undefined;
   }
 
-  /** True when it is believed to be there; undefined when the question that asks has to look. */
+  /** True when it is believed to be there; undefined when who asks has to look. */
   seen(nowMs: number): true | undefined {
-    if (this.#lookAtMs === undefined) return undefined;
-    if (nowMs < this.#lookAtMs) return true;
-    this.#lookAtMs = nowMs + this.#everyMs;
-    return undefined;
+    const isBelieved = this.#believedToMs !== undefined && nowMs < this.#believedToMs;
+    return isBelieved ? true : undefined;
   }
 }

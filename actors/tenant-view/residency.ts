@@ -97,7 +97,7 @@ export class Residency {
       try {
         const marker = await this.#options.cold.readMarker(this.#options.tenant);
         const seen = marker !== null && marker.to >= watermark;
-        if (!signal.aborted) self.tryPut({ type: "marker", watermark, seen });
+        if (!signal.aborted) self.tryPut({ type: "marker", watermark, seen, lookedAtMs: nowMs });
       } catch {
         // Cold is away: it is looked at again.
       } finally {

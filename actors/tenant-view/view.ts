@@ -37,7 +37,7 @@
  */
 
 import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
-import type { Position, TenantId, Version } from "../../src/contract/ids.ts";
+import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { Metrics } from "../../src/contract/observation.ts";
 import type { PlacedRecord } from "../../src/contract/record.ts";
@@ -54,6 +54,7 @@ import type {
   DropMessage,
   ListRequest,
   LoadedMessage,
+  MarkerLook,
   MergedHeads,
   MergeTriggerMessage,
   ReloadMessage,
@@ -156,7 +157,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
       case "loaded":
         return this.#takeBack(message);
       case "marker":
-        return this.#mark(message.watermark, message.seen);
+        return this.#mark(message);
       case "snapshot":
         return this.#snapshot(message);
       case "search":
@@ -285,11 +286,9 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   /**
    * Cold without its marker has lost documents: a merge repairs that, and only this asks for it.
    */
-  #mark(watermark: Position, seen: boolean): void {
+  #mark(look: MarkerLook): void {
     const data = this.#loaded();
-    if (data === undefined) return;
-    const isThere = data.mark(watermark, seen, this.#context.clock.monotonicMs());
-    if (!isThere) this.#askForMerge();
+    if (data?.mark(look) === false) this.#askForMerge();
   }
 
   #snapshot(request: SnapshotRequest): void {

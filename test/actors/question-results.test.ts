@@ -151,11 +151,12 @@ it("QR3: now and then a question looks for the marker, whatever is kept; its los
 });
 
 it("QR3: a marker that is lost ends what was found before, also for a question that need not look", async () => {
-  const { load, ask, tell } = startQuestions({ search: async () => [coldHit("a", 1)] });
+  const { load, ask, tell, clock } = startQuestions({ search: async () => [coldHit("a", 1)] });
   load(1, [["a", 1]]);
   await ask(search).promise;
   const watermark = 1 as Position;
-  tell({ type: "marker", watermark, seen: false }, { type: "marker", watermark, seen: true });
+  const look = { type: "marker", watermark, lookedAtMs: clock.monotonicMs() } as const;
+  tell({ ...look, seen: false }, { ...look, seen: true });
   expect(await keptOf(ask(search))).toBe("miss");
 });
 

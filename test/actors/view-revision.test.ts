@@ -77,7 +77,11 @@ class World {
         this.#view.release({ watermark: this.#merged as Position, merged: undefined });
         return;
       case "marker":
-        this.#view.mark(this.#merged as Position, next.seen, this.nowMs);
+        this.#view.mark({
+          watermark: this.#merged as Position,
+          seen: next.seen,
+          lookedAtMs: this.nowMs,
+        });
         return;
       case "time":
         this.nowMs += next.ms;

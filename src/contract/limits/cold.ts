@@ -30,8 +30,8 @@ export const coldLimits = {
   coldReconnectMaxMs: 2 * secondMs,
   /**
    * While questions go to cold, a tenant's marker is looked for so often: a lost shard is declared.
-   * Less than a node takes to end, to lose its disk and to serve again (3 s where it was tried), so
-   * that no question is answered from a shard that was emptied after the look.
+   * Less than a node takes to end, to lose its disk, to serve again and to be given so many chunks
+   * by merges that a search finds as many as it asks for: where it finds fewer, it looks itself.
    */
   coldMarkerEveryMs: 1 * secondMs,
   /** While none goes there, because all of the tenant is in memory. */
