@@ -81,6 +81,8 @@ export class TenantBytes {
   readonly #node: NodeBytes;
   readonly #documentTextBytesMax: number;
   readonly #held = new Set<Share>();
+  /** Those that are held for an operation from its arrival to its record. */
+  readonly #admitted = new Set<Share>();
   #closed = false;
 
   constructor(tenant: TenantId, node: NodeBytes, documentTextBytesMax: number) {
@@ -94,7 +96,12 @@ export class TenantBytes {
     if (this.#closed) return undefined;
     const operation = keptOf(stored);
     const share = this.#node.mailboxes.tryTake(this.#tenant, sizeOf(operation));
-    return share && { operation, share: this.#counted(share) };
+    return share && { operation, share: this.#counted(share, this.#admitted) };
+  }
+
+  /** How many are here and have no record yet. */
+  get operations(): number {
+    return this.#admitted.size;
   }
 
   /**
@@ -112,7 +119,7 @@ export class TenantBytes {
   admitted(page: Share, operations: readonly StoredOperation[]): readonly Admitted[] {
     const all = operations.map((stored) => {
       const operation = keptOf(stored);
-      return { operation, share: this.#counted(page.split(sizeOf(operation))) };
+      return { operation, share: this.#counted(page.split(sizeOf(operation)), this.#admitted) };
     });
     page.release();
     return all;
@@ -132,17 +139,21 @@ export class TenantBytes {
     for (const share of [...this.#held]) share.release();
   }
 
-  #counted(share: Share): Share {
+  #counted(share: Share, among?: Set<Share>): Share {
     const counted: Share = {
       split: (amount) => share.split(amount),
       shrinkTo: (amount) => share.shrinkTo(amount),
       release: () => {
         this.#held.delete(counted);
+        among?.delete(counted);
         share.release();
       },
     };
     if (this.#closed) share.release();
-    else this.#held.add(counted);
+    else {
+      this.#held.add(counted);
+      among?.add(counted);
+    }
     return counted;
   }
 }

@@ -27,11 +27,19 @@ export interface TenantProgress {
   /** Records of CHUNKS to replay, once their number is known. */
   toReplay: number;
   replayed: number;
-  /** Operations in DOCS that the tenant has not taken in, as far as it has looked. */
+  /** Operations in DOCS that are not here yet, as far as the tenant has looked. */
   behind: number;
 }
 
 export const noProgress = (): TenantProgress => ({ toReplay: 0, replayed: 0, behind: 0 });
+
+/** Operations that are published and not visible yet, as far as the tenant has heard of them. */
+export function operationsBehind({
+  progress,
+  route,
+}: Pick<TenantEntry, "progress" | "route">): number {
+  return progress.behind + route.bytes.operations;
+}
 
 /** What a tenant view lets others see without asking; replaced as a whole after each message. */
 export interface ViewStatus {

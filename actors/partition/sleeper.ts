@@ -24,7 +24,7 @@ import { changeLife, type TenantLives } from "../../src/log/lives.ts";
 import type { Log } from "../../src/log/port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
-import type { PartitionEntry, TenantEntry } from "../directory/directory.ts";
+import { operationsBehind, type PartitionEntry, type TenantEntry } from "../directory/directory.ts";
 import type { MergeTriggerMessage } from "../messages.ts";
 import type { TenureTenants } from "./tenants.ts";
 
@@ -97,10 +97,11 @@ export class Sleeper {
     }
   }
 
-  #isIdle({ tenant, status, kept, progress }: TenantEntry): boolean {
+  #isIdle(entry: TenantEntry): boolean {
+    const { tenant, status, kept } = entry;
     const nowMs = this.#clock.monotonicMs();
     const before = this.#idle.get(tenant);
-    const isBusy = status.state !== "ready" || progress.behind > 0;
+    const isBusy = status.state !== "ready" || operationsBehind(entry) > 0;
     if (before === undefined || before.visible !== status.visible || isBusy) {
       this.#idle.set(tenant, { visible: status.visible, sinceMs: nowMs });
       return false;

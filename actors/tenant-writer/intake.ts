@@ -202,13 +202,12 @@ export class Intake {
    * Reads skipped operations from DOCS until the tenant has caught up with the shared reader (T4).
    */
   async catchUp(): Promise<void> {
-    const { limits, progress, route } = this.#options;
+    const { limits, route } = this.#options;
     const { life } = this.#parts;
     while (route.isBehind && !life.signal.aborted) {
       const operations = await this.#readPage();
       for (const admitted of operations ?? []) {
         await this.#takeIn(admitted);
-        progress.behind -= 1;
       }
       if (operations?.length === 0 && !route.caughtUp(this.#takenIn)) {
         await life.clock.sleep(limits.backoff.backoffMinMs);
@@ -233,6 +232,7 @@ export class Intake {
       );
       if (operations === undefined) return undefined;
       await this.#lookForSuspects(operations);
+      progress.behind = Math.max(0, progress.behind - operations.length);
       return bytes.admitted(page, operations);
     } finally {
       page.release();

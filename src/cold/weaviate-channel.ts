@@ -1,7 +1,8 @@
 /**
- * Searches over Weaviate's gRPC without the vendor's client, which spends more of the main thread
- * on a search than Weaviate on answering it (ops/decisions/0039-cold-at-weaviates-speed.md). One
- * HTTP/2 connection, opened by the first search and again after it has ended.
+ * Searches and writes over Weaviate's gRPC without the vendor's client, which spends more of the
+ * main thread on a search than Weaviate on answering it, and half a second on each write
+ * (ops/decisions/0039-cold-at-weaviates-speed.md). One HTTP/2 connection, opened by the first call
+ * and again after it has ended.
  *
  * Retries nothing, and waits for as long as its caller's signal allows (weaviate-connection.ts).
  * What it rejects with reads as the vendor's errors do, so that one file tells them apart.
@@ -12,6 +13,12 @@ import { limits } from "../contract/limits.ts";
 import type { TlsFiles } from "../contract/links.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { decodeHits, encodeSearch, type WireHit, type WireSearch } from "./weaviate-wire.ts";
+import {
+  decodeFailures,
+  encodeBatch,
+  type WireBatch,
+  type WireFailure,
+} from "./weaviate-wire-batch.ts";
 
 export interface ChannelOptions {
   /** `http://host:port`, or `https:` for TLS. */
@@ -24,9 +31,7 @@ export interface ChannelOptions {
   readonly replyBytesMax?: number | undefined;
 }
 
-const path = "/weaviate.v1.Weaviate/Search";
-
-const tooLarge = `${path} RESOURCE_EXHAUSTED: received a message larger than its bound`;
+type Path = `/weaviate.v1.Weaviate/${"Search" | "BatchObjects"}`;
 
 /** A message on the wire: one byte that says whether it is compressed, four for its length. */
 const prefixBytes = 5;
@@ -40,9 +45,10 @@ const statusNames = [
 ];
 
 interface Call {
+  readonly path: Path;
   readonly body: Uint8Array;
   readonly bearer: string | undefined;
-  readonly traceparent: string | undefined;
+  readonly traceparent?: string | undefined;
 }
 
 export class SearchChannel {
@@ -64,8 +70,21 @@ export class SearchChannel {
   ): Promise<readonly WireHit[]> {
     const bearer = await this.#options.bearer?.();
     const body = framed(encodeSearch(search));
-    const parts = await this.#call({ body, bearer, traceparent }, signal);
+    const path = "/weaviate.v1.Weaviate/Search";
+    const parts = await this.#call({ path, body, bearer, traceparent }, signal);
     return decodeHits(this.#joined(parts).subarray(prefixBytes));
+  }
+
+  /**
+   * Writes objects; what the server refuses of them is no error.
+   * @throws Error as `search` does
+   */
+  async write(batch: WireBatch, signal: AbortSignal): Promise<readonly WireFailure[]> {
+    const bearer = await this.#options.bearer?.();
+    const body = framed(encodeBatch(batch));
+    const path = "/weaviate.v1.Weaviate/BatchObjects";
+    const parts = await this.#call({ path, body, bearer }, signal);
+    return decodeFailures(this.#joined(parts).subarray(prefixBytes));
   }
 
   /** Good until the next call. */
@@ -111,7 +130,10 @@ export class SearchChannel {
     return session;
   }
 
-  #call({ body, bearer, traceparent }: Call, signal: AbortSignal): Promise<readonly Buffer[]> {
+  #call(
+    { path, body, bearer, traceparent }: Call,
+    signal: AbortSignal,
+  ): Promise<readonly Buffer[]> {
     signal.throwIfAborted();
     const { replyBytesMax = limits.coldReplyBytesMax } = this.#options;
     const stream = this.#connected().request({
@@ -145,7 +167,7 @@ export class SearchChannel {
       stream.on("close", () => {
         signal.removeEventListener("abort", cancel);
         const isTooLarge = bytes > replyBytesMax;
-        const error = isTooLarge ? new Error(tooLarge) : errorOf(said, failure);
+        const error = isTooLarge ? tooLarge(path) : errorOf(path, said, failure);
         if (error === undefined) resolve(parts);
         else reject(signal.aborted ? reasonOf(signal) : error);
       });
@@ -166,8 +188,16 @@ function framed(message: Uint8Array): Uint8Array {
   return frame;
 }
 
+function tooLarge(path: Path): Error {
+  return new Error(`${path} RESOURCE_EXHAUSTED: received a message larger than its bound`);
+}
+
 /** Undefined when the server says that all went well. */
-function errorOf(said: IncomingHttpHeaders, failure: Error | undefined): Error | undefined {
+function errorOf(
+  path: Path,
+  said: IncomingHttpHeaders,
+  failure: Error | undefined,
+): Error | undefined {
   const status = said["grpc-status"];
   if (status === undefined) {
     const what = failure?.message ?? `the stream ended, HTTP status ${said[":status"] ?? "none"}`;

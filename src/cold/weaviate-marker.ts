@@ -26,6 +26,7 @@ import { storedVersion } from "./weaviate-record.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf } from "./weaviate-search.ts";
 import type { Tenants } from "./weaviate-tenants.ts";
+import { batchOf } from "./weaviate-write.ts";
 
 type MarkerMethods = Pick<ColdShard, "writeMarker" | "readMarker">;
 
@@ -76,12 +77,11 @@ function write(connection: Connection, tenant: TenantId, marker: ColdMarker): Pr
     ...{ documentId: "", chunk: 0, chunkCount: 0, facets: [] },
     ...{ terms: "", termsVersion: storedVersion, record: "" },
   };
-  return connection.run(async (client) => {
-    // `insertMany` overwrites where `insert` would refuse.
-    const objects = [{ id: markerId(tenant), properties }];
-    const reply = await chunksOf(client, tenant).data.insertMany(objects);
-    const message = reply.errors[0]?.message;
-    if (message === undefined) return;
+  return connection.run(async (client, signal, channel) => {
+    const batch = batchOf(client, tenant, [{ id: markerId(tenant), properties }]);
+    const [failure] = await channel.write(batch, signal);
+    if (failure === undefined) return;
+    const { message } = failure;
     if (isUnknownTenant(message)) throw new UnknownTenantError(message);
     if (isInactiveTenant(message)) throw new InactiveTenantError(message);
     throw new Error(message);

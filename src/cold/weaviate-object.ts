@@ -55,14 +55,14 @@ export const vectorName = "default";
 interface StoredObject {
   readonly id: string;
   readonly properties: ChunkProperties;
-  readonly vectors: number[];
+  readonly vector: Float32Array;
 }
 
 /**
  * Every text but the id is repaired: what reaches the server is well-formed, also of records that
  * an earlier Freshet wrote. An id cannot be repaired, it is what names the document.
  */
-export function storedObject(object: ColdObject): StoredObject {
+export function wireObject(object: ColdObject): StoredObject {
   const { documentId, version, chunk, chunkCount, info } = object;
   const { timestamp, publishedAtMs, expiresAtMs, language, acl } = info;
   return {
@@ -79,11 +79,11 @@ export function storedObject(object: ColdObject): StoredObject {
       termsVersion: storedVersion,
       facets: [...facetsOf(info)],
     },
-    vectors: Array.from(object.vector),
+    vector: object.vector,
   };
 }
 
-/** One that `storedObject` did not make has no document and version 0: nothing that could count. */
+/** One that `wireObject` did not make has no document and version 0: nothing that could count. */
 export function entryOf(found: {
   readonly uuid: string;
   readonly properties: Readonly<Record<string, unknown>>;

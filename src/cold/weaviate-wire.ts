@@ -51,7 +51,7 @@ const operators = {
 } as const;
 
 /** A field's number and how it is written, as protobuf puts them into one. */
-const tag = (field: number, kind: 0 | 1 | 2): number => field * 8 + kind;
+export const tag = (field: number, kind: 0 | 1 | 2): number => field * 8 + kind;
 
 export function encodeSearch(search: WireSearch): Uint8Array {
   const { by, limit, properties, vectors, filter } = search;
@@ -143,7 +143,7 @@ function widthOf({ vectorBytes: { length } }: ReadHit): number {
 }
 
 /** Calls `read` with each field's number; what it does not read is passed over. */
-function fieldsOf(reader: Reader, end: number, read: (field: number) => boolean): void {
+export function fieldsOf(reader: Reader, end: number, read: (field: number) => boolean): void {
   while (reader.pos < end) {
     const found = reader.uint32();
     if (!read(found >>> 3)) reader.skipType(found & 7);
@@ -151,7 +151,7 @@ function fieldsOf(reader: Reader, end: number, read: (field: number) => boolean)
 }
 
 /** A message inside another one. */
-function inside(reader: Reader, read: (field: number) => boolean): true {
+export function inside(reader: Reader, read: (field: number) => boolean): true {
   fieldsOf(reader, reader.uint32() + reader.pos, read);
   return true;
 }

@@ -1,10 +1,11 @@
 /**
- * Writing a page of objects into Weaviate, and what its refusals mean. `insertMany` tells failures
- * of single objects inside a successful reply; a request that the server cannot read, or takes for
- * too large, fails as a whole.
+ * Writing a page of objects into Weaviate, and what its refusals mean. Failures of single objects
+ * are told inside a successful reply; a request that the server cannot read, or takes for too
+ * large, fails as a whole.
  */
 
-import type { TenantId } from "../contract/ids.ts";
+import type { WeaviateClient } from "weaviate-client";
+import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ColdObject } from "./port.ts";
@@ -17,8 +18,9 @@ import {
   RequestRefusedError,
   UnknownTenantError,
 } from "./weaviate-fault.ts";
-import { storedObject } from "./weaviate-object.ts";
-import { chunksOf } from "./weaviate-search.ts";
+import { vectorName, wireObject } from "./weaviate-object.ts";
+import { collectionsOf } from "./weaviate-schema.ts";
+import type { WireBatch, WireObject } from "./weaviate-wire-batch.ts";
 
 export interface WriteParts {
   readonly connection: Connection;
@@ -47,17 +49,26 @@ async function insert(
   objects: readonly ColdObject[],
 ): Promise<PageReply> {
   try {
-    return await connection.run(async (client) => {
-      const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
-      const failed = Object.entries(reply.errors).map(([index, { message }]) =>
-        failedObject(Number(index), message),
-      );
+    return await connection.run(async (client, signal, channel) => {
+      const batch = batchOf(client, tenant, objects.map(wireObject));
+      const failures = await channel.write(batch, signal);
+      const failed = failures.map(({ index, message }) => failedObject(index, message));
       return { kind: "answered", failed };
     });
   } catch (error) {
     if (error instanceof RequestRefusedError) return { kind: "refused", cause: error };
     throw error;
   }
+}
+
+/** Weaviate overwrites what has the same id. */
+export function batchOf(
+  client: WeaviateClient,
+  tenant: TenantId,
+  objects: readonly WireObject[],
+): WireBatch {
+  const { chunks: collection } = collectionsOf(client, tenant);
+  return { collection, tenant: tenantOf(tenant), target: vectorName, objects };
 }
 
 function failedObject(index: number, message: string): FailedObject {

@@ -3,8 +3,8 @@
  * each number of a later generation (WS4). Weaviate may be down at any time, also at the start: see
  * weaviate-connection.ts.
  *
- * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: `insertMany` takes 500 ms
- * for any page, so that callers run several at once (what it refuses: weaviate-write.ts); a `field`
+ * Facts that shape this file, tried on 1.35.2 with weaviate-client 3.14: the vendor's `insertMany`
+ * takes 500 ms for any page, so pages are written without it (weaviate-write.ts); a `field`
  * tokenised text is trimmed in the index, so that what a filter finds is compared again; creating a
  * tenant that sleeps does not wake it; a batch is answered when its vectors are in the index, but
  * the index's log is flushed before they are (adapters/repos/db/shard_write_batch_objects.go), so

@@ -1,5 +1,6 @@
 /** The engine as its surfaces see it: their requests, answered by the actors and the log. */
 
+import { operationsBehind } from "../../actors/directory/directory.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, TenantId } from "../contract/ids.ts";
@@ -149,7 +150,7 @@ function statusOf(options: ServiceOptions): EngineStatus {
   const joining = partitions.filter(({ state }) => state === "joining");
   const entries = owned.flatMap((partition) => [...partition.tenants.values()]);
   const tenants = entries.map(
-    ({ tenant, status, progress }): TenantStatus => ({
+    ({ tenant, status, progress, route }): TenantStatus => ({
       tenant,
       state: status.state,
       visible_seq: status.visible,
@@ -159,7 +160,7 @@ function statusOf(options: ServiceOptions): EngineStatus {
       unmerged_chunks: status.unmergedChunks,
       records_to_replay: progress.toReplay,
       records_replayed: progress.replayed,
-      operations_behind: progress.behind,
+      operations_behind: operationsBehind({ progress, route }),
     }),
   );
   return {

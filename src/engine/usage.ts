@@ -6,6 +6,7 @@
  *        its own meters, so that no more passes than the quota for each node.
  */
 
+import { operationsBehind } from "../../actors/directory/directory.ts";
 import type { Topology } from "../../actors/topology/topology.ts";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
@@ -92,7 +93,7 @@ export async function usageHere(
     documents,
     stored_chunks: held.chunks,
     hot_bytes: Math.round(held.hotBytes),
-    operations_behind: entry?.progress.behind ?? 0,
+    operations_behind: entry === undefined ? 0 : operationsBehind(entry),
     last_minute: lastMinute,
     model_tokens_today: modelToday.tokens,
     model_seconds_today: modelToday.ms / 1000,

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { keptOf, nodeBytes, TenantBytes } from "../../actors/directory/bytes.ts";
+import { operationsBehind } from "../../actors/directory/directory.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { StoredOperation } from "../../src/log/port.ts";
@@ -42,6 +43,20 @@ it("T4: a tenant whose operations exceed its bytes leaves the shared reader, cat
   await committed(tenant.log, last);
   expect(await operations(tenant.log)).toHaveLength(60);
   await until(() => heldIn(node).every((bytes) => bytes === 0));
+  expect(operationsBehind(tenant)).toBe(0);
+});
+
+it("an operation is behind from when it is heard of to its record, wherever it waits", async () => {
+  const many = 20;
+  const handed = await startTenant({ embeds: false });
+  for (let n = 0; n < many; n += 1) handed.offer(publish(handed.log, padded(`d${n}`, 1)));
+  await until(() => handed.asked.length > 0);
+  expect(operationsBehind(handed)).toBe(many);
+  await handed.actor.stop();
+  const reading = await startTenant({ log: handed.log, epoch: 2, embeds: false });
+  await until(() => reading.asked.length > 0);
+  expect(operationsBehind(reading)).toBe(many);
+  await reading.actor.stop();
 });
 
 it("what is in hand is counted at what it becomes, and given back when the record is applied", async () => {

@@ -13,6 +13,7 @@ import { connectNatsLog, type NatsLog } from "../../src/log/nats/log.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { forEachAtMost } from "../../src/runtime/for-each.ts";
 import { eventually } from "../support/promises.ts";
 import { failPointsOf } from "./fail-points.ts";
 import { ChaosSite } from "./site.ts";
@@ -147,10 +148,11 @@ describe("a merge worker that is killed at a step, and started again", () => {
     undisturbed = await coldAtLast(tenant, await prepare(tenant));
     expect(undisturbed.length).toBeGreaterThan(15);
     const worker = site.node("merge-worker");
-    // Side by side: one after the other, each would wait for its own embedding and its own merge.
-    await Promise.all(
-      steps.map(async (step) => versions.set(step.tenant, await prepare(step.tenant))),
-    );
+    // A few side by side: one after the other, each would wait for its own embedding and its own
+    // merge; all at once, each would wait for the embedding of all.
+    await forEachAtMost(steps, 3, async ({ tenant: of }) => {
+      versions.set(of, await prepare(of));
+    });
     for (const { point, tenant: killed } of steps) {
       const reached = worker?.arm({ point, calls: 1, action: "kill" });
       // Half of what a worker computes at its start is the loading of code.

@@ -10,12 +10,12 @@ import { silentProgress } from "../../ops/setup/progress.ts";
 import type { ColdObject, ColdShard } from "../../src/cold/port.ts";
 import { connectWeaviate } from "../../src/cold/weaviate.ts";
 import { openClient } from "../../src/cold/weaviate-client.ts";
-import { storedObject } from "../../src/cold/weaviate-object.ts";
 import { chunksOf } from "../../src/cold/weaviate-search.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { vendorObject } from "../support/vendor-object.ts";
 import { coldObject, dimensions } from "./objects.ts";
 
 /** A Weaviate of its own, to be killed. */
@@ -109,7 +109,7 @@ async function lose(attempt: number) {
 async function insertAsAnybody(tenant: TenantId, objects: readonly ColdObject[]): Promise<void> {
   const client = await openClient(address);
   try {
-    const reply = await chunksOf(client, tenant).data.insertMany(objects.map(storedObject));
+    const reply = await chunksOf(client, tenant).data.insertMany(objects.map(vendorObject));
     expect(reply.hasErrors).toBe(false);
   } finally {
     await client.close();

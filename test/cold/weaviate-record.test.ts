@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ColdObject } from "../../src/cold/port.ts";
-import { candidateOf, objectOf, storedObject } from "../../src/cold/weaviate-object.ts";
+import { candidateOf, objectOf, wireObject } from "../../src/cold/weaviate-object.ts";
 import { packObject, unpackRecord } from "../../src/cold/weaviate-record.ts";
 import { dotProduct } from "../../src/contract/vector.ts";
 import { lexicalMatch } from "../../src/text/chunk-terms.ts";
@@ -32,9 +32,9 @@ const objects = fc
   );
 
 const hitOf = (object: ColdObject) => {
-  const { id, properties, vectors } = storedObject(object);
+  const { id, properties, vector } = wireObject(object);
   const { record, terms } = properties;
-  return { id, properties: { record, terms }, vector: Float32Array.from(vectors) };
+  return { id, properties: { record, terms }, vector };
 };
 
 test("what is packed comes back as it was, an empty heading as none", () => {

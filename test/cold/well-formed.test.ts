@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { Reader, Writer } from "protobufjs";
 import { expect, test } from "vitest";
 import { nativeFilter } from "../../src/cold/weaviate-filter.ts";
-import { storedObject } from "../../src/cold/weaviate-object.ts";
+import { wireObject } from "../../src/cold/weaviate-object.ts";
 import { unpackRecord } from "../../src/cold/weaviate-record.ts";
 import { parseOperation } from "../../src/contract/document.ts";
 import { normalFilter } from "../../src/contract/filter.ts";
@@ -62,7 +62,7 @@ test("whatever the contract accepts of a document reaches the wire as the text t
         const { info, chunks } = prepare(parsed.operation);
         for (const { text, heading } of chunks) {
           const object = coldObject(freshTenant("wire"), { id: parsed.operation.id, text });
-          const stored = storedObject({ ...object, heading, info });
+          const stored = wireObject({ ...object, heading, info });
           accepted += 1;
           for (const each of textsOf(stored)) expect(wireText(each)).toBe(each);
         }
@@ -100,12 +100,12 @@ test("whatever the contract accepts of a question and its filter does too", () =
 
 test("a record that an earlier Freshet wrote with such a key is repaired, and its info comes back as it was", () => {
   const info = { metadata: { "label \ud83c": "red" } };
-  const stored = storedObject(coldObject(freshTenant("old"), { id: "cut", info }));
+  const stored = wireObject(coldObject(freshTenant("old"), { id: "cut", info }));
   for (const each of textsOf(stored)) expect(wireText(each)).toBe(each);
   expect(unpackRecord(stored.properties.record).shown.info).toEqual(info);
 });
 
 test("an id is what names a document, so it is not repaired", () => {
   const id = "cut \ud83c" as DocumentId;
-  expect(storedObject(coldObject(freshTenant("id"), { id })).properties.documentId).toBe(id);
+  expect(wireObject(coldObject(freshTenant("id"), { id })).properties.documentId).toBe(id);
 });

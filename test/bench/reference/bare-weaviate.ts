@@ -2,10 +2,10 @@
 
 import type { WeaviateClient } from "weaviate-client";
 import type { ColdObject } from "../../../src/cold/port.ts";
-import { storedObject } from "../../../src/cold/weaviate-object.ts";
 import { collectionsOf } from "../../../src/cold/weaviate-schema.ts";
 import { chunksOf } from "../../../src/cold/weaviate-search.ts";
 import type { TenantId } from "../../../src/contract/ids.ts";
+import { vendorObject } from "../../support/vendor-object.ts";
 
 const pageObjects = 250;
 const pageIds = 1_000;
@@ -27,7 +27,7 @@ export async function writeBare(
   ).values();
   const lane = async (): Promise<void> => {
     for (const page of pages) {
-      const reply = await chunks.data.insertMany(page.map(storedObject));
+      const reply = await chunks.data.insertMany(page.map(vendorObject));
       if (reply.hasErrors) throw new Error("weaviate refused objects");
     }
   };
