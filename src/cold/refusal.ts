@@ -81,20 +81,22 @@ async function judged<Item>(
     );
   const indexes = new Set(failed.map(({ index }) => index));
   const passed = page.filter((_, index) => !indexes.has(index));
+  const [neighbour] = passed;
   const unclear = itemsOf("unclear");
-  const stubborn = unclear.length === 0 ? [] : await confirmed(unclear, passed, options);
+  if (unclear.length === 0) return itemsOf("refused");
+  if (neighbour === undefined) throw outage(`no object passed: ${failed[0]?.message}`);
+  const stubborn = await confirmed(unclear, neighbour, options);
   return [...itemsOf("refused"), ...stubborn];
 }
 
 /** NA2. What of `unclear` fails at every attempt, beside a neighbour that passes. */
 async function confirmed<Item>(
   unclear: readonly Item[],
-  [neighbour]: readonly Item[],
+  neighbour: Item,
   { send, attemptsMax, pause }: NarrowOptions<Item>,
 ): Promise<readonly Item[]> {
   let left = unclear;
   for (let attempt = 1; attempt <= attemptsMax && left.length > 0; attempt += 1) {
-    if (neighbour === undefined) throw outage("no object of a page passed");
     await pause();
     const reply = await send([neighbour, ...left]);
     if (reply.kind === "refused") throw outage("a request was refused that had passed in parts");

@@ -101,6 +101,10 @@ export class Connection {
     return this.#twice(work, { ms: this.#schemaMs, caller: undefined });
   }
 
+  get isCluster(): boolean {
+    return this.#addresses.length > 1;
+  }
+
   /** Between two looks at what a cluster carries out by and by. */
   pause(ms: number): Promise<void> {
     return this.#options.clock.sleep(ms);
@@ -108,7 +112,7 @@ export class Connection {
 
   /** A node alone has no leader to wait for. */
   get #schemaMs(): number {
-    return this.#addresses.length > 1 ? limits.coldClusterSchemaMs : limits.coldRequestMs;
+    return this.isCluster ? limits.coldClusterSchemaMs : limits.coldRequestMs;
   }
 
   /** WC4. */

@@ -50,6 +50,15 @@ export function isUnknownTenant(message: string): boolean {
   );
 }
 
+/**
+ * A node of a cluster has not heard of the collection, or of the node that it asks for a tenant. It
+ * will, a moment later.
+ */
+export function isCatchingUp(error: unknown): boolean {
+  const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+  return /could not find index|non-existing index|not found locally|resolve node/i.test(text);
+}
+
 export function isInactiveTenant(message: string): boolean {
   return /tenant not active/i.test(message);
 }

@@ -8,7 +8,12 @@ import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Connection } from "./weaviate-connection.ts";
-import { InactiveTenantError, translate, UnknownTenantError } from "./weaviate-fault.ts";
+import {
+  InactiveTenantError,
+  isCatchingUp,
+  translate,
+  UnknownTenantError,
+} from "./weaviate-fault.ts";
 import { collectionsOf, ensureCollections } from "./weaviate-schema.ts";
 
 export interface Tenants {
@@ -36,8 +41,12 @@ export function createTenants(connection: Connection): Tenants {
       await ensureCollections(client, tenant);
       const { chunks, markers } = collectionsOf(client, tenant);
       const name = tenantOf(tenant);
-      await client.collections.use(chunks).tenants.create({ name });
+      const collection = client.collections.use(chunks);
+      await collection.tenants.create({ name });
       await awake(client, chunks, name);
+      if (connection.isCluster) {
+        await untilKnown(connection, () => collection.withTenant(name).length());
+      }
       if (await client.collections.exists(markers)) await awake(client, markers, name);
     });
     if (known.size >= limits.coldTenantsCachedMax) known.clear();
@@ -129,6 +138,24 @@ function restOf(
 }
 
 /**
+ * The nodes of a cluster hear of a collection one after the other: until ours, and the one with the
+ * tenant, have heard of it nothing can be written. What else fails is told by who uses the tenant.
+ */
+async function untilKnown(
+  connection: Pick<Connection, "pause">,
+  count: () => Promise<number>,
+): Promise<void> {
+  for (let looks = 1; looks <= limits.coldClusterLooksMax; looks += 1) {
+    const failure = await count().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined || !isCatchingUp(failure)) return;
+    await connection.pause(limits.coldClusterLookEveryMs);
+  }
+}
+
+/**
  * The nodes of a cluster carry out a removal one after the other: until the one with the objects
  * has, it shows them.
  */
@@ -143,8 +170,8 @@ async function untilUnknown(
       if (translate(error) instanceof UnknownTenantError) return;
       throw error;
     }
-    if (looks === limits.coldErasedLooksMax) throw new FreshetError("cold_unavailable");
-    await connection.pause(limits.coldErasedLookEveryMs);
+    if (looks === limits.coldClusterLooksMax) throw new FreshetError("cold_unavailable");
+    await connection.pause(limits.coldClusterLookEveryMs);
   }
 }
 

@@ -47,7 +47,7 @@ export function encodeBatch({ collection, tenant, target, objects }: WireBatch):
   return out.finish();
 }
 
-/** Texts and numbers in a struct, lists of texts each by itself, names of empty lists at the end. */
+/** Texts and numbers in a struct, each list of texts by itself, of empty ones the names. */
 function writeProperties(properties: WireObject["properties"], out: Writer): Writer {
   out.uint32(tag(1, 2)).fork();
   for (const [name, value] of Object.entries(properties)) {

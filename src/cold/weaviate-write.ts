@@ -78,7 +78,7 @@ function failedObject(index: number, message: string): FailedObject {
 }
 
 const outagePattern =
-  /deadline|time-?out|timed out|read-?only|shut(ting)? ?down|memory|disk|replica|connection|cancell?ed|unavailable|not ready|loading/i;
+  /deadline|time-?out|timed out|read-?only|shut(ting)? ?down|memory|disk|replica|connection|cancell?ed|unavailable|not ready|loading|resolve node/i;
 
 /**
  * Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes.

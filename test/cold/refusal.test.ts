@@ -116,6 +116,7 @@ describe("what Weaviate 1.35 says", () => {
     ["context deadline exceeded", "outage"],
     ["store is read-only due to: disk usage too high", "outage"],
     ["not enough memory", "outage"],
+    ['resolve node name "weaviate-1" to host', "outage"],
     ["invalid integer property 'chunk' on class 'FreshetChunk': requires an integer", "unclear"],
     ["new node has a vector with length 3. Existing nodes have vectors with length 384", "unclear"],
   ])("of an object, %j: %s", (message, verdict) => {

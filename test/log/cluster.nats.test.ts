@@ -57,6 +57,18 @@ class Told {
   }
 }
 
+/** Asked again as long as the log says that it does not answer: its copies may still be electing. */
+async function patiently<Value>(call: () => Promise<Value>): Promise<Value> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (thrown) {
+      if ((thrown as { code?: string }).code !== "log_unavailable") throw thrown;
+      await systemClock.sleep(100);
+    }
+  }
+}
+
 /**
  * Two writers of one tenant's chain, of the same epoch: each knows only what it has read or
  * written.
@@ -228,17 +240,18 @@ describe("a cluster in trouble", () => {
     expect([appends, ...publishes].flatMap(({ failures }) => failures)).toEqual([]);
     expect(appends.acked.length).toBeGreaterThan(50);
     const [log] = logs;
-    const last = await log.chunks.last(tenant);
+    const last = await patiently(() => log.chunks.last(tenant));
     const range = { tenant, after: 0 as Position, to: last?.position ?? (0 as Position) };
     // An unbroken chain: what two writers wrote is one order, and each acknowledged append is in
     // it.
     const chain = new Set(
-      (await collect(log.chunks.headers(range))).map(({ position }) => position),
+      (await patiently(() => collect(log.chunks.headers(range)))).map(({ position }) => position),
     );
     expect(appends.acked.filter((position) => !chain.has(position as Position))).toEqual([]);
     const stored = new Set<number>();
     for (let after = 0 as Version; ; ) {
-      const page = await log.docs.readTenant({ tenant, after, max: 1_000 });
+      const range = { tenant, after, max: 1_000 };
+      const page = await patiently(() => log.docs.readTenant(range));
       for (const { version } of page) stored.add(version);
       if (page.length < 1_000) break;
       after = page.at(-1)?.version ?? after;
@@ -246,7 +259,7 @@ describe("a cluster in trouble", () => {
     const acked = publishes.flatMap((told) => told.acked);
     expect(acked.length).toBeGreaterThan(100);
     expect(acked.filter((seq) => !stored.has(seq))).toEqual([]);
-    await expect(log.checkIdentity()).resolves.toBeUndefined();
+    await expect(patiently(() => log.checkIdentity())).resolves.toBeUndefined();
   }, 60_000);
 
   it("a reader of a partition continues through the death of the server that serves it", async () => {

@@ -15,6 +15,7 @@ import {
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { onFreePorts, startedAll } from "./cluster-ports.ts";
+import { eventually } from "./promises.ts";
 import { Server } from "./server.ts";
 
 export interface ClusterNode {
@@ -56,6 +57,7 @@ export async function startWeaviateCluster(): Promise<WeaviateCluster> {
     };
     const nodes = plan.ports.map((_, index) => new Node(plan, index));
     await startedAll(nodes);
+    await eventually(() => eachSeesAll(nodes));
     return { plan, nodes };
   });
   return {
@@ -72,10 +74,26 @@ const nodesSchema = z.object({
   nodes: z.array(
     z.looseObject({
       name: z.string(),
+      status: z.string(),
       shards: z.array(z.looseObject({ name: z.string() })).nullish(),
     }),
   ),
 });
+
+/** What a node says of all that it knows of. */
+async function toldBy({ address: { url, apiKey } }: Pick<ClusterNode, "address">) {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const reply = await fetch(`${url}/v1/nodes?output=verbose`, { headers });
+  return nodesSchema.parse(await reply.json()).nodes;
+}
+
+/** Ready nodes hear of each other a moment later; until then none can write to another one. */
+async function eachSeesAll(nodes: readonly Pick<ClusterNode, "address">[]): Promise<void> {
+  for (const node of nodes) {
+    const healthy = (await toldBy(node)).filter(({ status }) => status === "HEALTHY");
+    if (healthy.length < nodes.length) throw new Error("a node does not see all others yet");
+  }
+}
 
 /** The node with the tenant's objects; all nodes run. */
 export async function homeOfTenant(
@@ -83,9 +101,7 @@ export async function homeOfTenant(
   tenant: string,
 ): Promise<ClusterNode> {
   const [first] = nodes;
-  const headers = { authorization: `Bearer ${first?.address.apiKey}` };
-  const reply = await fetch(`${first?.address.url}/v1/nodes?output=verbose`, { headers });
-  const told = nodesSchema.parse(await reply.json()).nodes;
+  const told = first === undefined ? [] : await toldBy(first);
   const home = told.find(({ shards }) => shards?.some(({ name }) => name === tenant));
   const found = nodes.find(({ name }) => name === home?.name);
   if (found === undefined) throw new Error(`no node has ${tenant}`);

@@ -11,9 +11,9 @@ export const coldLimits = {
    * asked again is answered by the next one, which is elected in 2 to 8 s.
    */
   coldClusterSchemaMs: 8 * secondMs,
-  /** Looks whether an erased tenant is gone from its node, within that time. */
-  coldErasedLooksMax: 50,
-  coldErasedLookEveryMs: 100,
+  /** Looks whether a node has heard of a tenant, or of its end, within that time. */
+  coldClusterLooksMax: 50,
+  coldClusterLookEveryMs: 100,
   /**
    * An object whose failure Weaviate words in a way that we do not know counts as refused after so
    * many writes that its neighbours passed, with so long a pause between them: what is short of
