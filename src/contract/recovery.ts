@@ -7,7 +7,7 @@ export interface TenantRecovery {
    */
   readonly records_to_replay: number;
   readonly records_replayed: number;
-  /** Operations in DOCS that the tenant has yet to take in. */
+  /** Operations that are published and not visible yet, as far as the tenant has heard of them. */
   readonly operations_behind: number;
 }
 
