@@ -83,7 +83,7 @@ export async function runJob(context: JobContext): Promise<JobReport> {
     );
     const before = await ownStatus(engines, signal);
     const merged = await mergeOnce(context, merges);
-    await untilDropped(engines, { through: before?.visible_seq ?? 0, signal });
+    await untilDropped(engines, { merges, through: before?.visible_seq ?? 0, signal });
     say(`publishing ${plan.singly.length} documents one by one`);
     const singles = await ingestSingly({ ...step, documents: plan.singly, seenPath: seen });
     const visibleMs = summarise(singles);
@@ -197,16 +197,20 @@ async function ownStatus(engines: readonly Engine[], signal: AbortSignal) {
  */
 async function untilDropped(
   engines: readonly Engine[],
-  { through, signal }: { readonly through: number; readonly signal: AbortSignal },
+  options: { readonly merges: Merges; readonly through: number; readonly signal: AbortSignal },
 ): Promise<void> {
+  const { merges, through, signal } = options;
   const until = clock.monotonicMs() + dropWithinMs;
   for (;;) {
     const own = await ownStatus(engines, signal);
     if (own !== undefined && hasDropped(own, through)) return;
     if (clock.monotonicMs() > until) {
       const left = `${own?.hot.documents ?? "?"} are left, ${own?.unmerged_chunks ?? "?"} chunks unmerged`;
+      const progress = await merges.progress(tenant).catch(() => null);
+      const { phase = "away", error = null } = progress ?? {};
+      const why = error === null ? phase : `${phase}, ${error.code}: ${error.message}`;
       throw new SetupError(
-        `hot did not let go of merged documents (${left}): see the engine's log`,
+        `hot did not let go of merged documents (${left}; merges: ${why}): see the engine's log`,
       );
     }
     signal.throwIfAborted();
