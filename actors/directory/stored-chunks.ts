@@ -50,8 +50,7 @@ export class StoredChunks {
   async counted(tenant: TenantId, status: ViewStatus): Promise<number> {
     const { isResident, watermark } = status;
     if (!isResident && watermark !== 0 && !this.#counted.has(tenant)) {
-      const chunks = await this.#cold.count(tenant);
-      this.#counted.set(tenant, { chunks, watermark, total: chunks });
+      await this.#count(tenant, watermark);
     }
     return this.of(tenant, status);
   }
@@ -61,10 +60,12 @@ export class StoredChunks {
     const askedAtMs = this.#askedAtMs.get(tenant) ?? Number.NEGATIVE_INFINITY;
     if (nowMs - askedAtMs < limits.storedChunksEveryMs) return;
     this.#askedAtMs.set(tenant, nowMs);
-    this.#cold.count(tenant).then(
-      (chunks) => this.#counted.set(tenant, { chunks, watermark, total: chunks }),
-      // Cold is away: the next look asks again.
-      () => this.#askedAtMs.delete(tenant),
-    );
+    // Cold is away: the next look asks again.
+    this.#count(tenant, watermark).catch(() => this.#askedAtMs.delete(tenant));
+  }
+
+  async #count(tenant: TenantId, watermark: number): Promise<void> {
+    const chunks = await this.#cold.count(tenant);
+    this.#counted.set(tenant, { chunks, watermark, total: chunks });
   }
 }

@@ -15,18 +15,13 @@ import { position, type TenantId, tenantOf, version } from "../contract/ids.ts";
 import { markerId } from "./object-id.ts";
 import type { ColdMarker, ColdShard } from "./port.ts";
 import type { Connection } from "./weaviate-connection.ts";
-import {
-  InactiveTenantError,
-  isInactiveTenant,
-  isUnknownTenant,
-  UnknownTenantError,
-} from "./weaviate-fault.ts";
+import { UnknownTenantError } from "./weaviate-fault.ts";
 import type { ChunkProperties } from "./weaviate-object.ts";
 import { storedVersion } from "./weaviate-record.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
 import { type ChunkCollection, chunksOf } from "./weaviate-search.ts";
 import type { Tenants } from "./weaviate-tenants.ts";
-import { batchOf } from "./weaviate-write.ts";
+import { writeObjects } from "./weaviate-write.ts";
 
 type MarkerMethods = Pick<ColdShard, "writeMarker" | "readMarker">;
 
@@ -78,13 +73,9 @@ function write(connection: Connection, tenant: TenantId, marker: ColdMarker): Pr
     ...{ terms: "", termsVersion: storedVersion, record: "" },
   };
   return connection.run(async (client, signal, channel) => {
-    const batch = batchOf(client, tenant, [{ id: markerId(tenant), properties }]);
-    const [failure] = await channel.write(batch, signal);
-    if (failure === undefined) return;
-    const { message } = failure;
-    if (isUnknownTenant(message)) throw new UnknownTenantError(message);
-    if (isInactiveTenant(message)) throw new InactiveTenantError(message);
-    throw new Error(message);
+    const to = { client, channel, signal, tenant };
+    const [failure] = await writeObjects(to, [{ id: markerId(tenant), properties }]);
+    if (failure !== undefined) throw new Error(failure.message);
   });
 }
 

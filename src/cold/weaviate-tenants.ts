@@ -145,14 +145,12 @@ async function untilKnown(
   connection: Pick<Connection, "pause">,
   count: () => Promise<number>,
 ): Promise<void> {
-  for (let looks = 1; looks <= limits.coldClusterLooksMax; looks += 1) {
-    const failure = await count().then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (failure === undefined || !isCatchingUp(failure)) return;
-    await connection.pause(limits.coldClusterLookEveryMs);
-  }
+  await looksUntil(connection, () =>
+    count().then(
+      () => true,
+      (error: unknown) => !isCatchingUp(error),
+    ),
+  );
 }
 
 /**
@@ -163,14 +161,26 @@ async function untilUnknown(
   connection: Pick<Connection, "pause">,
   count: () => Promise<number>,
 ): Promise<void> {
+  const isGone = await looksUntil(connection, () =>
+    count().then(
+      () => false,
+      (error: unknown) => {
+        if (translate(error) instanceof UnknownTenantError) return true;
+        throw error;
+      },
+    ),
+  );
+  if (!isGone) throw new FreshetError("cold_unavailable");
+}
+
+/** Whether it came to be within `coldClusterLooksMax` looks. */
+async function looksUntil(
+  connection: Pick<Connection, "pause">,
+  isSo: () => Promise<boolean>,
+): Promise<boolean> {
   for (let looks = 1; ; looks += 1) {
-    try {
-      await count();
-    } catch (error) {
-      if (translate(error) instanceof UnknownTenantError) return;
-      throw error;
-    }
-    if (looks === limits.coldClusterLooksMax) throw new FreshetError("cold_unavailable");
+    if (await isSo()) return true;
+    if (looks === limits.coldClusterLooksMax) return false;
     await connection.pause(limits.coldClusterLookEveryMs);
   }
 }

@@ -9,10 +9,12 @@ import { type TenantId, tenantOf } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ColdObject } from "./port.ts";
-import { type FailedObject, type PageReply, type Verdict, writeNarrowed } from "./refusal.ts";
+import { type PageReply, type Verdict, writeNarrowed } from "./refusal.ts";
+import type { SearchChannel } from "./weaviate-channel.ts";
 import type { Connection } from "./weaviate-connection.ts";
 import {
   InactiveTenantError,
+  isCatchingUp,
   isInactiveTenant,
   isUnknownTenant,
   RequestRefusedError,
@@ -20,7 +22,7 @@ import {
 } from "./weaviate-fault.ts";
 import { vectorName, wireObject } from "./weaviate-object.ts";
 import { collectionsOf } from "./weaviate-schema.ts";
-import type { WireBatch, WireObject } from "./weaviate-wire-batch.ts";
+import type { WireFailure, WireObject } from "./weaviate-wire-batch.ts";
 
 export interface WriteParts {
   readonly connection: Connection;
@@ -50,9 +52,12 @@ async function insert(
 ): Promise<PageReply> {
   try {
     return await connection.run(async (client, signal, channel) => {
-      const batch = batchOf(client, tenant, objects.map(wireObject));
-      const failures = await channel.write(batch, signal);
-      const failed = failures.map(({ index, message }) => failedObject(index, message));
+      const to = { client, channel, signal, tenant };
+      const failures = await writeObjects(to, objects.map(wireObject));
+      const failed = failures.map((failure) => ({
+        ...failure,
+        verdict: verdictOf(failure.message),
+      }));
       return { kind: "answered", failed };
     });
   } catch (error) {
@@ -61,24 +66,33 @@ async function insert(
   }
 }
 
-/** Weaviate overwrites what has the same id. */
-export function batchOf(
-  client: WeaviateClient,
-  tenant: TenantId,
-  objects: readonly WireObject[],
-): WireBatch {
-  const { chunks: collection } = collectionsOf(client, tenant);
-  return { collection, tenant: tenantOf(tenant), target: vectorName, objects };
+interface Target {
+  readonly client: WeaviateClient;
+  readonly channel: SearchChannel;
+  readonly signal: AbortSignal;
+  readonly tenant: TenantId;
 }
 
-function failedObject(index: number, message: string): FailedObject {
-  if (isUnknownTenant(message)) throw new UnknownTenantError(message);
-  if (isInactiveTenant(message)) throw new InactiveTenantError(message);
-  return { index, message, verdict: verdictOf(message) };
+/**
+ * Replaces what has the same ids. Resolves with what was not taken, one by one.
+ * @throws UnknownTenantError, InactiveTenantError, and what the channel rejects with
+ */
+export async function writeObjects(
+  { client, channel, signal, tenant }: Target,
+  objects: readonly WireObject[],
+): Promise<readonly WireFailure[]> {
+  const { chunks: collection } = collectionsOf(client, tenant);
+  const batch = { collection, tenant: tenantOf(tenant), target: vectorName, objects };
+  const failures = await channel.write(batch, signal);
+  for (const { message } of failures) {
+    if (isUnknownTenant(message)) throw new UnknownTenantError(message);
+    if (isInactiveTenant(message)) throw new InactiveTenantError(message);
+  }
+  return failures;
 }
 
 const outagePattern =
-  /deadline|time-?out|timed out|read-?only|shut(ting)? ?down|memory|disk|replica|connection|cancell?ed|unavailable|not ready|loading|resolve node/i;
+  /deadline|time-?out|timed out|read-?only|shut(ting)? ?down|memory|disk|replica|connection|cancell?ed|unavailable|not ready|loading/i;
 
 /**
  * Weaviate 1.35 has no codes for these; the conformance suite notices when its wording changes.
@@ -86,6 +100,6 @@ const outagePattern =
  * the collection that is not ours.
  */
 export function verdictOf(message: string): Verdict {
-  if (outagePattern.test(message)) return "outage";
+  if (outagePattern.test(message) || isCatchingUp(message)) return "outage";
   return /invalid uuid/i.test(message) ? "refused" : "unclear";
 }

@@ -46,37 +46,36 @@ it("asks cold once after each merge and adds what is not merged; until the answe
   expect(asked).toBe(2);
 });
 
-it("keeps what it knows while cold is away, and asks again", async () => {
-  let isAway = true;
+function coldThatIsAway() {
   const cold = {
+    isAway: true,
     count: async () => {
-      if (isAway) throw new FreshetError("cold_unavailable");
+      if (cold.isAway) throw new FreshetError("cold_unavailable");
       return 50;
     },
   };
+  return cold;
+}
+
+it("keeps what it knows while cold is away, and asks again", async () => {
+  const cold = coldThatIsAway();
   const stored = new StoredChunks(cold, createManualClock());
   const status = statusOf({ watermark: 9, unmergedChunks: 3 });
   expect(stored.of(acme, status)).toBe(3);
   await settle();
-  isAway = false;
+  cold.isAway = false;
   expect(stored.of(acme, status)).toBe(3);
   await settle();
   expect(stored.of(acme, status)).toBe(53);
 });
 
 it("has cold asked before it tells who looks, and says so where cold is away", async () => {
-  let isAway = true;
-  const cold = {
-    count: async () => {
-      if (isAway) throw new FreshetError("cold_unavailable");
-      return 50;
-    },
-  };
+  const cold = coldThatIsAway();
   const stored = new StoredChunks(cold, createManualClock());
   const status = statusOf({ watermark: 9, unmergedChunks: 3 });
   await expect(stored.counted(acme, status)).rejects.toMatchObject({ code: "cold_unavailable" });
-  isAway = false;
+  cold.isAway = false;
   expect(await stored.counted(acme, status)).toBe(53);
-  isAway = true;
+  cold.isAway = true;
   expect(await stored.counted(acme, statusOf({ watermark: 9, unmergedChunks: 4 }))).toBe(54);
 });
