@@ -16,7 +16,7 @@ export const clusterSize = 3;
  * Servers reserve what streams may hold, three times on one disk. Without this they would count the
  * free bytes of the disk, and refuse every later change of a stream.
  */
-const roomyBytes = 1024 ** 4;
+export const roomyBytes = 1024 ** 4;
 
 export interface MemberPorts {
   readonly client: number;

@@ -23,6 +23,7 @@ import {
   sourceSchema,
   sourceStateSchema,
 } from "../contract/source.ts";
+import { inRoomThatIsLeft } from "../runtime/room.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
 import { readLetters } from "./nats-source-letters.ts";
 import type { SourceStore } from "./sources/port.ts";
@@ -232,10 +233,14 @@ export class NatsSourceStore implements SourceStore {
   /** Read from the leader alone: a direct read is answered by any copy, also by one that is old. */
   async #openBucket(replicas: number): Promise<KV> {
     const open = (): Promise<KV> =>
-      this.#js.views.kv(bucket, {
-        ...{ history: 1, replicas, storage: StorageType.File, allow_direct: false },
-        ...{ max_bytes: limits.sourceBucketBytesMax, description: "Freshet: change streams" },
-      });
+      inRoomThatIsLeft(limits.sourceBucketBytesMax, (max_bytes) =>
+        this.#js.views
+          .kv(bucket, {
+            ...{ history: 1, replicas, storage: StorageType.File, allow_direct: false },
+            ...{ max_bytes, description: "Freshet: change streams" },
+          })
+          .catch(rethrown),
+      );
     const kv = await open();
     const jsm = await this.#js.jetstreamManager();
     const { config } = await jsm.streams.info(bucketStream);
@@ -257,18 +262,26 @@ export class NatsSourceStore implements SourceStore {
     const jsm = await this.#js.jetstreamManager();
     await jsm.streams.info(lettersStream).catch((thrown: unknown) => {
       if (apiCode(thrown) !== jetStream.streamNotFound) throw thrown;
-      return jsm.streams.add({
-        name: lettersStream,
-        subjects: [`${letterSubjects}.>`],
-        storage: StorageType.File,
-        retention: RetentionPolicy.Limits,
-        discard: DiscardPolicy.Old,
-        max_msgs_per_subject: 1,
-        max_bytes: limits.sourceLettersBytesMax,
-        num_replicas: this.#options.replicas,
-      });
+      return inRoomThatIsLeft(limits.sourceLettersBytesMax, (max_bytes) =>
+        jsm.streams
+          .add({
+            name: lettersStream,
+            subjects: [`${letterSubjects}.>`],
+            storage: StorageType.File,
+            retention: RetentionPolicy.Limits,
+            discard: DiscardPolicy.Old,
+            max_msgs_per_subject: 1,
+            max_bytes,
+            num_replicas: this.#options.replicas,
+          })
+          .catch(rethrown),
+      );
     });
   }
+}
+
+function rethrown(thrown: unknown): never {
+  throw sourceError(thrown);
 }
 
 const ownedSchema = sourceLetterSchema.pick({ tenant: true });

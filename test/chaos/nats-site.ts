@@ -6,6 +6,7 @@ import {
   clusterMembers,
   freeClusterPorts,
   type MemberPorts,
+  roomyBytes,
 } from "../../ops/servers/nats-cluster.ts";
 import { logPath, type RunningServer } from "../../ops/servers/supervise.ts";
 import { Server } from "../support/server.ts";
@@ -58,7 +59,8 @@ export class NatsSite {
     const logFile = (name: string) => logPath(directory, name);
     const [own] = this.#ports;
     if (servers === 1 && own !== undefined) {
-      const where = { port: own.client, monitorPort: own.monitor };
+      const ports = { port: own.client, monitorPort: own.monitor };
+      const where = { ...ports, storeBytesMax: roomyBytes };
       return startNatsAt({ ...shared, ...where, directory: storeDir, logFile: logFile("nats") });
     }
     const plan = { ...shared, directory: storeDir, prefix: "nats", logFile, ports: this.#ports };

@@ -14,7 +14,7 @@ import {
   createStream,
   halvingsMax,
   plannedBytes,
-  plannedLogBytes,
+  plannedSumBytes,
 } from "../../src/log/nats/room.ts";
 import { streamNames, streamRoles } from "../../src/log/nats/streams.ts";
 import { runs } from "../support/runs.ts";
@@ -114,12 +114,12 @@ const planned = (halvings: number) => streamRoles.map((role) => plannedBytes(rol
 /** The fewest halvings with which the log fits. */
 const fitting = (bytes: number): number => {
   let halvings = 0;
-  while (plannedLogBytes(halvings) > bytes) halvings += 1;
+  while (plannedSumBytes(halvings) > bytes) halvings += 1;
   return halvings;
 };
 
-const least = plannedLogBytes(halvingsMax);
-const roomy = fc.integer({ min: least, max: 2 * plannedLogBytes(0) });
+const least = plannedSumBytes(halvingsMax);
+const roomy = fc.integer({ min: least, max: 2 * plannedSumBytes(0) });
 
 describe("streams of a new log", () => {
   it("have the sizes that are wanted where there is room, and the least after the last halving", () => {

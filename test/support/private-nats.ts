@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { type NatsProcess, startNatsAt } from "../../ops/servers/nats.ts";
+import { roomyBytes } from "../../ops/servers/nats-cluster.ts";
 import { freePort } from "../../ops/servers/ports.ts";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
@@ -25,7 +26,10 @@ export interface PrivateNats {
 
 /** Starts a nats-server with the shipped configuration on a free port and a folder of its own. */
 export async function startPrivateNats(
-  settings: Pick<NatsProcess, "maxPayloadBytes" | "accounts" | "authenticator"> = {},
+  settings: Pick<
+    NatsProcess,
+    "maxPayloadBytes" | "storeBytesMax" | "accounts" | "authenticator"
+  > = {},
 ): Promise<PrivateNats> {
   const directory = mkdtempSync(join(tmpdir(), "freshet-nats-"));
   const port = await freePort();
@@ -39,6 +43,8 @@ export async function startPrivateNats(
       env: plainEnvironment(process.env),
       port,
       monitorPort,
+      // What else fills this disk decides nothing in a test.
+      storeBytesMax: roomyBytes,
       ...settings,
     });
   let server = await start();

@@ -6,7 +6,6 @@
 
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType } from "nats";
 import { type AuditBlock, openBlock } from "../../contract/audit-chain.ts";
-import type { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { AuditHoldings, AuditLog, AuditMessage, AuditTail } from "../audit-port.ts";
 import { auditChainIn, auditSubject, auditSubjects } from "../wire/subjects.ts";
@@ -15,6 +14,7 @@ import { apiCode, jetStream, logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
 import { publishIfLast } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
+import { createBeside } from "./room.ts";
 
 const stream = "AUDIT";
 
@@ -33,11 +33,8 @@ export class NatsAuditLog implements AuditLog {
   async ensure(): Promise<boolean> {
     if ((await this.holdings()) !== null) return true;
     if (!this.#options.creates) return false;
-    for (let bytes: number = limits.auditBytesMax; ; bytes = Math.floor(bytes / 2)) {
-      const refusal = await this.#create(bytes);
-      if (refusal === null) return true;
-      if (bytes <= limits.streamBytesMin) throw refusal;
-    }
+    await createBeside(this.#context, limits.auditBytesMax, (bytesMax) => this.#create(bytesMax));
+    return true;
   }
 
   async tail(chain: string): Promise<AuditTail> {
@@ -82,21 +79,16 @@ export class NatsAuditLog implements AuditLog {
     }
   }
 
-  /** Null: it is there. Else why there is no room for one of this size. */
-  async #create(bytes: number): Promise<FreshetError | null> {
+  async #create(bytesMax: number): Promise<void> {
     try {
       await this.#context.jsm.streams.add({
         ...{ name: stream, subjects: [auditSubjects], num_replicas: this.#options.replicas },
         ...{ storage: StorageType.File, retention: RetentionPolicy.Limits },
-        ...{ discard: DiscardPolicy.Old, max_bytes: bytes, max_age: nanos(limits.auditKeptMs) },
+        ...{ discard: DiscardPolicy.Old, max_bytes: bytesMax, max_age: nanos(limits.auditKeptMs) },
         ...{ allow_direct: false, allow_rollup_hdrs: false, deny_delete: true, deny_purge: true },
       });
-      return null;
     } catch (thrown) {
-      if (apiCode(thrown) === jetStream.streamNameInUse) return null;
-      const error = logError(thrown);
-      if (error.code !== "overloaded") throw error;
-      return error;
+      if (apiCode(thrown) !== jetStream.streamNameInUse) throw logError(thrown);
     }
   }
 }

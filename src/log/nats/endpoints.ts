@@ -16,6 +16,7 @@ import {
 import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { inRoomThatIsLeft } from "../../runtime/room.ts";
 import type { EndpointStore, Stored } from "../endpoint-port.ts";
 import { decodeJson, encodeJson } from "../wire/json.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
@@ -182,18 +183,26 @@ export class NatsEndpoints implements EndpointStore {
 
   /** Tried again by the next caller when it failed. */
   #bucket(): Promise<KV> {
-    this.#kv ??= this.#js.views
-      .kv(bucket, {
+    this.#kv ??= inRoomThatIsLeft(limits.endpointBucketBytesMax, (bytesMax) =>
+      this.#openBucket(bytesMax),
+    ).catch((thrown: unknown) => {
+      this.#kv = undefined;
+      throw thrown;
+    });
+    return this.#kv;
+  }
+
+  async #openBucket(bytesMax: number): Promise<KV> {
+    try {
+      return await this.#js.views.kv(bucket, {
         ...{ history: 1, replicas: this.#replicas, storage: StorageType.File },
         // A direct read is answered by any copy, also by one that is old.
         allow_direct: false,
-        ...{ max_bytes: limits.endpointBucketBytesMax, description: "Freshet: webhooks" },
-      })
-      .catch((thrown: unknown) => {
-        this.#kv = undefined;
-        throw thrown;
+        ...{ max_bytes: bytesMax, description: "Freshet: webhooks" },
       });
-    return this.#kv;
+    } catch (thrown) {
+      throw logError(thrown);
+    }
   }
 }
 

@@ -5,7 +5,6 @@
  */
 
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType } from "nats";
-import type { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { FeedbackLog, FeedbackMessage } from "../feedback-port.ts";
@@ -14,6 +13,7 @@ import { type NatsContext, newestMessage } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { publishPlain } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
+import { createBeside } from "./room.ts";
 import { feedbackStream, streamInfo } from "./streams.ts";
 
 export class NatsFeedback implements FeedbackLog {
@@ -60,31 +60,26 @@ export class NatsFeedback implements FeedbackLog {
   }
 
   async #ensure(): Promise<void> {
-    for (let bytes: number = limits.feedbackStreamBytesMax; ; bytes = Math.floor(bytes / 2)) {
-      const refusal = await this.#create(bytes);
-      if (refusal === null) break;
-      if (bytes <= limits.streamBytesMin) throw refusal;
+    if ((await streamInfo(this.#context, "feedback")) === null) {
+      await createBeside(this.#context, limits.feedbackStreamBytesMax, (bytesMax) =>
+        this.#create(bytesMax),
+      );
     }
     this.#isThere = true;
   }
 
-  /** Null: it is there. Else why there is no room for one of this size. */
-  async #create(bytes: number): Promise<FreshetError | null> {
-    if ((await streamInfo(this.#context, "feedback")) !== null) return null;
+  async #create(bytesMax: number): Promise<void> {
     try {
       await this.#context.jsm.streams.add({
         ...{ name: feedbackStream, subjects: [feedbackSubjects], num_replicas: this.#replicas },
         ...{ storage: StorageType.File, retention: RetentionPolicy.Limits },
-        ...{ discard: DiscardPolicy.Old, max_bytes: bytes, max_age: nanos(limits.feedbackKeptMs) },
-        ...{ max_msgs_per_subject: limits.feedbackPerTenantMax, allow_direct: false },
+        ...{ discard: DiscardPolicy.Old, max_bytes: bytesMax },
+        ...{ max_age: nanos(limits.feedbackKeptMs), allow_direct: false },
+        max_msgs_per_subject: limits.feedbackPerTenantMax,
         max_msg_size: limits.feedbackBytesMax,
       });
-      return null;
     } catch (thrown) {
-      if (apiCode(thrown) === jetStream.streamNameInUse) return null;
-      const error = logError(thrown);
-      if (error.code !== "overloaded") throw error;
-      return error;
+      if (apiCode(thrown) !== jetStream.streamNameInUse) throw logError(thrown);
     }
   }
 }

@@ -5,8 +5,9 @@
  * together until their sum fits, so that none takes what another needs.
  *
  *   RO1  the sum is decided once, before anything else is reserved: the first stream is created
- *        with the size of the whole log, and gives the rest back. How often that was halved stands
- *        in its metadata, so two nodes that start at once plan the same sizes;
+ *        with the size of the whole log and of what comes later beside it (the audit trail, and so
+ *        on), and gives the rest back. How often that was halved stands in its metadata, so two
+ *        nodes that start at once plan the same sizes;
  *   RO2  a stream that is refused at its planned size waits, because servers of a cluster tell each
  *        other some seconds late what was given back. Only when that time is over has something
  *        else taken the room, and the stream makes do with less.
@@ -15,6 +16,7 @@
 import type { StreamInfo } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import { inRoomThatIsLeft } from "../../runtime/room.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import {
@@ -40,17 +42,29 @@ const wantedBytes: Readonly<Record<StreamRole, number>> = {
   chunks: limits.chunksBytesMax,
 };
 
+/** Streams that are made when they are first used: a log that just fits must not shut them out. */
+const besideBytes = [limits.auditBytesMax, limits.feedbackStreamBytesMax];
+
+/** The same, of those who do not know the plan: they are never planned smaller. */
+const bucketsBytes =
+  limits.endpointBucketBytesMax + limits.sourceBucketBytesMax + limits.sourceLettersBytesMax;
+
 /** After so many halvings every stream has the least size. */
 export const halvingsMax = Math.ceil(
   Math.log2(Math.max(...Object.values(wantedBytes)) / limits.streamBytesMin),
 );
 
+const halved = (bytes: number, halvings: number): number =>
+  Math.max(limits.streamBytesMin, Math.floor(bytes / 2 ** halvings));
+
 export function plannedBytes(role: StreamRole, halvings: number): number {
-  return Math.max(limits.streamBytesMin, Math.floor(wantedBytes[role] / 2 ** halvings));
+  return halved(wantedBytes[role], halvings);
 }
 
-export function plannedLogBytes(halvings: number): number {
-  return streamRoles.reduce((sum, role) => sum + plannedBytes(role, halvings), 0);
+/** Of the log, and of what comes later beside it. */
+export function plannedSumBytes(halvings: number): number {
+  const wanted = [...streamRoles.map((role) => wantedBytes[role]), ...besideBytes];
+  return wanted.reduce((sum, bytes) => sum + halved(bytes, halvings), bucketsBytes);
 }
 
 /**
@@ -62,7 +76,7 @@ export async function createFirstStream(context: RoomContext, shape: StreamShape
   const { metadata, ...config } = streamConfig("manifests", shape);
   for (let halvings = 0; ; halvings += 1) {
     const plan = { [halvingsKey]: String(halvings) };
-    const max_bytes = plannedLogBytes(halvings);
+    const max_bytes = plannedSumBytes(halvings);
     const refusal = await tryToCreate(context, "manifests", {
       ...config,
       max_bytes,
@@ -92,6 +106,21 @@ async function giveBack(context: RoomContext): Promise<void> {
 function halvingsIn({ config }: Pick<StreamInfo, "config">): number | null {
   const halvings = Number.parseInt(config.metadata?.[halvingsKey] ?? "", 10);
   return halvings >= 0 && halvings <= halvingsMax ? halvings : null;
+}
+
+/**
+ * Makes a stream beside the log, as large as was planned for it or, where others took the room, as
+ * large as can be.
+ * @throws FreshetError overloaded (no room even for the least), and whatever else `make` throws
+ */
+export async function createBeside(
+  context: Pick<NatsContext, "jsm">,
+  wantedBytes: number,
+  make: (bytesMax: number) => Promise<void>,
+): Promise<void> {
+  const first = await streamInfo(context, "manifests");
+  const halvings = (first === null ? null : halvingsIn(first)) ?? 0;
+  await inRoomThatIsLeft(halved(wantedBytes, halvings), make);
 }
 
 export interface StreamRequest extends StreamShape {
