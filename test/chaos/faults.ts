@@ -126,7 +126,7 @@ const weights: Readonly<Record<PlannedKind, number>> = {
   partition: 3,
   "disk-full": 0.5,
   "step-down": 2,
-  "lose-disk": 1,
+  "lose-disk": 3,
   sleep: 1.5,
   "clock-step": 1.5,
 };

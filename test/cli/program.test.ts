@@ -27,6 +27,8 @@ describe("usage", () => {
     [],
     ["bogus"],
     ["ask"],
+    ["ask", " "],
+    ["search", ""],
     ["ask", "q", "--bogus"],
     ["ask", "q", "--tenant", "a.b"],
     ["ask", "q", "--url", "ftp://x"],

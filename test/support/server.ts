@@ -1,5 +1,7 @@
 /** A server that a test kills, freezes and starts again. */
 
+import { readdirSync, readFileSync } from "node:fs";
+import { groupOf } from "../../ops/servers/process-group.ts";
 import type { RunningServer } from "../../ops/servers/supervise.ts";
 
 /** Whatever of a run can be in trouble. */
@@ -38,8 +40,13 @@ export class Server implements Process {
     await running?.kill();
   }
 
+  /** Returns when all of its threads stand still: until then they answer. */
   freeze(): void {
     this.#signal("SIGSTOP");
+    const group = this.#running?.groupId;
+    if (group === undefined || process.platform !== "linux") return;
+    const giveUpMs = performance.now() + 2_000;
+    while (!groupOf(group).every(standsStill) && performance.now() < giveUpMs);
   }
 
   thaw(): void {
@@ -59,5 +66,17 @@ export class Server implements Process {
 
   #signal(signal: "SIGSTOP" | "SIGCONT"): void {
     if (this.#running !== undefined) process.kill(-this.#running.groupId, signal);
+  }
+}
+
+/** State T of every thread, or Z and X of one that has ended. */
+function standsStill(id: number): boolean {
+  try {
+    return readdirSync(`/proc/${id}/task`).every((thread) => {
+      const stat = readFileSync(`/proc/${id}/task/${thread}/stat`, "utf8");
+      return "TtZX".includes(stat.charAt(stat.lastIndexOf(")") + 2));
+    });
+  } catch {
+    return true;
   }
 }

@@ -95,6 +95,7 @@ function momentIn(value: string): number | string {
 
 /** @throws CliError usage */
 function questionOf(query: string, options: AskOptions) {
+  if (query.trim() === "") throw usageError("the question is empty: say what is asked, in quotes");
   if (options.filter !== undefined && options.filterJson !== undefined) {
     throw usageError("--filter or --filter-json: a filter is said in one of them");
   }
