@@ -208,7 +208,11 @@ it("of two processes under one name the later one serves, the earlier one asks i
     expect(answer.sources).not.toEqual([]);
   }
   await eventually(async () => expect((await b.client.status()).partitions.owned).toBe(0));
-  expect(readFileSync(b.process.logFile, "utf8")).toContain("started under this node's name");
+  // Told when it next tries to take what is drawn to its name.
+  await eventually(() => {
+    const log = readFileSync(b.process.logFile, "utf8");
+    expect(log).toContain("started under this node's name");
+  });
   expect(await site.log.leases.holder(partitionOf(ofB, 8))).toBe(held);
   await twin.process.stop();
   await isShared();
