@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { expect, it } from "vitest";
+import { freePort } from "../../ops/servers/ports.ts";
 import { isGroupAlive } from "../../ops/servers/process-group.ts";
 import { readRunFile } from "../../src/cli/run-file.ts";
 import { overHttp } from "../../src/client/index.ts";
@@ -56,6 +57,8 @@ it("publishes and answers after the leader of the log was killed, and starts it 
     FRESHET_WEAVIATE_API_KEY: weaviate.apiKey,
     FRESHET_EMBED_THREADS: "1",
     FRESHET_DATA_DIR: dataDir,
+    // The default one may be that of another file's run.
+    FRESHET_HTTP_PORT: String(await freePort()),
     FRESHET_SKIP_INSTALL: "1",
   });
   try {

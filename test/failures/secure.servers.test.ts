@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobReport } from "../../ops/main-job/report.ts";
 import { makeAuthority } from "../../ops/servers/certificates.ts";
 import { plainEnvironment } from "../../ops/servers/context.ts";
+import { freePort } from "../../ops/servers/ports.ts";
 import { resolveAddresses } from "../../src/cli/addresses.ts";
 import { connectAudit, connectMerges } from "../../src/cli/connect.ts";
 import { connectEngine } from "../../src/cli/http-client.ts";
@@ -54,6 +55,8 @@ beforeAll(async () => {
     ...plainEnvironment(process.env),
     ...pathsOf(process.env),
     FRESHET_DATA_DIR: dataDir,
+    // The default one may be that of another file's run.
+    FRESHET_HTTP_PORT: String(await freePort()),
     // No model: answers are made of the sources.
     FRESHET_LLM_URL: "http://127.0.0.1:9/v1",
     FRESHET_LLM_MODEL: "none",
