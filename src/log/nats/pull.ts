@@ -17,7 +17,9 @@
  *        log_unavailable;
  *   NP4  a message larger than the bytes of one pull is asked for alone, so that it stops no read;
  *        pulls that end at once without a message, again and again, end the read with
- *        log_unavailable: never a busy loop.
+ *        log_unavailable: never a busy loop;
+ *   NP5  an endless read whose consumer delivers nothing for two pulls, while the leader has
+ *        something for it, ends with log_unavailable: its copy stays behind.
  */
 
 import {
@@ -32,6 +34,7 @@ import {
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
+import { CopyWatch } from "./copy-watch.ts";
 import { logError } from "./errors.ts";
 import { NatsInbox } from "./inbox.ts";
 import { retryPauseMs } from "./pauses.ts";
@@ -193,6 +196,7 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
   const { until } = request;
   const heartbeatMs = pullTimes(request).heartbeatMs;
   const bounded = until !== "aborted";
+  const copy = new CopyWatch(context, request);
   let order = 0;
   let hasty = 0;
   let doubted = false;
@@ -212,6 +216,10 @@ async function* deliveries(reading: Reading): AsyncGenerator<Delivered, End> {
       if (bounded && fellShort(end, pull)) return "short";
       hasty = isHasty(pull, context.clock.monotonicMs()) ? hasty + 1 : 0;
       if (hasty >= limits.hastyPullsMax) throw trouble("pulls end without progress");
+      const isIdle = !bounded && hasty === 0 && pull.received === 0;
+      if (isIdle && (await copy.isBehind(cursor.seq))) {
+        throw trouble("a copy of the log stays behind its leader");
+      }
       pull = askForMore(reading, pull.number + 1, isTooLarge(end, pull));
       continue;
     }
