@@ -49,6 +49,7 @@ export function sourcesActor(
     return {
       start: () => {
         context.task(() => sources.watch());
+        context.task(() => sources.listAgain());
         context.task(() => sources.look());
         context.task(() => sources.measure());
       },
@@ -83,6 +84,20 @@ class Sources {
         logger.warn({ code }, "the sources cannot be seen");
       }
       await clock.sleep(backoffMs(backoff, failures), signal);
+    }
+  }
+
+  /** A watch hears nothing new beside a copy of the bucket that stays behind its leader. */
+  async listAgain(): Promise<void> {
+    const { clock, store } = this.#options;
+    const { signal } = this.#context;
+    for (;;) {
+      await clock.sleep(limits.sourceListEveryMs, signal);
+      if (signal.aborted) return;
+      const before = this.#definitions;
+      const listed = await store.list().catch(() => null);
+      // What the watch heard meanwhile is newer.
+      if (listed !== null && this.#definitions === before) this.#definitions = listed;
     }
   }
 

@@ -68,6 +68,20 @@ describe("the sources of a node", () => {
     expect((await world.store.state(again))?.counts.mapped).toBe(1);
   });
 
+  it("are found without a word of the watch, which may hear nothing new (OS2)", async () => {
+    const world = sourceWorld();
+    world.store.watch = async function* (signal) {
+      yield [];
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    };
+    const node = nodeOf(world, "n1");
+    node.owns.add(tenant);
+    await world.store.add(world.source);
+    world.emit({ id: "a", v: 1 });
+    await eventually(async () => expect(await world.operations()).toHaveLength(1));
+    await node.stop();
+  });
+
   it("do not stop one another: one without its stream only says so", async () => {
     const world = sourceWorld();
     const node = nodeOf(world, "n1");

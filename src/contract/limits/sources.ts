@@ -74,6 +74,8 @@ export const sourceLimits = {
   sourceBehindPollMs: 200,
   /** How often the node looks which sources are its own. */
   sourceLookEveryMs: 500,
+  /** How often all of them are read without being told: a few requests. */
+  sourceListEveryMs: 30 * secondMs,
   /** How often the lag of a node's sources is asked for: one request each. */
   sourceMeasureEveryMs: 5 * secondMs,
   sourceRetryMinMs: 250,
