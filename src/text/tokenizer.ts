@@ -14,7 +14,7 @@ import * as vendorModule from "@huggingface/tokenizers";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Tokenizer, Word } from "./port.ts";
-import { frameTokens, PieceTree, pieceOffsets } from "./word-pieces.ts";
+import { frameTokens, pieceOffsets, SortedPieces } from "./word-pieces.ts";
 
 /** The part of the library that is used: its own types do not resolve under `nodenext`. */
 interface WordPiece {
@@ -49,10 +49,10 @@ export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
 
 function searchByLetters({ model }: WordPiece): void {
   const { vocab, unk_token: unknown, max_input_chars_per_word: charsMax } = model;
-  const tree = new PieceTree(vocab);
+  const pieces = new SortedPieces(vocab);
   model.encode = (words) =>
     words.flatMap((word) =>
-      [...word].length > charsMax ? unknown : (tree.split(word) ?? unknown),
+      [...word].length > charsMax ? unknown : (pieces.split(word) ?? unknown),
     );
 }
 

@@ -38,22 +38,24 @@ export function* pieceOffsets(text: string): Generator<readonly [number, number]
 }
 
 /**
- * A vocabulary of WordPiece as a tree of its letters. Looking a piece up letter by letter ends at
- * the first one that no piece continues with: trying every length instead makes an unknown word of
- * 100 letters cost 10 ms.
+ * A vocabulary of WordPiece in order, each letter narrowing the range of pieces that begin like the
+ * word. Looking a piece up letter by letter ends at the first one that no piece continues with:
+ * trying every length instead makes an unknown word of 100 letters cost 10 ms. A tree of the
+ * letters is as fast and takes 80 ms more of every start.
  */
-export class PieceTree {
-  /** Node and letter to node, as one number; nodes are numbered as they come. */
-  readonly #next = new Map<number, number>();
-  readonly #ends = new Set<number>();
-  #nodes = 2;
+export class SortedPieces {
+  /** By UTF-16 code units, so that a piece comes before those that continue it. */
+  readonly #first: readonly string[];
+  /** Those that continue a word, without their mark. */
+  readonly #later: readonly string[];
 
   constructor(pieces: Iterable<string>) {
-    for (const piece of pieces) {
-      const isLater = piece.startsWith(laterMark) && piece.length > laterMark.length;
-      if (isLater) this.#add(piece.slice(laterMark.length), laterRoot);
-      this.#add(piece, firstRoot);
-    }
+    const all = [...pieces];
+    const later = all.filter(
+      (piece) => piece.startsWith(laterMark) && piece.length > laterMark.length,
+    );
+    this.#first = all.toSorted();
+    this.#later = later.map((piece) => piece.slice(laterMark.length)).toSorted();
   }
 
   /**
@@ -63,46 +65,45 @@ export class PieceTree {
   split(word: string): string[] | undefined {
     const pieces: string[] = [];
     for (let start = 0; start < word.length; ) {
-      const end = this.#longest(word, start);
+      const end = longest(start === 0 ? this.#first : this.#later, word, start);
       if (end === start) return undefined;
       pieces.push(start === 0 ? word.slice(0, end) : laterMark + word.slice(start, end));
       start = end;
     }
     return pieces;
   }
+}
 
-  #longest(word: string, start: number): number {
-    let node = start === 0 ? firstRoot : laterRoot;
-    let best = start;
-    for (let at = start; at < word.length; at += 1) {
-      const next = this.#next.get(node * lettersMax + word.charCodeAt(at));
-      if (next === undefined) break;
-      node = next;
-      if (this.#ends.has(node)) best = at + 1;
+/**
+ * Where the longest piece ends that the word has at `start`; `start` when it has none. Both bounds
+ * of the range are searched for here: through a function that takes an object it is half as fast.
+ */
+function longest(pieces: readonly string[], word: string, start: number): number {
+  let from = 0;
+  let to = pieces.length;
+  let best = start;
+  for (let at = start; at < word.length; at += 1) {
+    const letter = word.charCodeAt(at);
+    let end = to;
+    // The first piece whose letter here is not below. One that ended before has none, and is.
+    while (from < end) {
+      const middle = (from + end) >>> 1;
+      if ((pieces[middle] as string).charCodeAt(at - start) >= letter) end = middle;
+      else from = middle + 1;
     }
-    return best;
-  }
-
-  #add(letters: string, root: number): void {
-    let node = root;
-    for (let at = 0; at < letters.length; at += 1) {
-      const key = node * lettersMax + letters.charCodeAt(at);
-      let next = this.#next.get(key);
-      if (next === undefined) {
-        next = this.#nodes;
-        this.#nodes += 1;
-        this.#next.set(key, next);
-      }
-      node = next;
+    // The first whose letter is above.
+    while (end < to) {
+      const middle = (end + to) >>> 1;
+      if ((pieces[middle] as string).charCodeAt(at - start) > letter) to = middle;
+      else end = middle + 1;
     }
-    this.#ends.add(node);
+    if (from === to) break;
+    if (pieces[from]?.length === at - start + 1) best = at + 1;
   }
+  return best;
 }
 
 const laterMark = "##";
-const firstRoot = 0;
-const laterRoot = 1;
-const lettersMax = 0x1_0000;
 
 /** [CLS] ids [SEP], at most `maxTokens` in all. */
 export function frameTokens(options: {

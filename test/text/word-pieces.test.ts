@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { PieceTree } from "../../src/text/word-pieces.ts";
+import { SortedPieces } from "../../src/text/word-pieces.ts";
 import { runs } from "../support/runs.ts";
 
 /** As it is defined: every length is tried, the longest first. */
@@ -28,18 +28,18 @@ const vocabulary = fc.uniqueArray(
 );
 const word = fc.string({ unit: fc.constantFrom("a", "b", "\u0431", "\u{1d4d0}"), maxLength: 30 });
 
-test("a tree of letters finds the pieces that a search of every length finds", () => {
+test("a search letter by letter finds the pieces that a search of every length finds", () => {
   fc.assert(
     fc.property(vocabulary, word, (pieces, text) => {
-      expect(new PieceTree(pieces).split(text)).toEqual(byDefinition(text, new Set(pieces)));
+      expect(new SortedPieces(pieces).split(text)).toEqual(byDefinition(text, new Set(pieces)));
     }),
     { numRuns: runs(500) },
   );
 });
 
 test("a piece of nothing but the mark is a piece", () => {
-  const tree = new PieceTree(["#", "##", "##a"]);
-  expect(tree.split("##")).toEqual(["##"]);
-  expect(tree.split("##a")).toEqual(["##a"]);
-  expect(tree.split("#a")).toEqual(["#", "##a"]);
+  const some = new SortedPieces(["#", "##", "##a"]);
+  expect(some.split("##")).toEqual(["##"]);
+  expect(some.split("##a")).toEqual(["##a"]);
+  expect(some.split("#a")).toEqual(["#", "##a"]);
 });
