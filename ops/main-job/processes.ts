@@ -41,6 +41,8 @@ export interface ProcessesOptions {
   readonly env: Environment;
   /** Engines to start; 1 unless told otherwise. */
   readonly nodes?: number | undefined;
+  /** Where the first engine listens if nothing asks for a port and this one is free; 8787. */
+  readonly httpPort?: number | undefined;
   readonly secure?: SecureFiles | undefined;
   readonly onDeath: (end: ServerEnd) => void;
 }
@@ -99,8 +101,8 @@ export async function startFreshet(options: ProcessesOptions): Promise<FreshetPr
  * meanwhile, as a second run on this machine may be, it is started again on another one.
  */
 function startEngine(options: ProcessesOptions, index: number): Promise<Started> {
-  const { env, dataDir } = options;
-  const port = (Number(env[portVariable] ?? "") || httpPortDefault) + index;
+  const { env, dataDir, httpPort = httpPortDefault } = options;
+  const port = (Number(env[portVariable] ?? "") || httpPort) + index;
   const name = `http-${index}`;
   // Only the first port can be asked for; no variable has an empty name.
   const request = { name, variable: index === 0 ? portVariable : "" };
