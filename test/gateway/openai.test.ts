@@ -141,6 +141,18 @@ describe("POST /v1/chat/completions", () => {
     expect([text.join(""), last]).toEqual([says?.content, "[DONE]"]);
   });
 
+  it("does not say that nothing matches where not all that may was looked at (I12)", async () => {
+    const details = { coverage: "partial", visible_seq: 7 };
+    const failure = new FreshetError("no_results", "the filter hides too many", { details });
+    current.service.failure = failure;
+    const reply = (await chat(asking("rivers"))).json<Completion>();
+    expect(reply.choices[0]?.message.content).toBe(
+      "No answer was found, and there may be one: the filter hides too many.",
+    );
+    const coverage = { hot: "complete", cold: "partial", llm: "none" };
+    expect(reply.freshet).toEqual({ sources: [], coverage, visible_seq: 7 });
+  });
+
   it("hands what only Freshet knows to the question, and checks it there", async () => {
     await publish({ id: "a", text: "rivers" });
     const own = { top_k: 3, min_seq: 1, filter: { id: "a" }, deadline_ms: 5_000 };

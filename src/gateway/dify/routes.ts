@@ -53,7 +53,7 @@ export function addDifyRoute(app: FastifyInstance, options: DifyRouteOptions): v
       const { traceparent } = request.headers;
       const asked = { ...asker, body: questionOf(retrieval), signal, traceparent };
       const answering = inTheirWords(handler.answer(asked), retrievalPlaces);
-      return recordsOf(await unlessNothing(answering, { sources: [] }));
+      return recordsOf(await unlessNothing(answering, () => ({ sources: [] })));
     });
   });
 }

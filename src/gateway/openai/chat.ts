@@ -14,7 +14,7 @@ import { limits } from "../../contract/limits.ts";
 import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
 import { cutText } from "../../contract/well-formed.ts";
 import type { Places } from "../in-their-words.ts";
-import { unlessNothing } from "../no-results.ts";
+import { type Nothing, unlessNothing } from "../no-results.ts";
 import { parsed } from "../parsed.ts";
 
 export const modelName = "freshet";
@@ -185,12 +185,14 @@ export type Completed = Pick<
 };
 
 /** `no_results` is told as an answer: clients take a 404 for a model that does not exist. */
-const nothingMatches: Completed = {
-  answer: "Nothing in the documents matches this question.",
+const nothingMatches = ({ doubt, ...covered }: Nothing): Completed => ({
+  answer:
+    doubt === undefined
+      ? "Nothing in the documents matches this question."
+      : `No answer was found, and there may be one: ${doubt}.`,
   sources: [],
-  coverage: undefined,
-  visible_seq: undefined,
-};
+  ...covered,
+});
 
 const envelope = ({ id, created }: ReplyHead, object: string) => ({
   ...{ id, object, created },

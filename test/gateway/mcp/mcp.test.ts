@@ -2,6 +2,7 @@
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterEach, describe, expect, it } from "vitest";
+import { FreshetError } from "../../../src/contract/errors.ts";
 import type { StoredEvent } from "../../../src/contract/events.ts";
 import type { TenantId } from "../../../src/contract/ids.ts";
 import { documentIn, documentUri } from "../../../src/gateway/mcp/documents.ts";
@@ -82,6 +83,13 @@ describe.each(eras)("an agent of the era %s", (era) => {
     const found = await client.callTool({ name: "search", arguments: { query: "oceans" } });
     expect(found.isError).not.toBe(true);
     expect(found.structuredContent).toMatchObject({ results: [] });
+    // Nothing found is no reason to believe that nothing is there (I12).
+    const details = { coverage: "partial", visible_seq: 7 };
+    current.service.failure = new FreshetError("no_results", "the filter hides", { details });
+    const some = await client.callTool({ name: "search", arguments: { query: "oceans" } });
+    const coverage = { hot: "complete", cold: "partial", llm: "none" };
+    expect(some.structuredContent).toEqual({ results: [], visible_seq: 7, coverage });
+    current.service.failure = undefined;
     const answer = await client.callTool({ name: "answer", arguments: { query: "oceans" } });
     expect(answer.isError).toBe(true);
     expect(JSON.stringify(answer.content)).toContain("no_results");
