@@ -160,7 +160,7 @@ export class Freshet {
     return this.#ask(this.#asked(question, "answer"), options);
   }
 
-  /** No model is asked. Nothing found is an empty list, no error; `coverage` says what was not seen. */
+  /** No model is asked. Nothing found is an empty list, no error, which `coverage` may doubt. */
   async search(question: string | Question, options: CallOptions = {}): Promise<Found> {
     try {
       return await this.#ask(this.#asked(question, "search"), options);
@@ -314,7 +314,7 @@ function timeOf({ deadline_ms = deadlineMsDefault }: QuestionOptions): number {
   return deadline_ms + marginMs;
 }
 
-/** Where a filter hid too many to look at all, an empty list does not mean that there is nothing. */
+/** Where a filter hid too many to look at all, an empty list does not say that nothing is there. */
 function nothingFound({ details }: FreshetError): Found {
   if (details?.["coverage"] !== "partial") return { sources: [] };
   return { sources: [], coverage: { hot: "complete", cold: "partial", llm: "none" } };
