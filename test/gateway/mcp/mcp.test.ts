@@ -78,6 +78,24 @@ describe.each(eras)("an agent of the era %s", (era) => {
     expect(answer.content).toEqual([{ type: "text", text }]);
   });
 
+  it("may fill in null for what it does not say, and is told of it where something is wanted", async () => {
+    const client = await connect(await start(), era);
+    await put("a", "rivers are long");
+    const nothing = { top_k: null, filter: null, min_seq: null, max_staleness_ms: null };
+    const found = await client.callTool({
+      name: "search",
+      arguments: { query: "rivers", ...nothing },
+    });
+    expect(found.structuredContent).toMatchObject({ results: [{ id: "a" }] });
+    expect(current.service.asked.at(-1)?.question).toMatchObject({ query: "rivers", top_k: 5 });
+    const wrong = await client.callTool({ name: "search", arguments: { query: null } });
+    expect(wrong.isError).toBe(true);
+    expect(JSON.stringify(wrong.content)).toContain("query");
+    const filter = { "metadata.team": null };
+    const inner = await client.callTool({ name: "search", arguments: { query: "rivers", filter } });
+    expect(JSON.stringify(inner.content)).toContain("filter.metadata.<key>: a value is text");
+  });
+
   it("is told that nothing matches as a result of a search, and as an error of an answer", async () => {
     const client = await connect(await start(), era);
     const found = await client.callTool({ name: "search", arguments: { query: "oceans" } });
