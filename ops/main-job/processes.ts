@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
-import { choosePorts, portInUse } from "../servers/ports.ts";
+import { startOnPorts } from "../servers/context.ts";
 import { type SecureFiles, secureSettings } from "../servers/secure.ts";
 import type { Servers } from "../servers/start-servers.ts";
 import { logPath, type RunningServer, type ServerEnd, startServer } from "../servers/supervise.ts";
@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const readyTimeoutMs = 120_000;
 /** Above the longest clean stop of the parts inside: questions, actors, leases, connections. */
 const graceS = 30;
+const portVariable = "FRESHET_HTTP_PORT";
 const httpPortDefault = 8787;
 
 export interface FreshetNode {
@@ -40,83 +41,88 @@ export interface ProcessesOptions {
   readonly env: Environment;
   /** Engines to start; 1 unless told otherwise. */
   readonly nodes?: number | undefined;
+  /** Where the first engine listens if nothing asks for a port and this one is free; 8787. */
+  readonly httpPort?: number | undefined;
   readonly secure?: SecureFiles | undefined;
   readonly onDeath: (end: ServerEnd) => void;
 }
 
-/** One engine to start. */
+/** One engine, as it is started on a port. */
 interface Planned extends FreshetNode {
   /** Of its log: the first one is called as if it were alone. */
   readonly role: string;
   readonly env: Record<string, string>;
 }
 
+interface Started extends Planned {
+  readonly running: RunningServer;
+}
+
 export async function startFreshet(options: ProcessesOptions): Promise<FreshetProcesses> {
-  const planned = await planNodes(options);
-  const [first, ...others] = planned;
+  const { nodes: wanted = 1 } = options;
   const running: RunningServer[] = [];
   const stop = async (): Promise<void> => {
     // The worker first: it is the one that writes to the servers which stop next.
     for (const child of running.splice(0).reverse()) await child.stop();
   };
+  const engines: Started[] = [];
+  const add = (engine: Started): void => {
+    engines.push(engine);
+    running.push(engine.running);
+  };
   try {
     // The first one creates the log, if it is new; the others join it together.
-    running.push(await startEngineProcess(options, first));
-    const joined = await Promise.allSettled(
-      others.map((node) => startEngineProcess(options, node)),
+    const first = await startEngine(options, 0);
+    add(first);
+    const others = Array.from({ length: wanted - 1 }, (_, index) =>
+      startEngine(options, 1 + index),
     );
-    for (const start of joined) if (start.status === "fulfilled") running.push(start.value);
+    const joined = await Promise.allSettled(others);
+    for (const start of joined) if (start.status === "fulfilled") add(start.value);
     for (const start of joined) if (start.status === "rejected") throw start.reason;
     running.push(await startWorkerProcess(options, first.env));
+    for (const child of running) {
+      void child.ended.then((end) => {
+        if (!end.expected) options.onDeath(end);
+      });
+    }
+    const logs = Object.fromEntries(running.map(({ name, logFile }) => [name, logFile]));
+    const nodes = engines.map(({ name, httpUrl }) => ({ name, httpUrl }));
+    return { httpUrl: first.httpUrl, nodes, env: first.env, logs, stop };
   } catch (thrown) {
     await stop();
     throw thrown;
   }
-  for (const child of running) {
-    void child.ended.then((end) => {
-      if (!end.expected) options.onDeath(end);
-    });
-  }
-  const logs = Object.fromEntries(running.map(({ name, logFile }) => [name, logFile]));
-  const nodes = planned.map(({ name, httpUrl }) => ({ name, httpUrl }));
-  return { httpUrl: first.httpUrl, nodes, env: first.env, logs, stop };
-}
-
-async function planNodes(options: ProcessesOptions): Promise<[Planned, ...Planned[]]> {
-  const { env, nodes = 1 } = options;
-  const given = env["FRESHET_NODE"] ?? "";
-  const ports = await httpPorts(env, nodes);
-  const planned = ports.map((port, index): Planned => {
-    const number = index + 1;
-    const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
-    return {
-      name,
-      httpUrl: `${options.secure === undefined ? "http" : "https"}://127.0.0.1:${port}`,
-      role: index === 0 ? "engine" : `engine-${number}`,
-      env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
-    };
-  });
-  const [first, ...others] = planned;
-  if (first === undefined) throw new RangeError("a run has at least one node");
-  return [first, ...others];
 }
 
 /**
- * 8787 and those after it, or any other free ports when they are taken and were not asked for.
+ * On 8787, the others on those after it, or on any other free port when that is taken and was not
+ * asked for. An engine listens long after its port was looked at: where another process was quicker
+ * meanwhile, as a second run on this machine may be, it is started again on another one.
  */
-async function httpPorts(env: Environment, nodes: number): Promise<readonly number[]> {
-  const variable = "FRESHET_HTTP_PORT";
-  const first = Number(env[variable] ?? "") || httpPortDefault;
-  const names = Array.from({ length: nodes }, (_, index) => `http-${index}`);
+function startEngine(options: ProcessesOptions, index: number): Promise<Started> {
+  const { env, dataDir, httpPort = httpPortDefault } = options;
+  const port = (Number(env[portVariable] ?? "") || httpPort) + index;
+  const name = `http-${index}`;
   // Only the first port can be asked for; no variable has an empty name.
-  const requests = names.map((name, index) => ({ name, variable: index === 0 ? variable : "" }));
-  const preferred = Object.fromEntries(names.map((name, index) => [name, first + index]));
-  const chosen = await choosePorts(requests, env, preferred);
-  return names.map((name, index) => {
-    const port = chosen[name]?.port;
-    if (port === undefined) throw portInUse(first + index, variable);
-    return port;
+  const request = { name, variable: index === 0 ? portVariable : "" };
+  return startOnPorts({ dataDir, env, ports: { [name]: port } }, [request], async (ports) => {
+    const planned = plannedOn(options, index, ports(name));
+    return { ...planned, running: await startEngineProcess(options, planned) };
   });
+}
+
+function plannedOn(options: ProcessesOptions, index: number, port: number): Planned {
+  const { env, nodes = 1, secure } = options;
+  const given = env["FRESHET_NODE"] ?? "";
+  const number = index + 1;
+  const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
+  return {
+    name,
+    httpUrl: `${secure === undefined ? "http" : "https"}://127.0.0.1:${port}`,
+    role: index === 0 ? "engine" : `engine-${number}`,
+    env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
+  };
 }
 
 /**

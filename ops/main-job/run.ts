@@ -12,6 +12,7 @@ import type { ServerEnd } from "../servers/supervise.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
 import { lineProgress, type Progress } from "../setup/progress.ts";
 import { SetupError } from "../setup/setup-error.ts";
+import { failureLine } from "./failure.ts";
 import { runJob } from "./job.ts";
 import { type JobOptions, readJobOptions, type StartCommand } from "./options.ts";
 import { type FreshetProcesses, replicaSettings, startFreshet } from "./processes.ts";
@@ -181,8 +182,8 @@ export async function runStart(command: StartCommand): Promise<number> {
   } catch (thrown) {
     const reason = interruption.reason();
     if (reason === "interrupted") return 130;
-    const message = reason?.message ?? (thrown instanceof Error ? thrown.message : String(thrown));
-    process.stderr.write(`freshet: ${message}\n`);
+    const line = reason === undefined ? failureLine(thrown) : `freshet: ${reason.message}`;
+    process.stderr.write(`${line}\n`);
     return 1;
   }
 }

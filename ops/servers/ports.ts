@@ -112,7 +112,9 @@ export function portInUse(port: number, variable: string): SetupError {
 
 /** Whether a server's log says that its port was taken between choosing and binding. Pure. */
 export function isPortTaken(log: string): boolean {
-  return /address already in use|EADDRINUSE|port .* (?:is )?already in use/i.test(log);
+  return /address already in use|EADDRINUSE|port .* (?:is )?already in use|port \d+ on \S+ is in use/i.test(
+    log,
+  );
 }
 
 /**

@@ -160,13 +160,13 @@ export class Freshet {
     return this.#ask(this.#asked(question, "answer"), options);
   }
 
-  /** No model is asked. Nothing found is an empty list, no error. */
+  /** No model is asked. Nothing found is an empty list, no error, which `coverage` may doubt. */
   async search(question: string | Question, options: CallOptions = {}): Promise<Found> {
     try {
       return await this.#ask(this.#asked(question, "search"), options);
     } catch (thrown) {
-      if (thrown instanceof FreshetError && thrown.code === "no_results") return { sources: [] };
-      throw thrown;
+      if (!(thrown instanceof FreshetError) || thrown.code !== "no_results") throw thrown;
+      return nothingFound(thrown);
     }
   }
 
@@ -312,4 +312,10 @@ export class Freshet {
 
 function timeOf({ deadline_ms = deadlineMsDefault }: QuestionOptions): number {
   return deadline_ms + marginMs;
+}
+
+/** Where a filter hid too many to look at all, an empty list does not say that nothing is there. */
+function nothingFound({ details }: FreshetError): Found {
+  if (details?.["coverage"] !== "partial") return { sources: [] };
+  return { sources: [], coverage: { hot: "complete", cold: "partial", llm: "none" } };
 }

@@ -53,13 +53,13 @@ export const embeddingsRequestSchema = z.looseObject({
   /** Where it is given, it has to be the model that is served. */
   model: optional,
   input: z.union([text, z.array(text).min(1).max(limits.embeddingsInputsMax)]),
-  encoding_format: z.enum(["float", "base64"]).default("float"),
+  encoding_format: z.enum(["float", "base64"]).nullish(),
   /** Where it is given, it has to be that of the model. */
   dimensions: z.int().min(1).nullish(),
   /** Which lane: questions overtake documents. */
-  input_type: z.enum(["query", "document"]).default("document"),
+  input_type: z.enum(["query", "document"]).nullish(),
   /** What the model does not take of a text is left out; otherwise such a text is refused. */
-  truncate: z.boolean().default(false),
+  truncate: z.boolean().nullish(),
   /** Where it is given, vectors of another model are refused. */
   fingerprint: optional,
 });
@@ -73,7 +73,7 @@ export function parseEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   }
   const { input, truncate } = parsed.data;
   // An engine embeds whatever a model takes; from anybody else an empty text is a mistake.
-  const empty = truncate ? -1 : [input].flat().indexOf("");
+  const empty = truncate === true ? -1 : [input].flat().indexOf("");
   if (empty === -1) return parsed.data;
   throw new FreshetError("invalid_request", `input.${empty}: is empty`);
 }

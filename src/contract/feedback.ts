@@ -24,7 +24,7 @@ export const feedbackSchema = z.strictObject({
   query: z
     .string()
     .max(limits.questionCharsMax)
-    .refine(hasVisible, { error: "query is empty" })
+    .refine(hasVisible, { error: "is empty" })
     .refine(wellFormed, { error: "is no Unicode text" }),
   sources: z.array(judgementSchema).max(limits.feedbackSourcesMax).default([]),
   /** Redacted. */

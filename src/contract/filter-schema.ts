@@ -10,7 +10,7 @@ import { z } from "zod";
 import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { exactNumber, type Scalar, scalarSchema } from "./scalar.ts";
-import { timeSchema, timeText } from "./time.ts";
+import { parseTime, timeSchema } from "./time.ts";
 
 const metadataPrefix = "metadata.";
 const textFields = ["id", "title", "source", "language"] as const;
@@ -46,16 +46,32 @@ export function fieldOf(key: string): Field {
 // --- values ------------------------------------------------------------------------------------
 
 const values = z.array(scalarSchema).min(1).max(limits.filterValuesMax);
-const bound = z.union([exactNumber, timeText], {
-  error: "a bound is a number or a time as RFC 3339 writes it",
-});
+const boundWords =
+  "a bound is a number or a time as RFC 3339 writes it, such as 2026-03-01T10:00:00Z; " +
+  `ranges are of ${timeFields.join(", ")} and metadata`;
+const bound = z.union(
+  [
+    exactNumber,
+    z
+      .string()
+      .refine((text) => parseTime(text) !== undefined, { error: boundWords })
+      .meta({ format: "date-time" }),
+  ],
+  { error: boundWords },
+);
 const range = z
-  .strictObject({
-    gt: bound.optional(),
-    gte: bound.optional(),
-    lt: bound.optional(),
-    lte: bound.optional(),
-  })
+  .strictObject(
+    {
+      gt: bound.optional(),
+      gte: bound.optional(),
+      lt: bound.optional(),
+      lte: bound.optional(),
+    },
+    {
+      error: ({ code }) =>
+        code === "unrecognized_keys" ? "a range has gt, gte, lt and lte, nothing else" : undefined,
+    },
+  )
   .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" });
 
 export type Bound = z.infer<typeof bound>;

@@ -11,8 +11,9 @@ export function describeIssue(
   error: z.ZodError,
   schema: { readonly root: string; readonly names: readonly string[] },
 ): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return `${schema.root}: invalid`;
+  const [first] = error.issues;
+  if (first === undefined) return `${schema.root}: invalid`;
+  const issue = meantBy(first);
   const known: string[] = [];
   for (const part of issue.path) {
     if (typeof part === "string" && !schema.names.includes(part)) {
@@ -25,15 +26,41 @@ export function describeIssue(
   return `${place}: ${problemOf(issue, schema.names)}`;
 }
 
+/**
+ * A union that was not told what to say says nothing. The one of its kinds that the value came
+ * furthest with says what is wrong there; where the value is of no kind, all of them are named.
+ */
+function meantBy(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") return issue;
+  const kinds = issue.errors.flatMap(([first]) => (first === undefined ? [] : [meantBy(first)]));
+  const [best] = kinds.toSorted((a, b) => b.path.length - a.path.length);
+  if (best === undefined || isMissing(issue)) return issue;
+  const other = kinds.find(({ path, code }) => path.length === 0 && code !== "invalid_type");
+  const told = best.path.length > 0 ? best : other;
+  if (told !== undefined) return { ...told, path: [...issue.path, ...told.path] };
+  const received = /received \w+$/.exec(best.message)?.[0] ?? "received another";
+  const expected = kinds.flatMap((kind) => (kind.code === "invalid_type" ? [kind.expected] : []));
+  const message = `Invalid input: expected ${expected.join(" or ")}, ${received}`;
+  return { ...issue, message };
+}
+
 function problemOf(issue: z.core.$ZodIssue, names: readonly string[]): string {
   const [inner] = issue.code === "invalid_key" ? issue.issues : [];
   if (inner !== undefined) return problemOf(inner, names);
   if (isMissing(issue)) return "is missing";
   if (issue.code !== "unrecognized_keys") return issue.message.replace(/^[A-Z]/, lowered);
   const misplaced = issue.keys.find((key) => names.includes(key));
-  return misplaced === undefined
+  if (misplaced !== undefined) return `${misplaced} has no place here`;
+  const told = issue.message.startsWith("Unrecognized key")
     ? "has a field that is not known"
-    : `${misplaced} has no place here`;
+    : issue.message;
+  const meant = names.find((name) => issue.keys.some((key) => plain(key) === plain(name)));
+  return meant === undefined ? told : `${told}; did you mean ${meant}?`;
+}
+
+/** `topK`, `top-k` and `Top_K` are all meant as `top_k`. */
+function plain(name: string): string {
+  return name.length > 64 ? name : name.replace(/[^\p{L}\p{N}]/gu, "").toLowerCase();
 }
 
 /** The schema library says "expected string, received undefined", and of a union nothing. */

@@ -56,7 +56,7 @@ export const questionSchema = z.strictObject({
   query: z
     .string()
     .max(limits.questionCharsMax)
-    .refine(hasVisible, { error: "query is empty" })
+    .refine(hasVisible, { error: "is empty" })
     .refine(wellFormed, { error: "is no Unicode text" }),
   top_k: z.int().min(1).max(limits.topKMax).default(5),
   max_tokens: z.int().min(1).max(limits.maxTokensMax).default(200),
@@ -98,7 +98,9 @@ export const questionSchema = z.strictObject({
   language: z
     .string()
     .max(limits.languageCharsMax)
-    .refine((tag) => canonicalLanguage(tag) !== undefined, { error: "is no language tag" })
+    .refine((tag) => canonicalLanguage(tag) !== undefined, {
+      error: "is no language tag (BCP 47), such as de-CH",
+    })
     .optional(),
   max_sentences: z.int().min(1).max(limits.answerSentencesMax).optional(),
   /** True: nothing leaves but sentences of the sources, to the letter, and their markers. */

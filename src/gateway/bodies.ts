@@ -71,7 +71,7 @@ function readOut(
 /** A compressed body may be a bomb, and no client needs one yet. @throws FreshetError */
 export function refuseEncodedBody({ headers }: Pick<FastifyRequest, "headers">): void {
   const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity")
+  if (encoding.toLowerCase() !== "identity")
     throw new FreshetError("unsupported_media_type", "send the body without content-encoding");
   const transfer = headers["transfer-encoding"] ?? "chunked";
   if (transfer.toLowerCase() !== "chunked")

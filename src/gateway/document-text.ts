@@ -32,9 +32,8 @@ export async function documentPassages(request: DocumentRequest): Promise<Docume
   const { handler, asker, id, minSeq, signal } = request;
   const query = hasVisible(id) ? id.slice(0, limits.questionCharsMax) : "document";
   const body = { query, mode: "search", top_k: limits.topKMax, filter: { id }, min_seq: minSeq };
-  const { sources } = await unlessNothing(handler.answer({ ...asker, body, signal }), {
-    sources: [],
-  });
+  const searching = handler.answer({ ...asker, body, signal });
+  const { sources } = await unlessNothing(searching, () => ({ sources: [] }));
   const passages = [...sources].sort((a, b) => a.chunk - b.chunk);
   if (passages.length === 0) throw new FreshetError("not_found", "there is no such document");
   return { passages, complete: passages.length < limits.topKMax };

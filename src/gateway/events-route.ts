@@ -32,7 +32,8 @@ export async function eventsRoute(route: EventsRoute): Promise<unknown> {
   });
   const from = request.query.from_seq;
   // A browser that opens its stream again has the first address, and the header.
-  const given = request.headers["last-event-id"] ?? request.query.after;
+  // One without a value is none: some libraries send it so before their first event.
+  const given = request.headers["last-event-id"] || request.query.after;
   try {
     // The position comes first, with no event: a reader that is cut before one misses nothing.
     const now = given === undefined && from === undefined;

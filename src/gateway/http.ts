@@ -212,6 +212,10 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
     },
   });
   app.server.maxConnections = bounds.connectionsMax;
+  // Node refuses what it does not expect without a word (GH1); HTTP lets a server pass over it.
+  app.server.on("checkExpectation", (request, response) => {
+    app.server.emit("request", request, response);
+  });
   return app;
 }
 
@@ -321,5 +325,15 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
 function brokenRequest(code: string | undefined): FreshetError {
   if (code === "HPE_HEADER_OVERFLOW") return new FreshetError("headers_too_large");
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return new FreshetError("request_timeout");
-  return new FreshetError("invalid_request", "the request is malformed");
+  return new FreshetError("invalid_request", malformed[code ?? ""] ?? "the request is malformed");
 }
+
+/** What clients and people by hand get wrong most often, by the parser's name for it. */
+const malformed: Readonly<Record<string, string>> = {
+  HPE_INVALID_URL: "the path has a character that is to be sent in percent-encoding, as UTF-8",
+  HPE_INVALID_METHOD: "the method is not one of HTTP; on a port without TLS begin with http://",
+  HPE_INVALID_CONTENT_LENGTH: "content-length is no number, or differs from the body",
+  HPE_UNEXPECTED_CONTENT_LENGTH: "content-length comes twice, or beside transfer-encoding",
+  HPE_INVALID_TRANSFER_ENCODING: "transfer-encoding is unknown, or comes beside content-length",
+  HPE_INVALID_CONSTANT: "the first line is not of HTTP/1.1; a blank in a path is sent as %20",
+};

@@ -54,6 +54,9 @@ function retryAfterSeconds(error: FreshetError): number | undefined {
 export function fromFramework(thrown: unknown): unknown {
   if (thrown instanceof FreshetError || !(thrown instanceof Error)) return thrown;
   const status = "statusCode" in thrown ? thrown.statusCode : undefined;
+  if ("code" in thrown && thrown.code === "FST_ERR_BAD_URL") {
+    return new FreshetError("invalid_request", "the path is no UTF-8 in percent-encoding");
+  }
   switch (status) {
     case 400:
       return new FreshetError("invalid_request", "the request is malformed");

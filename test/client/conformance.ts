@@ -201,6 +201,12 @@ function suite(open: () => Promise<Way>): void {
         ...{ code: "no_results", status: 404, retryable: false },
       });
       expect(await client.search("deserts")).toEqual({ sources: [] });
+      // A filter hid so many that one which matches may have been missed (I12).
+      const details = { coverage: "partial", visible_seq: 1 };
+      way.service.failure = new EngineError("no_results", "hidden", { details });
+      const coverage = { hot: "complete", cold: "partial", llm: "none" };
+      expect(await client.search("rivers")).toEqual({ sources: [], coverage });
+      way.service.failure = undefined;
     });
 
     it("asks again where a node is not ready, and not where the time is used up", async () => {

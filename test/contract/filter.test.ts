@@ -213,14 +213,17 @@ describe("a filter that no document can pass", () => {
   const text = "id, title, source, language are compared with text, or with a list of texts";
   const digits = "a number beyond 9007199254740991 loses digits: send it as text";
   const kinds = "a value is text, a number, true or false, or a list of such";
-  const bound = "a bound is a number or a time as RFC 3339 writes it";
+  const bound =
+    "a bound is a number or a time as RFC 3339 writes it, such as 2026-03-01T10:00:00Z; " +
+    "ranges are of timestamp, published_at and metadata";
+  const known = "a range has gt, gte, lt and lte, nothing else";
   const huge = 1546130668394913822;
 
   it.each([
     [{ timestamp: "yesterday" }, `filter.timestamp: ${time}`],
     [{ timestamp: true }, `filter.timestamp: ${either}`],
     [{ timestamp: ["2026-03-01T10:00:00Z", "soon"] }, `filter.timestamp: ${time}`],
-    [{ timestamp: { gte: "2026-02-30T00:00:00Z" } }, `filter.timestamp.gte: ${time}`],
+    [{ timestamp: { gte: "2026-02-30T00:00:00Z" } }, `filter.timestamp.gte: ${bound}`],
     [
       { published_at: { gte: 1_772_359_200_000 } },
       "filter.published_at: is no unix time in seconds of the years 1 to 9999",
@@ -237,9 +240,11 @@ describe("a filter that no document can pass", () => {
     [{ "metadata.order": [1, -huge] }, `filter.metadata.<key>: ${digits}`],
     [{ "metadata.order": { gt: huge } }, `filter.metadata.<key>: ${digits}`],
     [{ "metadata.order": Number.POSITIVE_INFINITY }, `filter.metadata.<key>: ${digits}`],
-    [{ "metadata.x": { gt: "soon" } }, `filter.metadata.<key>: ${time}`],
+    [{ "metadata.x": { gt: "soon" } }, `filter.metadata.<key>: ${bound}`],
     [{ "metadata.x": { gt: true } }, `filter.metadata.<key>: ${bound}`],
-    [{ "metadata.x": { $gt: 1 } }, "filter.metadata.<key>: has a field that is not known"],
+    [{ "metadata.x": { $gt: 1 } }, `filter.metadata.<key>: ${known}; did you mean gt?`],
+    [{ "metadata.x": { above: 1 } }, `filter.metadata.<key>: ${known}`],
+    [{ title: { gt: "a" } }, `filter.title.gt: ${bound}`],
     [{ "metadata.x": {} }, "filter.metadata.<key>: an empty range matches nothing"],
     [{ "metadata.x": null }, `filter.metadata.<key>: ${kinds}`],
     [null, "filter: invalid input: expected record, received null"],
@@ -260,7 +265,7 @@ describe("a filter that no document can pass", () => {
     [{ type: "eq", key: "a", value: null }, `value: ${kinds}`],
     [{ type: "eq", key: "a" }, "value: is missing"],
     [{ type: "in", key: "a", value: "x" }, "value: invalid input: expected array, received string"],
-    [{ type: "gt", key: "a", value: "soon" }, `value: ${time}`],
+    [{ type: "gt", key: "a", value: "10" }, `value: ${bound}`],
     [
       { type: "contains", key: "id", value: "x" },
       "value: contains asks for values of a metadata list",

@@ -113,6 +113,12 @@ describe("parseQuestion", () => {
     );
   });
 
+  it.each(["topK", "top-k", "Top_K", "TOPK"])("says which field %s is likely to be", (name) => {
+    expect(refusal(question({ [name]: 3 })).message).toBe(
+      "request: has a field that is not known; did you mean top_k?",
+    );
+  });
+
   it("throws nothing but a FreshetError, whatever it is given", () => {
     const names = fc.constantFrom("query", "top_k", "filter", "min_seq", "mode", "x");
     fc.assert(

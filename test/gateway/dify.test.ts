@@ -71,6 +71,11 @@ describe("Dify's retrieval", () => {
     expect(reply.statusCode).toBe(400);
     expect(reply.json()).toMatchObject({ error_code: 400 });
     expect(reply.json<{ error_msg: string }>().error_msg).toMatch(/^retrieval_setting\.top_k: /);
+    const late = { name: "published_at", comparison_operator: "before", value: "soon" };
+    const wrong = await retrieve({ ...rivers, metadata_condition: { conditions: [late] } });
+    expect(wrong.json<{ error_msg: string }>().error_msg).toMatch(
+      /^metadata_condition\.conditions\.0\.value: a bound is a number or a time/,
+    );
   });
 });
 

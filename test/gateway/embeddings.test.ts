@@ -104,7 +104,16 @@ describe("a request for vectors", () => {
     expect(asked[0]).toMatchObject({ texts: ["one", "two"], as: "query" });
   });
 
+  it("takes null for what is not said, as libraries write it", async () => {
+    const nothing = { model: null, encoding_format: null, dimensions: null, fingerprint: null };
+    const reply = await post({ input: "x", ...nothing, input_type: null, truncate: null });
+    expect(reply.statusCode).toBe(200);
+    expect(asked[0]).toMatchObject({ as: "document", truncate: false });
+  });
+
   const refused: readonly [string, object, number, RegExp][] = [
+    ["a text and a null", { input: ["x", null] }, 400, /^input\.1: .* string, received null$/],
+    ["an object", { input: { text: "x" } }, 400, /^input: .* string or array, received object$/],
     ["no text", { input: [] }, 400, /input/],
     ["an empty text", { input: [""] }, 400, /input/],
     ["ids of tokens", { input: [[1, 2, 3]] }, 400, /texts, not ids of tokens/],

@@ -43,6 +43,12 @@ describe("GET /v1/events", () => {
     expect(idsIn((await get("/v1/events?after=0", { "last-event-id": "6" })).payload)).toEqual([8]);
   });
 
+  it("takes a Last-Event-ID without a value for none", async () => {
+    current.service.stored = stored;
+    const reply = await get("/v1/events?from_seq=6", { "last-event-id": "" });
+    expect(idsIn(reply.payload)).toEqual([6, 8]);
+  });
+
   it.each([
     ["/v1/events?from_seq=now", {}, "from_seq"],
     ["/v1/events?from_seq=-1", {}, "from_seq"],

@@ -276,6 +276,31 @@ describe("a connection", () => {
     expect(service.asked).toEqual([]);
   });
 
+  it.each([
+    ["GET /v1/documents/caf\u00e9", "percent-encoding"],
+    ["GET /v1/documents/two words", "%20"],
+    ["GET /v1/documents/caf%e9", "percent-encoding"],
+    ["FETCH /v1/documents/a", "method"],
+  ])("with the first line %j is told what is wrong with it", async (line, said) => {
+    const { url } = await listening();
+    const { socket, received } = rawSocket(url);
+    socket.write(`${line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+    const [head = "", body = ""] = (await received).split("\r\n\r\n");
+    expect(head).toMatch(/^HTTP\/1\.1 400 [\s\S]*content-type: application\/problem\+json/);
+    const { code, detail } = JSON.parse(body) as { code: string; detail: string };
+    expect(code).toBe("invalid_request");
+    expect(detail).toContain(said);
+  });
+
+  it("that expects what nobody knows is served all the same (GH1)", async () => {
+    const { url } = await listening();
+    const { socket, received } = rawSocket(url);
+    socket.write(
+      "GET /healthz HTTP/1.1\r\nhost: localhost\r\nexpect: 200-ok\r\nconnection: close\r\n\r\n",
+    );
+    expect(await received).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it("beyond the bound is refused, and one that closes makes room", async () => {
     const { url } = await listening({ bounds: { connectionsMax: 2 } });
     const first = rawSocket(url);

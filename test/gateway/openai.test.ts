@@ -141,6 +141,18 @@ describe("POST /v1/chat/completions", () => {
     expect([text.join(""), last]).toEqual([says?.content, "[DONE]"]);
   });
 
+  it("does not say that nothing matches where not all that may was looked at (I12)", async () => {
+    const details = { coverage: "partial", visible_seq: 7 };
+    const failure = new FreshetError("no_results", "the filter hides too many", { details });
+    current.service.failure = failure;
+    const reply = (await chat(asking("rivers"))).json<Completion>();
+    expect(reply.choices[0]?.message.content).toBe(
+      "No answer was found, and there may be one: the filter hides too many.",
+    );
+    const coverage = { hot: "complete", cold: "partial", llm: "none" };
+    expect(reply.freshet).toEqual({ sources: [], coverage, visible_seq: 7 });
+  });
+
   it("hands what only Freshet knows to the question, and checks it there", async () => {
     await publish({ id: "a", text: "rivers" });
     const own = { top_k: 3, min_seq: 1, filter: { id: "a" }, deadline_ms: 5_000 };
@@ -158,6 +170,13 @@ describe("POST /v1/chat/completions", () => {
     ]);
   });
 
+  it("a null says nothing: libraries write down what nobody set", async () => {
+    const nothing = { model: null, max_tokens: null, max_completion_tokens: null, stream: null };
+    expect((await chat(asking("rivers", { ...nothing, freshet: null }))).statusCode).toBe(200);
+    const freshet = { top_k: null, filter: null, instructions: null };
+    expect((await chat(asking("rivers", { ...nothing, freshet }))).statusCode).toBe(200);
+  });
+
   it.each([
     [{}, /messages/],
     [{ messages: [] }, /messages/],
@@ -166,12 +185,15 @@ describe("POST /v1/chat/completions", () => {
       asking([{ type: "image_url", image_url: { url: "data:," } }]),
       /a part that is no text; send text/,
     ],
-    [asking(""), /query is empty/],
-    [asking("x".repeat(limits.questionCharsMax + 1)), /query/],
-    [asking("rivers", { freshet: { filter: { nosuch: 1 } } }), /^filter/],
+    [asking(""), /^messages, the newest of a user: is empty/],
+    [asking("x".repeat(limits.questionCharsMax + 1)), /^messages, the newest of a user: too big/],
+    [asking(5), /^messages\.0\.content: .* expected string or array, received number$/],
+    [asking(["hi"]), /^messages\.0\.content\.0: .* expected object, received string$/],
+    [asking("rivers", { freshet: { filter: { nosuch: 1 } } }), /^freshet\.filter: a filter field/],
+    [asking("rivers", { freshet: { top_k: 0 } }), /^freshet\.top_k: too small/],
     [asking("rivers", { freshet: { nosuch: 1 } }), /^freshet: has a field/],
     [asking("rivers", { freshet: { mode: "search" } }), /^freshet: has a field/],
-    [asking("rivers", { freshet: { max_sentences: "nosuch" } }), /^max_sentences/],
+    [asking("rivers", { freshet: { max_sentences: "nosuch" } }), /^freshet\.max_sentences/],
     [{ messages: [{ role: "user", content: [{ nosuch: 1 }] }] }, /^messages/],
     ["text", /./],
   ])("explains %j in OpenAI's form", async (body, reason) => {
@@ -277,6 +299,23 @@ describe("GET /v1/models", () => {
 
 describe("POST /v1/vector_stores/{id}/search", () => {
   const search = (body: object) => post("/v1/vector_stores/demo/search", body);
+
+  it.each([
+    [{ query: "rivers", filters: { type: "eq", key: "a" } }, /^filters\.value: is missing$/],
+    [{ query: "rivers", filters: [] }, /^filters: /],
+    [{ query: "" }, /^query: is empty$/],
+    [{ query: ["rivers", 5] }, /^query\.1: .* expected string, received number$/],
+    [{ query: { text: "rivers" } }, /^query: .* expected string or array, received object$/],
+  ])("names the field of %j as it was sent", async (body, said) => {
+    const reply = await search(body);
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json<{ error: { message: string } }>().error.message).toMatch(said);
+  });
+
+  it("takes null for what is not said", async () => {
+    const nothing = { max_num_results: null, filters: null, ranking_options: null };
+    expect((await search({ query: "rivers", ...nothing })).statusCode).toBe(200);
+  });
 
   it("finds passages, with what is known of their documents as attributes", async () => {
     await publish({ id: "a", text: "rivers", title: "Rivers" });

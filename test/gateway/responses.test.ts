@@ -31,6 +31,7 @@ const citations = [
   },
 ];
 const model = "freshet";
+const said = { role: "user", content: "rivers" };
 
 const post = (body: unknown) =>
   current.app.inject({
@@ -122,17 +123,36 @@ describe("the request", () => {
 
   it.each([
     [{ input: "rivers", previous_response_id: "resp_1" }, "previous_response_id"],
+    [{ input: "rivers", conversation: "conv_1" }, "conversation: conversations are not kept"],
+    [{ input: "rivers", conversation: { id: "conv_1" } }, "conversation"],
+    [{ input: "rivers", prompt: { id: "pmpt_1" } }, "prompt: prompts are not kept"],
+    [{ input: [{ type: "item_reference", id: "msg_1" }, said] }, "input.0: an item_reference"],
+    [{ input: [{ id: "msg_1" }, said] }, "input.0: an item_reference"],
     [{ input: "rivers", background: true }, "background"],
+    [{ input: "rivers", background: "true" }, "background"],
     [{ input: [] }, "input"],
+    [{ input: 5 }, "input: invalid input: expected string or array, received number"],
+    [{ input: ["rivers"] }, "input.0: invalid input: expected object, received string"],
+    [{ input: "" }, "input, the newest of a user: is empty"],
+    [{ input: "rivers", freshet: { top_k: 0 } }, "freshet.top_k: too small"],
     [{}, "input"],
-    [{ input: [{ role: "assistant", content: "hm" }] }, "user"],
-    [{ input: [{ role: "user", content: [{ type: "input_image" }] }] }, "text"],
+    [{ input: [{ role: "assistant", content: "hm" }] }, "input: none of them has the role user"],
+    [{ input: [{ role: "user", content: [{ type: "input_image" }] }] }, "input: a part that is no"],
     [{ input: "rivers", freshet: { colour: 1 } }, "freshet"],
   ])("is refused for %j and the reason names it", async (body, named) => {
     const reply = await post(body);
     expect(reply.statusCode).toBe(400);
     const { error } = reply.json<{ error: { message: string } }>();
     expect(error.message).toContain(named);
+  });
+
+  it("says nothing with a null: libraries write down what nobody set", async () => {
+    const nothing = { model: null, conversation: null, prompt: null, background: null };
+    const more = { max_output_tokens: null, instructions: null, stream: null };
+    const input = [{ type: null, ...said }];
+    const reply = await post({ input, ...nothing, ...more, freshet: { top_k: null } });
+    expect(reply.statusCode).toBe(200);
+    expect((await post({ input, freshet: null })).statusCode).toBe(200);
   });
 });
 

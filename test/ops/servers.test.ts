@@ -53,6 +53,7 @@ describe("ports", () => {
   test.each([
     ["listen tcp 127.0.0.1:4222: bind: address already in use", true],
     ["Error: listen EADDRINUSE: address already in use 127.0.0.1:1", true],
+    ["port 8787 on 127.0.0.1 is in use: stop the program that has it", true],
     ["ready", false],
   ])("knows a lost race for a port by the log %j", (log, expected) => {
     expect(isPortTaken(log)).toBe(expected);

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Answer, Source } from "../../contract/query.ts";
+import type { Places } from "../in-their-words.ts";
 import { parsed } from "../parsed.ts";
 
 const operators = [
@@ -61,6 +62,14 @@ export function parseRetrieval(body: unknown): Retrieval {
   return parsed(retrievalSchema, body, [...Object.keys(conditionSchema.shape), ...below]);
 }
 
+/** What a refusal of the question calls its fields. */
+export const retrievalPlaces: Places = {
+  top_k: "retrieval_setting.top_k",
+  min_cosine: "retrieval_setting.score_threshold",
+  "filter.filters": "metadata_condition.conditions",
+  filter: "metadata_condition",
+};
+
 /** The body of a question, unchecked. @throws FreshetError invalid_request */
 export function questionOf({ query, retrieval_setting, metadata_condition }: Retrieval) {
   const { top_k, score_threshold } = retrieval_setting;
@@ -108,7 +117,10 @@ function leafOf(key: string, operator: Operator, wanted: Wanted | undefined): ob
     return { type: "exists", key, value: operator === "not empty" };
   }
   if (wanted === undefined) {
-    throw new FreshetError("invalid_request", "conditions: a comparison without a value");
+    throw new FreshetError(
+      "invalid_request",
+      "metadata_condition.conditions: a comparison without a value",
+    );
   }
   switch (operator) {
     case "is":
@@ -127,7 +139,10 @@ function leafOf(key: string, operator: Operator, wanted: Wanted | undefined): ob
       return { type: "not", filter: { type: "contains", key, value: wanted } };
     case "start with":
     case "end with":
-      throw new FreshetError("invalid_request", `conditions: there is no filter for ${operator}`);
+      throw new FreshetError(
+        "invalid_request",
+        `metadata_condition.conditions: there is no filter for ${operator}`,
+      );
     default:
       return { type: bounds[operator], key, value: exactly(operator, wanted) };
   }

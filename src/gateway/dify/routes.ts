@@ -8,6 +8,7 @@ import { abortWhenCallerLeaves } from "../caller.ts";
 import { errorResponses } from "../error-responses.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
+import { inTheirWords } from "../in-their-words.ts";
 import { unlessNothing } from "../no-results.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
 import type { RequestAudit } from "../request-audit.ts";
@@ -16,6 +17,7 @@ import {
   questionOf,
   recordsOf,
   recordsSchema,
+  retrievalPlaces,
   retrievalSchema,
 } from "./retrieval.ts";
 
@@ -50,7 +52,8 @@ export function addDifyRoute(app: FastifyInstance, options: DifyRouteOptions): v
       const { signal } = abortWhenCallerLeaves(reply.raw);
       const { traceparent } = request.headers;
       const asked = { ...asker, body: questionOf(retrieval), signal, traceparent };
-      return recordsOf(await unlessNothing(handler.answer(asked), { sources: [] }));
+      const answering = inTheirWords(handler.answer(asked), retrievalPlaces);
+      return recordsOf(await unlessNothing(answering, () => ({ sources: [] })));
     });
   });
 }

@@ -18,6 +18,7 @@ import { limits } from "../../contract/limits.ts";
 import type { Check } from "../auth.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
+import { withoutNulls } from "./arguments.ts";
 import type { Served, ServedOptions } from "./served.ts";
 
 export interface McpRouteOptions extends ServedOptions {
@@ -62,7 +63,7 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
       const caller = abortWhenCallerLeaves(reply.raw);
       const response = await protocol.fetch(webRequestOf(request, caller.signal), {
         authInfo: { token: "", clientId: tenant, scopes, extra: of },
-        ...(request.body === undefined ? {} : { parsedBody: request.body }),
+        ...(request.body === undefined ? {} : { parsedBody: withoutNulls(request.body) }),
       });
       return send(reply, response);
     },

@@ -9,12 +9,12 @@
 
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Source } from "../../contract/query.ts";
 import type { Asker } from "../../contract/service.ts";
 import { explainAsBody, type Handler } from "../handler.ts";
+import { type Nothing, unlessNothing } from "../no-results.ts";
 import { fetchDocument, urlOf } from "./documents.ts";
 
 export interface ToolsOptions {
@@ -88,7 +88,8 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
     (input, { mcpReq: { signal } }) =>
       call(async () => {
         const body = { ...input, mode: "search" };
-        const reply = await handler.answer({ ...asker, body, signal }).catch(nothing);
+        const searching = handler.answer({ ...asker, body, signal });
+        const reply = await unlessNothing(searching, nothingMatches);
         const results = reply.sources.map((source) => resultOf(asker.tenant, source));
         return { results, visible_seq: reply.visible_seq, coverage: reply.coverage };
       }),
@@ -170,11 +171,10 @@ function callsOf(handler: Handler) {
 
 const textOf = (value: unknown) => ({ type: "text" as const, text: JSON.stringify(value) });
 
-/** That nothing matches is a result of a search, and no failure of the tool. */
-function nothing(thrown: unknown) {
-  if (!(thrown instanceof FreshetError) || thrown.code !== "no_results") throw thrown;
-  return { sources: [], visible_seq: undefined, coverage: undefined };
-}
+/** A result of a search, and no failure of the tool. */
+const nothingMatches = ({ visible_seq, coverage }: Nothing) => ({
+  ...{ sources: [], visible_seq, coverage },
+});
 
 function resultOf(tenant: TenantId, source: Source): Record<string, unknown> {
   return { ...source, title: source.title ?? source.id, url: urlOf(tenant, source) };

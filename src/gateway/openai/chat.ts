@@ -13,7 +13,8 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
 import { cutText } from "../../contract/well-formed.ts";
-import { unlessNothing } from "../no-results.ts";
+import type { Places } from "../in-their-words.ts";
+import { type Nothing, unlessNothing } from "../no-results.ts";
 import { parsed } from "../parsed.ts";
 
 export const modelName = "freshet";
@@ -23,10 +24,10 @@ const textPart = z.looseObject({
   text: z.string(),
 });
 
-const messageSchema = z.looseObject({
-  role: z.string(),
-  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
-});
+/** Of a message: clients send a text, or parts. */
+export const contentSchema = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]);
+
+const messageSchema = z.looseObject({ role: z.string(), content: contentSchema.nullish() });
 
 /** What only Freshet knows; clients send it beside OpenAI's own fields (`extra_body`). */
 export const ownSchema = questionSchema.pick({
@@ -51,23 +52,32 @@ export const ownSchema = questionSchema.pick({
 });
 type Own = keyof typeof ownSchema.shape;
 
-/** Fields that are not here are taken and have no effect, as sampling parameters. */
+/** What a refusal of the question calls its fields. */
+export const ownPlaces: Places = Object.fromEntries(
+  Object.keys(ownSchema.shape).map((name) => [name, `freshet.${name}`]),
+);
+export const chatPlaces: Places = { ...ownPlaces, query: "messages, the newest of a user" };
+
+/**
+ * Fields that are not here are taken and have no effect, as sampling parameters. Libraries write
+ * down what nobody set, as null.
+ */
 export const chatSchema = z.looseObject({
-  model: z.string().optional(),
+  model: z.string().nullish(),
   messages: z.array(messageSchema).min(1).max(limits.chatMessagesMax),
   max_tokens: z.int().min(1).nullish(),
   max_completion_tokens: z.int().min(1).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  freshet: ownSchema.partial().optional(),
+  freshet: ownSchema.partial().nullish(),
 });
 export type ChatRequest = Pick<z.infer<typeof chatSchema>, "stream" | "stream_options">;
 
 /** The values of `freshet` are checked once, with the question that they become a part of. */
 const envelopeSchema = chatSchema.extend({
-  freshet: z.record(z.string(), z.unknown()).optional(),
+  freshet: z.record(z.string(), z.unknown()).nullish(),
 });
-const inner = [...Object.keys(messageSchema.shape), "include_usage"];
+const inner = [...Object.keys(messageSchema.shape), "include_usage", "type"];
 
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseChat(body: unknown): z.infer<typeof envelopeSchema> {
@@ -84,14 +94,15 @@ export function questionOf({
   messages,
   max_completion_tokens,
   max_tokens,
-  freshet = {},
+  freshet,
 }: ReturnType<typeof parseChat>): Record<string, unknown> {
+  const own = Object.entries(freshet ?? {}).filter(([, value]) => value !== null);
   const at = messages.findLastIndex(({ role }) => role === "user");
   const asked = messages[at];
   if (asked === undefined) {
     throw new FreshetError("invalid_request", "messages: none of them has the role user");
   }
-  if (Object.keys(freshet).some((name) => ownSchema.shape[name as Own] === undefined)) {
+  if (own.some(([name]) => ownSchema.shape[name as Own] === undefined)) {
     throw new FreshetError("invalid_request", "freshet: has a field that is not known");
   }
   const tokens = max_completion_tokens ?? max_tokens ?? undefined;
@@ -99,7 +110,7 @@ export function questionOf({
   const instructions = wishesOf(messages);
   return {
     ...(instructions === "" ? {} : { instructions }),
-    ...freshet,
+    ...Object.fromEntries(own),
     query: textOf(asked),
     ...(tokens === undefined ? {} : { max_tokens: Math.min(tokens, limits.maxTokensMax) }),
     ...(history.length === 0 ? {} : { history }),
@@ -174,12 +185,14 @@ export type Completed = Pick<
 };
 
 /** `no_results` is told as an answer: clients take a 404 for a model that does not exist. */
-const nothingMatches: Completed = {
-  answer: "Nothing in the documents matches this question.",
+const nothingMatches = ({ doubt, ...covered }: Nothing): Completed => ({
+  answer:
+    doubt === undefined
+      ? "Nothing in the documents matches this question."
+      : `No answer was found, and there may be one: ${doubt}.`,
   sources: [],
-  coverage: undefined,
-  visible_seq: undefined,
-};
+  ...covered,
+});
 
 const envelope = ({ id, created }: ReplyHead, object: string) => ({
   ...{ id, object, created },

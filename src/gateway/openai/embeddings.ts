@@ -89,7 +89,8 @@ export function createEmbeddingsHandler(embeddings: Embeddings): EmbeddingsHandl
       let room: Share | undefined;
       try {
         room = taken(textsInFlight.tryTake(caller.tenant, texts.length));
-        const { truncate, input_type: as } = request;
+        const { input_type, truncate: cut } = request;
+        const [as, truncate] = [input_type ?? "document", cut ?? false] as const;
         const embedded = await embeddings.embed({ ...caller, texts, as, truncate });
         return {
           object: "list",

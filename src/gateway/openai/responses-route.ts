@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { abortWhenCallerLeaves } from "../caller.ts";
+import { inTheirWords } from "../in-their-words.ts";
 import { SseResponse } from "../sse-response.ts";
 import { orNothing, questionOf } from "./chat.ts";
 import type { OpenAiRouteOptions } from "./options.ts";
@@ -14,8 +15,14 @@ import {
   parseResponses,
   type ResponseEvent,
   type ResponseHead,
+  type ResponsesRequest,
+  responsesPlaces,
   textEvent,
 } from "./responses.ts";
+
+async function madeOf(asked: ResponsesRequest): Promise<Record<string, unknown>> {
+  return questionOf(chatOf(asked));
+}
 
 export async function responses(
   options: OpenAiRouteOptions,
@@ -24,7 +31,7 @@ export async function responses(
 ): Promise<unknown> {
   const { handler, gate, clock } = options;
   const asked = parseResponses(request.body);
-  const body = questionOf(chatOf(asked));
+  const body = await inTheirWords(madeOf(asked), responsesPlaces);
   const caller = abortWhenCallerLeaves(reply.raw);
   const { traceparent } = request.headers;
   const question = { ...gate.askerOf(request), body, signal: caller.signal, traceparent };
@@ -35,7 +42,8 @@ export async function responses(
     ...{ asked, query: String(body["query"]) },
   };
   if (asked.stream !== true) {
-    return completedResponse(head, await orNothing(handler.answer(question)), clock.nowMs());
+    const answering = inTheirWords(handler.answer(question), responsesPlaces);
+    return completedResponse(head, await orNothing(answering), clock.nowMs());
   }
   const stream = new SseResponse({
     ...options.sse,
@@ -59,14 +67,13 @@ export async function responses(
     send([textEvent(head, text)]);
   };
   try {
-    const completed = await orNothing(
-      handler.answer({
-        ...question,
-        onEvent: (event) => {
-          if (event.type === "delta") onText(event.text);
-        },
-      }),
-    );
+    const answering = handler.answer({
+      ...question,
+      onEvent: (event) => {
+        if (event.type === "delta") onText(event.text);
+      },
+    });
+    const completed = await orNothing(inTheirWords(answering, responsesPlaces));
     if (!begun) onText(completed.answer);
     send(lastEvents(head, completed, clock.nowMs()));
   } catch (thrown) {

@@ -10,59 +10,83 @@
 import { z } from "zod";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import type { Places } from "../in-their-words.ts";
 import { parsed } from "../parsed.ts";
 import {
   type Completed,
   citedSources,
+  contentSchema,
   modelName,
   ownFieldsOf,
+  ownPlaces,
   ownSchema,
   type parseChat,
   type ReplyHead,
   usageOf,
 } from "./chat.ts";
 
-const contentSchema = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]);
-
 /** Items that are no message (calls of tools, reasoning) are taken and say nothing. */
 const itemSchema = z.looseObject({
-  type: z.string().optional(),
-  role: z.string().optional(),
+  type: z.string().nullish(),
+  role: z.string().nullish(),
   content: contentSchema.nullish(),
 });
 
 /** Fields that are not here are taken and have no effect, as sampling parameters and tools. */
 export const responsesSchema = z.looseObject({
-  model: z.string().optional(),
+  model: z.string().nullish(),
   input: z.union([z.string(), z.array(itemSchema).min(1).max(limits.chatMessagesMax)]),
   instructions: z.string().nullish().describe("wishes for the answer; they change no rule"),
   max_output_tokens: z.int().min(1).nullish(),
   stream: z.boolean().nullish(),
   previous_response_id: z.null().optional().describe("responses are not kept"),
+  conversation: z.null().optional().describe("conversations are not kept"),
+  prompt: z.null().optional().describe("prompts are not kept"),
   background: z.literal(false).nullish().describe("answers are not made later"),
-  freshet: ownSchema.partial().optional(),
+  freshet: ownSchema.partial().nullish(),
 });
+type Kept = "previous_response_id" | "conversation" | "prompt";
+
+export const responsesPlaces: Places = {
+  ...ownPlaces,
+  messages: "input",
+  query: "input, the newest of a user",
+};
 
 const envelopeSchema = responsesSchema.extend({
   previous_response_id: z.unknown().optional(),
-  background: z.unknown().optional(),
-  freshet: z.record(z.string(), z.unknown()).optional(),
+  conversation: z.unknown().optional(),
+  prompt: z.unknown().optional(),
+  background: z.boolean().nullish(),
+  freshet: z.record(z.string(), z.unknown()).nullish(),
 });
 export type ResponsesRequest = z.infer<typeof envelopeSchema>;
 
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
 export function parseResponses(body: unknown): ResponsesRequest {
   const asked = parsed(envelopeSchema, body, Object.keys(itemSchema.shape));
-  const { previous_response_id, background } = asked;
-  if (previous_response_id !== undefined && previous_response_id !== null) {
-    const why = "previous_response_id: responses are not kept; send the conversation as input";
-    throw new FreshetError("invalid_request", why);
-  }
-  if (background === true) {
-    throw new FreshetError("invalid_request", "background: answers are not made later");
-  }
+  const { input, background } = asked;
+  const why = (["previous_response_id", "conversation", "prompt"] as const)
+    .filter((name) => asked[name] !== undefined && asked[name] !== null)
+    .map((name) => `${name}: ${notKept[name]}`);
+  if (background === true) why.push("background: answers are not made later");
+  const referred = typeof input === "string" ? -1 : input.findIndex(isReference);
+  if (referred !== -1) why.push(`input.${referred}: ${itemsNotKept}`);
+  if (why[0] !== undefined) throw new FreshetError("invalid_request", why[0]);
   return asked;
 }
+
+const notKept: Readonly<Record<Kept, string>> = {
+  previous_response_id: "responses are not kept; send the conversation as input",
+  conversation: "conversations are not kept; send the conversation as input",
+  prompt: "prompts are not kept; send their text as instructions",
+};
+const itemsNotKept =
+  "an item_reference names what is not kept; send the messages themselves (`store: false`)";
+
+/** OR2: what was said before is left out of the request; libraries do so where they store. */
+const isReference = ({ type, id, role }: z.infer<typeof itemSchema>): boolean =>
+  type === "item_reference" || (!type && !role && typeof id === "string");
 
 /** The chat that says the same. */
 export function chatOf({
@@ -72,8 +96,8 @@ export function chatOf({
   freshet,
 }: ResponsesRequest): ReturnType<typeof parseChat> {
   const items = typeof input === "string" ? [{ role: "user", content: input }] : input;
-  const messages = items.flatMap(({ type = "message", role, content }) =>
-    type === "message" && role !== undefined ? [{ role, content }] : [],
+  const messages = items.flatMap(({ type, role, content }) =>
+    (type ?? "message") === "message" && role ? [{ role, content }] : [],
   );
   const wishes = instructions ? [{ role: "developer", content: instructions }] : [];
   return {

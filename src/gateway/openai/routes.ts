@@ -9,6 +9,7 @@ import { limits } from "../../contract/limits.ts";
 import { abortWhenCallerLeaves, whenClosed } from "../caller.ts";
 import type { Gate } from "../gate.ts";
 import type { Handler } from "../handler.ts";
+import { inTheirWords } from "../in-their-words.ts";
 import { errorHeaders, fromFramework } from "../problem.ts";
 import { heldBytes } from "../publish-bodies.ts";
 import type { RequestAudit } from "../request-audit.ts";
@@ -16,6 +17,7 @@ import { SseResponse } from "../sse-response.ts";
 import {
   type ChatRequest,
   type Completed,
+  chatPlaces,
   chunks,
   completionOf,
   modelName,
@@ -28,7 +30,7 @@ import type { EmbeddingsHandler } from "./embeddings.ts";
 import { openAiErrorOf } from "./errors.ts";
 import type { OpenAiRouteOptions } from "./options.ts";
 import { responses } from "./responses-route.ts";
-import { parseStoreSearch, storePageOf, storeQuestionOf } from "./vector-store.ts";
+import { parseStoreSearch, storePageOf, storePlaces, storeQuestionOf } from "./vector-store.ts";
 
 interface StoreRoute {
   Params: { id: string };
@@ -62,7 +64,8 @@ export function addOpenAiRoutes(app: FastifyInstance, options: OpenAiRouteOption
       const { signal } = abortWhenCallerLeaves(reply.raw);
       const { traceparent } = request.headers;
       const question = { ...asker, body: storeQuestionOf(search), signal, traceparent };
-      return storePageOf(search, await orNothing(handler.answer(question)));
+      const answering = inTheirWords(handler.answer(question), storePlaces);
+      return storePageOf(search, await orNothing(answering));
     });
     if (options.embeddings !== undefined) {
       addEmbeddingsRoute(scope, { gate, embeddings: options.embeddings });
@@ -129,7 +132,8 @@ async function chat(
     baseUrl: `${request.protocol}://${request.host}`,
   };
   if (asked.stream !== true) {
-    return completionOf(head, query, await orNothing(handler.answer(question)));
+    const answering = inTheirWords(handler.answer(question), chatPlaces);
+    return completionOf(head, query, await orNothing(answering));
   }
   const stream = new SseResponse({
     ...options.sse,
@@ -145,14 +149,13 @@ async function chat(
     send(chunks.text(head, text));
   };
   try {
-    const completed = await orNothing(
-      handler.answer({
-        ...question,
-        onEvent: (event) => {
-          if (event.type === "delta") onText(event.text);
-        },
-      }),
-    );
+    const answering = handler.answer({
+      ...question,
+      onEvent: (event) => {
+        if (event.type === "delta") onText(event.text);
+      },
+    });
+    const completed = await orNothing(inTheirWords(answering, chatPlaces));
     if (!begun) onText(completed.answer);
     sendEnd({ send, head, asked, query }, completed);
     stream.write("data: [DONE]\n\n");

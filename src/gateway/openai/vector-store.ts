@@ -3,13 +3,14 @@
 import { z } from "zod";
 import { limits } from "../../contract/limits.ts";
 import type { Answer, Source } from "../../contract/query.ts";
+import type { Places } from "../in-their-words.ts";
 import { parsed } from "../parsed.ts";
 
 const text = z.string();
 
 export const storeSearchSchema = z.looseObject({
   query: z.union([text, z.array(text).min(1).max(16)]),
-  max_num_results: z.int().min(1).max(limits.topKMax).default(10),
+  max_num_results: z.int().min(1).max(limits.topKMax).nullish(),
   /** The filter of a question: its tree has the same grammar. */
   filters: z.unknown().optional(),
   ranking_options: z.looseObject({ score_threshold: z.number().min(0).max(1).nullish() }).nullish(),
@@ -21,11 +22,16 @@ export function parseStoreSearch(body: unknown): StoreSearch {
   return parsed(storeSearchSchema, body, ["score_threshold"]);
 }
 
+/** As OpenAI has it. */
+const resultsDefault = 10;
+
+export const storePlaces: Places = { top_k: "max_num_results", filter: "filters" };
+
 /** The body of a question, unchecked. */
 export function storeQuestionOf({ query, max_num_results, filters }: StoreSearch) {
   return {
     query: [query].flat().join("\n"),
-    top_k: max_num_results,
+    top_k: max_num_results ?? resultsDefault,
     mode: "search",
     ...(filters === undefined || filters === null ? {} : { filter: filters }),
   };

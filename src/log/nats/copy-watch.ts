@@ -5,17 +5,23 @@
  */
 
 import { type NatsContext, oldestMessage } from "./connection.ts";
-import type { PullRequest } from "./pull.ts";
+
+/** What it has to know of the read: where that begins, and of what. */
+interface WatchedRead {
+  readonly stream: string;
+  readonly filter: string | readonly string[];
+  readonly start: number | "newest-of-each" | { readonly sinceMs: number };
+}
 
 export class CopyWatch {
   readonly #context: NatsContext;
-  readonly #request: PullRequest;
+  readonly #request: WatchedRead;
   /** No message for this read lies between its cursor and here, the leader has said. */
   #emptyTo = 0;
   /** What the leader had at the last look, and the read has not had yet. */
   #missing = 0;
 
-  constructor(context: NatsContext, request: PullRequest) {
+  constructor(context: NatsContext, request: WatchedRead) {
     this.#context = context;
     this.#request = request;
   }

@@ -2,6 +2,7 @@
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterEach, describe, expect, it } from "vitest";
+import { FreshetError } from "../../../src/contract/errors.ts";
 import type { StoredEvent } from "../../../src/contract/events.ts";
 import type { TenantId } from "../../../src/contract/ids.ts";
 import { documentIn, documentUri } from "../../../src/gateway/mcp/documents.ts";
@@ -77,11 +78,36 @@ describe.each(eras)("an agent of the era %s", (era) => {
     expect(answer.content).toEqual([{ type: "text", text }]);
   });
 
+  it("may fill in null for what it does not say, and is told of it where something is wanted", async () => {
+    const client = await connect(await start(), era);
+    await put("a", "rivers are long");
+    const nothing = { top_k: null, filter: null, min_seq: null, max_staleness_ms: null };
+    const found = await client.callTool({
+      name: "search",
+      arguments: { query: "rivers", ...nothing },
+    });
+    expect(found.structuredContent).toMatchObject({ results: [{ id: "a" }] });
+    expect(current.service.asked.at(-1)?.question).toMatchObject({ query: "rivers", top_k: 5 });
+    const wrong = await client.callTool({ name: "search", arguments: { query: null } });
+    expect(wrong.isError).toBe(true);
+    expect(JSON.stringify(wrong.content)).toContain("query");
+    const filter = { "metadata.team": null };
+    const inner = await client.callTool({ name: "search", arguments: { query: "rivers", filter } });
+    expect(JSON.stringify(inner.content)).toContain("filter.metadata.<key>: a value is text");
+  });
+
   it("is told that nothing matches as a result of a search, and as an error of an answer", async () => {
     const client = await connect(await start(), era);
     const found = await client.callTool({ name: "search", arguments: { query: "oceans" } });
     expect(found.isError).not.toBe(true);
     expect(found.structuredContent).toMatchObject({ results: [] });
+    // Nothing found is no reason to believe that nothing is there (I12).
+    const details = { coverage: "partial", visible_seq: 7 };
+    current.service.failure = new FreshetError("no_results", "the filter hides", { details });
+    const some = await client.callTool({ name: "search", arguments: { query: "oceans" } });
+    const coverage = { hot: "complete", cold: "partial", llm: "none" };
+    expect(some.structuredContent).toEqual({ results: [], visible_seq: 7, coverage });
+    current.service.failure = undefined;
     const answer = await client.callTool({ name: "answer", arguments: { query: "oceans" } });
     expect(answer.isError).toBe(true);
     expect(JSON.stringify(answer.content)).toContain("no_results");

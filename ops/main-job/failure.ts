@@ -1,0 +1,15 @@
+/** What a run of the main job ends with, as one line for a person. */
+import { FreshetError } from "../../src/contract/errors.ts";
+import { tenant } from "./job.ts";
+
+const ofKeys: readonly string[] = ["unauthorized", "forbidden", "wrong_tenant"];
+
+/** Where engines ask for keys, the job is a caller as any other. */
+export function failureLine(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof FreshetError)) return `freshet: ${message}`;
+  const told = `freshet: ${message} (${thrown.code})`;
+  if (!ofKeys.includes(thrown.code)) return told;
+  const asks = `the job publishes and asks as the tenant ${tenant}`;
+  return `${told}: ${asks}; FRESHET_API_KEY gives a key of it that has the role admin`;
+}
