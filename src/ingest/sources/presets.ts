@@ -67,6 +67,7 @@ const github = `(
     }};
   $said := function($id, $of, $more) {
     $gone or ($type($of.body) = "string" and $trim($of.body) != "") ? $doc($id, $of, $more)
+      : $action = "edited" ? {"op": "delete", "id": $repo & "/" & $id}
       : {"op": "skip", "reason": "no text"}};
   $not($exists($event)) ? $error("no x-github-event header")
   : $event = "issues" ? $doc("issues/" & body.issue.number, body.issue,
