@@ -372,29 +372,3 @@ describe("text", () => {
     expect(text).toContain("1     2");
   });
 });
-
-describe("JSON", () => {
-  test.each(["list.json", "blank.ndjson", "nothing.jsonl"])(
-    "without a document is empty, and is counted: %s",
-    async (name) => {
-      const content = { "list.json": "[]", "blank.ndjson": "\n \n", "nothing.jsonl": "" }[name];
-      const { documents, skipped } = await read(name, content ?? "");
-      expect({ documents, skipped }).toMatchObject({ documents: [], skipped: ["empty"] });
-    },
-  );
-
-  test("that says a key twice is left out, and its neighbours in a list are not", async () => {
-    const list = '[{"id":"a","text":"1"},{"id":"b","text":"2","text":"3"},{"id":"c","text":"4"}]';
-    const { documents, skipped } = await read("list.json", list);
-    expect(documents.map(({ id }) => id)).toEqual(["a", "c"]);
-    expect(skipped).toEqual(["format"]);
-  });
-
-  test("of files that were put together has a byte order mark in its middle", async () => {
-    const { documents } = await read(
-      "cat.ndjson",
-      '{"id":"a","text":"1"}\n\ufeff{"id":"b","text":"2"}',
-    );
-    expect(documents.map(({ id }) => id)).toEqual(["a", "b"]);
-  });
-});

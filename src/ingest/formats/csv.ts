@@ -40,7 +40,7 @@ function tableStart(rows: readonly (readonly string[])[]): number {
   return start > 0 && isTable ? start : 0;
 }
 
-/** A quotation mark that never ends is a letter like others, and so are all then. */
+/** A quotation mark that never ends is a letter like others, and so are all then: nothing is lost. */
 function readRows(text: string, delimiter: string): readonly (readonly string[])[] {
   try {
     return parseRows(text, delimiter, '"');
@@ -63,7 +63,8 @@ function parseRows(
     skip_empty_lines: true,
     skip_records_with_empty_values: true,
     trim: true,
-    max_record_size: recordCharsMax,
+    // Where marks of quotation count, one that never ends would take the rest of the file.
+    ...(quote === null ? {} : { max_record_size: recordCharsMax }),
   });
 }
 
