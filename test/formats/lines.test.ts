@@ -44,3 +44,19 @@ describe("a table", () => {
     expect(documents.at(-1)?.["text"]).toContain("name: B; note: short");
   });
 });
+
+describe("a mail", () => {
+  test("without a text is its subject, also beside an attachment", async () => {
+    const head = "From: a@example.org\r\nSubject: The ferry is full until Friday\r\n";
+    const { documents } = await read("a.eml", `${head}\r\n`);
+    expect(documents).toMatchObject([{ id: "a.eml", text: "The ferry is full until Friday" }]);
+    const type = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+    const part =
+      "Content-Type: text/csv; name=p.csv\r\n\r\nRoute,Price\r\nVikholm,140\r\n--b--\r\n";
+    const both = await read("a.eml", `${head}${type}${part}`);
+    expect(both.documents.map(({ id }) => id)).toEqual(["a.eml", "a.eml#p.csv"]);
+    expect(await read("a.eml", "From: a@example.org\r\n\r\n")).toMatchObject({
+      skipped: ["empty"],
+    });
+  });
+});
