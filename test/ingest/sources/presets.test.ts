@@ -279,6 +279,14 @@ describe("the preset github", () => {
     ...["push", "discussion", "discussion_comment", "commit_comment", "pull_request_review"],
   ]);
 
+  it.each(["{bad", "", "[]", "hello"])("says that a body is no event: %j", async (text) => {
+    const outcome = await map({ headers: { "x-github-event": "issues" }, text });
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      message: expect.stringContaining("the body is no JSON object"),
+    });
+  });
+
   it("takes a remark away that was edited to nothing", async () => {
     const about = { repository: { full_name: "o/r" }, pull_request: { number: 3 } };
     const body = { ...about, action: "edited", review: { id: 5, body: "" } };
