@@ -36,7 +36,7 @@ export class AsciidocAttributes {
     return this.#values.get(name);
   }
 
-  /** A name that nobody has said stays as it is written, and so does `\{name}`, without its mark. */
+  /** A name that nobody has said stays as it is written, and so does `\{name}`, but its mark. */
   resolved(text: string): string {
     if (!text.includes("{")) return text;
     return text.replace(reference, (written, escape: string, name: string) => {

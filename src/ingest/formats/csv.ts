@@ -40,7 +40,7 @@ function tableStart(rows: readonly (readonly string[])[]): number {
   return start > 0 && isTable ? start : 0;
 }
 
-/** A quotation mark that never ends is a letter like others, and so are all then: nothing is lost. */
+/** A quotation mark that never ends is a letter like others, and so are all then. */
 function readRows(text: string, delimiter: string): readonly (readonly string[])[] {
   try {
     return parseRows(text, delimiter, '"');
