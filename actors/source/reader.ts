@@ -109,7 +109,7 @@ class ReaderLife {
       }
     } finally {
       await reading.close().catch(() => {});
-      await this.#tally.store().catch(() => {});
+      await this.#tally.end();
     }
   }
 

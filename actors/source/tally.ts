@@ -27,6 +27,9 @@ export class SourceTally {
   #settledAtMs: number;
   #storedMs = Number.NEGATIVE_INFINITY;
   #trouble: string | undefined;
+  /** What is stored in a moment. */
+  #owed: Promise<void> | undefined;
+  readonly #ended = new AbortController();
   /** As it was found, with what a later Freshet keeps in it. */
   #begun: Partial<SourceState> = {};
 
@@ -69,10 +72,26 @@ export class SourceTally {
     await this.store();
   }
 
-  /** The same, as often as states are stored. */
+  /**
+   * The same, as often as states are stored. What is not told now is told when it may be: the next
+   * event may be days away.
+   */
   async settleNowAndThen(nowMs: () => Promise<number>): Promise<void> {
     const gone = this.#options.clock.monotonicMs() - this.#storedMs;
     if (gone >= limits.sourceStateEveryMs) await this.settle(await nowMs());
+    else this.#owed ??= this.#storeIn(limits.sourceStateEveryMs - gone);
+  }
+
+  async #storeIn(ms: number): Promise<void> {
+    await this.#options.clock.sleep(ms, this.#ended.signal);
+    this.#owed = undefined;
+    if (!this.#ended.signal.aborted) await this.store(this.#trouble).catch(() => {});
+  }
+
+  /** The last state: nothing is stored after it, since another reader may have begun. */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    await this.store().catch(() => {});
   }
 
   /** Told with the next state; at once when the last one is old. */

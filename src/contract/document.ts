@@ -7,6 +7,7 @@ import { z } from "zod";
 import { type ErrorCode, FreshetError } from "./errors.ts";
 import { type DocumentId, isDocumentId } from "./ids.ts";
 import { describeIssue, hasProtoKey } from "./issue.ts";
+import { repeatedKey, repeatedKeyMessage } from "./json-keys.ts";
 import { canonicalLanguage } from "./language.ts";
 import { limits } from "./limits.ts";
 import { scalarSchema, valueProblem } from "./scalar.ts";
@@ -108,6 +109,9 @@ const upsertSchema = z.strictObject({
 
 const deleteSchema = z.strictObject({ op: z.literal("delete"), id: idSchema });
 
+/** The names of its fields: ours, so messages may say them. */
+export const documentFields: ReadonlySet<string> = new Set(Object.keys(upsertSchema.shape));
+
 export type MetadataValue = z.infer<typeof metadataValue>;
 export type Metadata = Readonly<Record<string, MetadataValue>>;
 export type UpsertOperation = z.infer<typeof upsertSchema>;
@@ -128,13 +132,19 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
  * not a failure of the reader. `id` is what could be salvaged for the publisher's event.
  */
 export function parseOperation(payload: Uint8Array, textBytesMax: number): ParsedOperation {
+  let text: string;
   let json: unknown;
   try {
-    json = JSON.parse(utf8.decode(payload));
+    text = utf8.decode(payload);
+    json = JSON.parse(text);
   } catch (cause) {
     return refused("invalid_json", "the body is not valid JSON in UTF-8", { cause });
   }
-  return checkOperation(json, textBytesMax);
+  const repeated = repeatedKey(text);
+  if (repeated === undefined) return checkOperation(json, textBytesMax);
+  // Of two ids neither is the document's.
+  const id = repeated === "id" ? undefined : idOf(json);
+  return refused("invalid_json", repeatedKeyMessage(repeated, documentFields), { id });
 }
 
 /** The same for a value that is parsed already (HTTP bodies). */
@@ -143,7 +153,7 @@ export function checkOperation(json: unknown, textBytesMax: number): ParsedOpera
     return refused("invalid_document", "a document is a JSON object");
   }
   const raw = json as Record<string, unknown>;
-  const id = typeof raw["id"] === "string" && isDocumentId(raw["id"]) ? raw["id"] : undefined;
+  const id = idOf(raw);
   const op = raw["op"] ?? "upsert";
   if (op !== "upsert" && op !== "delete") return refused("unknown_operation", undefined, { id });
   const result = op === "delete" ? deleteSchema.safeParse(raw) : upsertSchema.safeParse(raw);
@@ -158,6 +168,11 @@ export function checkOperation(json: unknown, textBytesMax: number): ParsedOpera
   const problem = operation.op === "upsert" ? contentProblem(operation, textBytesMax) : undefined;
   if (problem !== undefined) return refused(problem.code, problem.message, { id });
   return { ok: true, operation };
+}
+
+function idOf(json: unknown): DocumentId | undefined {
+  if (typeof json !== "object" || json === null || !("id" in json)) return undefined;
+  return typeof json.id === "string" && isDocumentId(json.id) ? json.id : undefined;
 }
 
 /** What the schema cannot say: bounds in bytes, and a text without a word. */

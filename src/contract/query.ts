@@ -109,6 +109,9 @@ export const questionSchema = z.strictObject({
   generation: z.int().min(1).max(generationMax).optional(),
 });
 
+/** The names of its fields: ours, so messages may say them. */
+export const questionFields: ReadonlySet<string> = new Set(Object.keys(questionSchema.shape));
+
 export type Question = z.infer<typeof questionSchema>;
 
 export const sourceSchema = z.object({

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { isTenantId, type TenantId } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { ownStreams } from "./own-streams.ts";
 
 /** Safe as a token of a subject, a key of a bucket and a name of a consumer. */
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -25,10 +26,16 @@ const tenantSchema = z.custom<TenantId>((value) => typeof value === "string" && 
   error: "a tenant is 1-64 letters, digits, _ or -",
 });
 
-/** Names of streams may hold nearly everything but what a subject gives a meaning. */
+/**
+ * Names of streams may hold nearly everything but what a subject gives a meaning. One of our own
+ * would feed each document to itself, and hold those of every tenant.
+ */
 const streamSchema = z
   .string()
-  .regex(/^[^\s.*>/\\]{1,255}$/, { error: "a stream's name has no spaces, dots, * or >" });
+  .regex(/^[^\s.*>/\\]{1,255}$/, { error: "a stream's name has no spaces, dots, * or >" })
+  .refine((name) => !ownStreams.includes(name), {
+    error: "a source reads what others write, and this is a stream of Freshet's own",
+  });
 
 const subjectSchema = z.string().regex(/^[^\s]{1,255}$/, { error: "a subject has no spaces" });
 

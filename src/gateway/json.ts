@@ -1,21 +1,29 @@
-/** JSON from outsiders: strict UTF-8, no prototype tricks, bounded depth. */
+/** JSON from outsiders: strict UTF-8, no prototype tricks, bounded depth, each key once. */
 
+import { documentFields } from "../contract/document.ts";
 import { FreshetError } from "../contract/errors.ts";
+import { repeatedKey, repeatedKeyMessage } from "../contract/json-keys.ts";
 import { limits } from "../contract/limits.ts";
+import { questionFields } from "../contract/query.ts";
 
+const ourNames: ReadonlySet<string> = new Set([...documentFields, ...questionFields]);
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** @throws FreshetError invalid_json */
 export function parseJson(bytes: Uint8Array): unknown {
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(bytes));
+    text = utf8.decode(bytes);
+    value = JSON.parse(text);
   } catch (cause) {
     // The parser's message quotes the input, which may be a document (I10): it goes no further.
     throw new FreshetError("invalid_json", undefined, { cause });
   }
   checkShape(value);
-  return value;
+  const repeated = repeatedKey(text);
+  if (repeated === undefined) return value;
+  throw new FreshetError("invalid_json", repeatedKeyMessage(repeated, ourNames));
 }
 
 /** Walks without recursion, because depth is what an attacker chooses. */

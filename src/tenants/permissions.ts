@@ -8,6 +8,13 @@
 
 import type { TenantId } from "../contract/ids.ts";
 import {
+  auditStream,
+  feedbackStream,
+  logStreams,
+  sourceStreams,
+  webhookStream,
+} from "../contract/own-streams.ts";
+import {
   apiRoot,
   apiSubjects,
   everyApiSubject,
@@ -93,28 +100,6 @@ function wholeSubjects(tenant: TenantId, inbox: string): Permissions {
     },
   };
 }
-
-/** Streams of the log and of sources; test/tenants compares them with their owners. */
-export const logStreams = [
-  "KV_freshet_manifests",
-  "DOCS",
-  "CHUNKS",
-  "HEADS",
-  "KV_freshet_leases",
-  "DLQ",
-] as const;
-const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
-const webhookStream = "KV_freshet_webhooks";
-const auditStream = "AUDIT";
-const feedbackStream = "FEEDBACK";
-/** All that Freshet keeps on NATS; test/cli compares it with what a backup knows. */
-export const ownStreams: readonly string[] = [
-  ...logStreams,
-  ...sourceStreams,
-  webhookStream,
-  auditStream,
-  feedbackStream,
-];
 
 /** What Freshet does to a stream: makes, reads, changes and purges it. It never deletes one. */
 const streamApi = (stream: string): readonly string[] => [

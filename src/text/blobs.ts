@@ -25,6 +25,11 @@ const longRun = /(?<![\w+/-])[\w+/-]{300,}={0,2}/g;
 /** Lines of base64, as certificates and mails wrap it; the last may be shorter. */
 const wrappedLines =
   /(?:^[ \t>]*[A-Za-z0-9+/]{60,100}\n){4,}(?:^[ \t>]*[A-Za-z0-9+/]{1,100}={0,2}$)?/gm;
+/** Bytes in the source of a program: `\x89\x50…`, `0x89, 0x50, …`. */
+const bytesInCode = /(?:\\x[\da-f]{2}){64,}|(?:\b0x[\da-f]{2}\b,?\s{0,16}){64,}/gi;
+/** What `xxd` and `hexdump -C` print: where, and what stands there. */
+const dumpedLines =
+  /(?:^[ \t]{0,8}(?:0x)?[\da-f]{4,16}:?[ \t]{1,4}(?:(?:[\da-f]{2}){1,2}[ \t]{1,3}){7,32}.{0,80}$\n?){8,}/gim;
 /** A rule across the page, the filling of a form: a longer one than anybody reads. */
 const rowCharsMin = 256;
 /** A line of a program that was packed for a machine. */
@@ -43,6 +48,8 @@ export function withoutBlobs(text: string): string {
       return `${name}=${quote}${leftOut("drawing", found.slice(name.length + 3))}${quote}`;
     })
     .replace(wrappedLines, (lines) => (isMixed(lines) ? `${leftOut("base64", lines)}\n` : lines))
+    .replace(dumpedLines, (lines) => (isDump(lines) ? `${leftOut("bytes", lines)}\n` : lines))
+    .replace(bytesInCode, (bytes) => leftOut("bytes", bytes))
     .replace(longRun, (run) => {
       if (isHex(run)) return leftOut("hex", run);
       return isMixed(run) ? leftOut("base64", run) : run;
@@ -53,6 +60,12 @@ export function withoutBlobs(text: string): string {
 }
 
 /** One sign over and over. Not as a pattern: that looks at each row from each of its signs. */
+/** A table of years and counts has rows of such groups, too, and no letters in them. */
+function isDump(lines: string): boolean {
+  const letters = lines.match(/(?<=[\da-f\s])[a-f]/gi)?.length ?? 0;
+  return letters * 8 > lines.length;
+}
+
 function withoutRows(text: string): string {
   const kept: string[] = [];
   let from = 0;

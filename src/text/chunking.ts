@@ -7,7 +7,9 @@
  *   CK3  neighbours of one section overlap by whole sentences of at most
  *       `limits.chunkOverlapTokens`;
  *   CK4  the same text gives the same chunks, in linear time;
- *   CK5  a chunk's text is what lies at its range.
+ *   CK5  a chunk's text is what lies at its range;
+ *   CK6  words that the model does not know (a row of Thai is one token to it) fill a chunk as
+ *       words of so many letters do.
  */
 
 import { limits } from "../contract/limits.ts";

@@ -13,10 +13,13 @@ export interface Folded {
 const asciiOnly = /^[\0-\x7f]*$/;
 const dropped = /^[\p{Cf}\p{Mn}\p{Variation_Selector}]$/u;
 /**
- * Digits that compatibility folding leaves alone: Arabic-Indic, its Persian forms, Devanagari,
- * Bengali.
+ * Digits that compatibility folding leaves alone: Arabic-Indic, its Persian forms, the scripts of
+ * India from Devanagari to Malayalam, Thai, Lao, Tibetan, Burmese, Khmer.
  */
-const zeros = [0x660, 0x6f0, 0x966, 0x9e6];
+const zeros = [
+  ...[0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66],
+  ...[0xe50, 0xed0, 0xf20, 0x1040, 0x17e0],
+];
 
 /**
  * Longer forms are words (`ﷺ`, `㌖`) and hide no number; folded, a text of them would grow

@@ -29,7 +29,7 @@ import { type Kind, kinds, type Recogniser, type Span } from "./recognisers/reco
 import { wallet } from "./recognisers/wallet.ts";
 
 /** Stored with every record; changes whenever the same text may be redacted differently. */
-export const redactorVersion = "4";
+export const redactorVersion = "5";
 
 export interface Redacted {
   readonly text: string;

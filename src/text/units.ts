@@ -23,9 +23,19 @@ interface Boundary {
   readonly path: readonly string[];
 }
 
-/** A word that the model does not see still takes a place, so that no chunk grows without bound. */
-export function wordCost(word: Word): number {
-  return Math.max(1, word.ids.length);
+/** As long as a word is that a vocabulary may hold whole. */
+const knownWordCharsMax = 20;
+/** As many as a token has in most texts. */
+const charsPerToken = 4;
+
+/**
+ * A word that the model does not see still takes a place, so that no chunk grows without bound. A
+ * long one that is a single token is none that the model knows: scripts without spaces are rows of
+ * a hundred letters to it (Thai, Khmer), which counts as many letters of any other text do.
+ */
+export function wordCost({ ids, start, end }: Word): number {
+  const unseenChars = ids.length > 1 ? 0 : Math.max(0, end - start - knownWordCharsMax);
+  return Math.max(1, ids.length) + Math.ceil(unseenChars / charsPerToken);
 }
 
 /**

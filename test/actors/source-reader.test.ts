@@ -40,6 +40,20 @@ describe("the reader of a source", () => {
     });
   });
 
+  it("tells what it has done while nothing else comes", async () => {
+    const world = sourceWorld();
+    for (const v of [1, 2, 3]) world.emit({ id: "a", v });
+    world.emit("skip");
+    const stop = world.start();
+    await settled(world);
+    await eventually(async () => {
+      expect((await world.store.state(world.source))?.counts).toMatchObject({
+        ...{ operations: 3, mapped: 3, skipped: 1 },
+      });
+    });
+    await stop();
+  });
+
   it("makes a dead letter of an event that cannot be mapped, and goes on (ER3)", async () => {
     const world = sourceWorld();
     world.emit({ id: "a", v: 1 });

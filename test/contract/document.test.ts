@@ -54,6 +54,13 @@ describe("refused with a code, never with a throw", () => {
     ["11: arrays 100,000 deep", deep("[", "]", 100_000), "invalid_document"],
     ["11: objects 100,000 deep", deep('{"k":', "}", 100_000), "invalid_document"],
     ["11: an unclosed nest", "[".repeat(1_000_000), "invalid_json"],
+    ["12: a field twice", '{"id":"d1","text":"a","text":"b"}', "invalid_json"],
+    ["12: an op twice", '{"op":"delete","id":"d1","op":"upsert","text":"b"}', "invalid_json"],
+    [
+      "12: a key of metadata twice",
+      '{"id":"d1","text":"a","metadata":{"k":1,"\\u006b":2}}',
+      "invalid_json",
+    ],
     [
       "13: __proto__ beside the fields",
       '{"id":"d1","text":"x","__proto__":{}}',
@@ -155,6 +162,21 @@ describe("refused with a code, never with a throw", () => {
   });
 });
 
+describe("a key twice", () => {
+  it("is named when it is a field, and never when its sender chose it (I10)", () => {
+    expect(refusal('{"id":"d1","text":"a","text":"b"}')).toMatchObject({
+      message: 'the key "text" stands in an object twice',
+      id: "d1",
+    });
+    const { message } = refusal('{"id":"d1","text":"a","metadata":{"jane":1,"jane":2}}');
+    expect(message).toBe("a key stands in an object twice");
+  });
+
+  it("leaves no id to tell of when it is the id", () => {
+    expect(refusal('{"id":"d1","text":"a","id":"d2"}').id).toBeUndefined();
+  });
+});
+
 describe("accepted", () => {
   it.each<[string, string | Uint8Array, Partial<Operation>]>([
     ["6: a byte order mark", Uint8Array.from([0xef, 0xbb, 0xbf, ...bytesOf(document({}))]), {}],
@@ -162,8 +184,6 @@ describe("accepted", () => {
     ["7: NUL in the text", document({ text: "a\0b" }), { text: "a\0b" }],
     ["8: a lone surrogate in the text", document({ text: "a\ud800b" }), { text: "a\ud800b" }],
     ["9: a text at the limit", document({ text: "x".repeat(1_000) }), { text: "x".repeat(1_000) }],
-    // JSON.parse keeps the last of two; nothing before it sees the first, so no check can disagree.
-    ["12: a key twice: the last wins", '{"id":"d1","text":"a","text":"b"}', { text: "b" }],
     ["13: constructor as a metadata key", document({ metadata: { constructor: "v" } }), {}],
     ["16: an id with . * > and a space", document({ id: "a.*.> b" }), {}],
     ["16: an id of 512 bytes", document({ id: "x".repeat(512) }), {}],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findArticle } from "../../src/ingest/formats/html/article.ts";
 import { readPage } from "../../src/ingest/formats/html/page.ts";
+import { withEnds } from "../../src/ingest/formats/html/unended.ts";
 import { cpuMs } from "../support/cpu-time.ts";
 import { runs } from "../support/runs.ts";
 
@@ -201,6 +202,33 @@ describe("the structure of a page", () => {
     expect(await textOf("<nav><ul><li><a href=a>Home</a></ul></nav>")).toBe("- Home");
     expect(await textOf("<noscript>Enable it</noscript>")).toBe("Enable it");
     expect(await textOf("<p hidden='until-found'>folded</p>")).toBe("folded");
+  });
+});
+
+describe("what never ends", () => {
+  test.each([
+    ["a comment", "<p>seen</p><!-- note <p>below</p>", "seen\n\nnote\n\nbelow"],
+    ["a comment behind one that ends", "<!-- no -->seen<!-- <p>below", "seen\n\nbelow"],
+    ["a title", "<head><title>Ferries\n<p>below</p>", "below"],
+    ["a field of text", "<TEXTAREA name=a>\n<p>below</p>", "below"],
+    [
+      "inner frames",
+      "seen<iframe src=a><p>below</p><iframe src=b><p>last",
+      "seen\n\nbelow\n\nlast",
+    ],
+    ["a style above the body", "<head><style>p > a {}</head><body><p>below", "below"],
+    ["a script above the body", "<script>a < b\n<body class=x><p>below", "below"],
+  ])("does not take the rest of the page: %s", async (_name, html, text) => {
+    expect(await textOf(html)).toBe(text);
+  });
+
+  test("is looked for in time that is linear in the page", async () => {
+    for (const piece of ["<!--", "<title>", "<iframe ", "<script>", "</title", "<textarea><"]) {
+      const html = piece.repeat(Math.floor(2_000_000 / piece.length));
+      const before = cpuMs();
+      withEnds(html);
+      expect(cpuMs() - before).toBeLessThan(3_000);
+    }
   });
 });
 

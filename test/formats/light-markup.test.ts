@@ -59,6 +59,29 @@ describe("a long block of AsciiDoc", () => {
   });
 });
 
+describe("names that stand for a text in AsciiDoc", () => {
+  const head = "= The {hall}\n:hall: Granvik\n:host: example.org\n:url: https://{host}/x\n\n";
+
+  test.each([
+    ["the {hall} at {URL}", "the Granvik at https://example.org/x"],
+    ["{unknown} and \\{hall} and {}", "{unknown} and {hall} and {}"],
+    [":!hall:\n{hall}", "{hall}"],
+    ["== {hall}\nx", "## Granvik\n\nx"],
+    ["|===\n|A |B\n|{hall} |2\n|===", "| A | B |\n| Granvik | 2 |"],
+    ["----\n{hall}\n----", "```\n{hall}\n```"],
+    ["a{vbar}b{nbsp}c", "a|b\u00a0c"],
+  ])("%j is %j", async (content, text) => {
+    const read = await textOf("a.adoc", head + content);
+    expect(read.replace(/^# .*\n+/, "")).toBe(text);
+  });
+
+  test("may not grow without an end", () => {
+    const doubled = Array.from({ length: 64 }, (_, n) => `:n${n + 1}: {n${n}}{n${n}}`).join("\n");
+    const { text } = asciidocDocument(`:n0: xx\n${doubled}\n${"{n9}{n60}\n".repeat(20_000)}`);
+    expect(text.length).toBeLessThan(2_000_000);
+  });
+});
+
 describe("attributes of a block of AsciiDoc", () => {
   test.each([
     ["[WARNING]\n====\nHot.\n====", "WARNING:\nHot."],

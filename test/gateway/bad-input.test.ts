@@ -153,6 +153,8 @@ const wrong: Readonly<Record<string, (body: Readonly<Record<string, unknown>>) =
   "objects ten thousand deep": () => deep('{"a":', "}"),
   "a prototype": (body) =>
     Buffer.from(`${JSON.stringify(body).slice(0, -1)},"__proto__":{"x":"${canary}"}}`),
+  "a key twice": (body) =>
+    Buffer.from(`${JSON.stringify(body).slice(0, -1)},"${canary}":1,"${canary}":2}`),
   "a constructor": (body) => text({ ...body, constructor: { prototype: { x: canary } } }),
   "each field as a number": (body) => text(mapped(body, () => 4_111)),
   "each field as an object": (body) => text(mapped(body, () => ({ $gt: canary }))),

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isTenantId, type TenantId } from "../../src/contract/ids.ts";
+import { logStreams } from "../../src/contract/own-streams.ts";
 import { apiEndpoints } from "../../src/contract/service-subjects.ts";
 import { streamNames } from "../../src/log/nats/streams.ts";
 import {
   accountPermissions,
   enginePermissions,
-  logStreams,
   type Permissions,
   pushPermissions,
   replyPermissions,

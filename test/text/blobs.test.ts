@@ -9,6 +9,14 @@ import { cpuMs } from "../support/cpu-time.ts";
 const picture = (bytes: number) => randomBytes(bytes).toString("base64");
 const wrapped = (text: string, width: number) =>
   text.match(new RegExp(`.{1,${width}}`, "g"))?.join("\n") ?? "";
+const hex = (byte: number) => byte.toString(16).padStart(2, "0");
+const dumped = (bytes: Buffer, place: (at: string) => string, width: number) =>
+  (bytes.toString("hex").match(/.{1,32}/g) ?? [])
+    .map((line, n) => {
+      const groups = line.match(new RegExp(`.{1,${width}}`, "g")) ?? [];
+      return `${place((n * 16).toString(16).padStart(8, "0"))}${groups.join(" ")}  ....gate....`;
+    })
+    .join("\n");
 const path = "M0 0L10 10c1.5-2,3e-2 4z ".repeat(400);
 const packed = "function a(b,c){return b.d(c)?{e:b,f:c}:(g(b),h=c,i(b[c]));}".repeat(100);
 /** What is around a blob stays, and so do at most a few words in its place. */
@@ -38,6 +46,10 @@ describe("blobs in a text", () => {
     ["an attachment in a mail", wrapped(picture(20_000), 76)],
     ["a quoted attachment", wrapped(picture(3_000), 76).replaceAll(/^/gm, "> ")],
     ["bytes in hex", randomBytes(3_000).toString("hex")],
+    ["what xxd prints", dumped(randomBytes(3_000), (at) => `${at}: `, 4)],
+    ["what hexdump prints", dumped(randomBytes(3_000), (at) => `${at}  `, 2)],
+    ["bytes in C", [...randomBytes(900)].map((byte) => `0x${hex(byte)}`).join(", ")],
+    ["bytes in a string", [...randomBytes(900)].map((byte) => `\\x${hex(byte)}`).join("")],
     ["packed JavaScript", packed],
     ["packed styles", ".a{margin:0;padding:0}.b>c{color:#fff;width:calc(1px*(2))}".repeat(120)],
     [
@@ -57,6 +69,19 @@ describe("blobs in a text", () => {
 
   test.each([
     ["Thai without spaces", "กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย".repeat(60)],
+    [
+      "a table of years",
+      Array.from({ length: 40 }, (_, n) => `${1980 + n} 12 34 ${10 + n} 78 90 11 22 3344 5 6`).join(
+        "\n",
+      ),
+    ],
+    [
+      "hashes of files",
+      Array.from(
+        { length: 40 },
+        (_, n) => `${randomBytes(20).toString("hex")}  file-${n}.txt`,
+      ).join("\n"),
+    ],
     ["Chinese", "巴黎是法国的首都。".repeat(300)],
     ["a word of a chemist", "methionylthreonylthreonylglutaminylarginyl".repeat(40)],
     ["a genome", "ACGTTGCAACGT".repeat(100)],

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Tokenizer as WordPiece } from "@huggingface/tokenizers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { chunkText } from "../../src/text/chunking.ts";
 import type { Tokenizer } from "../../src/text/port.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { modelDirectory } from "../embedding/model-files.ts";
@@ -16,6 +17,21 @@ beforeAll(async () => {
   tokenizer = await loadTokenizer(modelDirectory());
   const file = JSON.parse(await readFile(join(modelDirectory(), "tokenizer.json"), "utf8"));
   whole = new WordPiece({ ...file, added_tokens: [] }, {});
+});
+
+describe("chunks of scripts that the model does not know (CK6)", () => {
+  test.each([
+    ["Thai", "ประกาศวันนี้ห้องสมุดประชาชนปิดปรับปรุงจนถึงวันศุกร์หน้า ร้านกาแฟของเราเปิดทุกวัน "],
+    ["Lao", "ປະກາດມື້ນີ້ຫໍສະໝຸດປິດປັບປຸງຈົນຮອດວັນສຸກໜ້າ "],
+    ["Khmer", "សេចក្តីជូនដំណឹងថ្ងៃនេះបណ្ណាល័យសាធារណៈបិទជួសជុលរហូតដល់ថ្ងៃសុក្រ "],
+    ["Thai without any space", "ประกาศวันนี้ห้องสมุดประชาชนปิดปรับปรุงจนถึงวันศุกร์หน้า"],
+    ["joined emoji", "👩🏽‍💻👨‍👩‍👧‍👦😀🇳🇴"],
+  ])("are no whole documents: %s", (_name, piece) => {
+    const text = piece.repeat(Math.ceil(20_000 / piece.length));
+    const chunks = chunkText({ text, tokenizer });
+    const longest = Math.max(...chunks.map((each) => each.text.length));
+    expect(longest).toBeLessThan(2_000);
+  });
 });
 
 describe("the model's tokenizer", () => {

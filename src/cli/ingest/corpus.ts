@@ -378,10 +378,13 @@ function failed(error: unknown, file: FoundFile): ReadPart {
 }
 
 async function* linesAsParts(stream: AsyncIterable<Uint8Array | string>): AsyncGenerator<ReadPart> {
+  let count = 0;
   for await (const line of linesOf(stream, limits.docsMessageBytesMax)) {
+    count += 1;
     const part: ReadPart = "problem" in line ? { skipped: line.problem } : lineDocument(line.text);
     yield { ...part, line: line.number };
   }
+  if (count === 0) yield { skipped: "empty" };
 }
 
 function shownIn(root: Root, path: Buffer): string {

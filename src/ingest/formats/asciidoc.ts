@@ -1,11 +1,11 @@
 /** AsciiDoc as text: headings and code as Markdown has them, the header's fields as metadata. */
 
 import { plainTitle } from "../../text/markdown-title.ts";
+import { AsciidocAttributes } from "./asciidoc-attributes.ts";
 import { tableLines } from "./asciidoc-table.ts";
 import type { Converted } from "./convert.ts";
 
 const headingLine = /^(={1,6})[ \t]+(\S.*?)(?:[ \t]+=+)?$/;
-const attributeLine = /^:(!?[\w-]+!?):(?:[ \t]+(.*))?$/;
 /** `-----` or `.....`: what is between two of them is shown as it is. */
 const literalFence = /^(-{4,}|\.{4,})$/;
 const commentFence = /^\/{4,}$/;
@@ -18,7 +18,7 @@ const silentLine = /^(?:ifdef|ifndef|ifeval|endif|include|toc)::.*$/;
 export function asciidocDocument(source: string): Converted {
   const lines = withOneLineTitles(source.split(/\r\n|\r|\n/));
   const out: string[] = [];
-  const attributes = new Map<string, string>();
+  const attributes = new AsciidocAttributes(source.length);
   let title: string | undefined;
   let language = "";
   let attributesAbove = "";
@@ -26,10 +26,10 @@ export function asciidocDocument(source: string): Converted {
     const line = (lines[at] ?? "").trimEnd();
     const fence = literalFence.exec(line)?.[1];
     const heading = headingLine.exec(line);
-    const attribute = attributeLine.exec(line);
     if (tableFence.test(line)) {
       const end = endOf(lines, at, line);
-      out.push(tableLines(lines.slice(at + 1, end), attributesAbove).join("\n"));
+      const rows = lines.slice(at + 1, end).map((row) => attributes.resolved(row));
+      out.push(tableLines(rows, attributesAbove).join("\n"));
       at = end;
     } else if (fence !== undefined || commentFence.test(line)) {
       const end = endOf(lines, at, line);
@@ -37,11 +37,12 @@ export function asciidocDocument(source: string): Converted {
       at = end;
       language = "";
     } else if (heading !== null) {
-      const [, marks = "=", text = ""] = heading;
+      const [, marks = "=", written = ""] = heading;
+      const text = attributes.resolved(written);
       title ??= plainTitle(text);
       out.push(`${"#".repeat(marks.length)} ${text}`, "");
-    } else if (attribute !== null) {
-      attributes.set(attribute[1] ?? "", attribute[2] ?? "");
+    } else if (attributes.take(line)) {
+      // Said where it is named.
     } else if (sourceLine.test(line)) {
       language = sourceLine.exec(line)?.[1] ?? "";
     } else if (attributesLine.test(line)) {
@@ -49,7 +50,7 @@ export function asciidocDocument(source: string): Converted {
       out.push(...saidBy(line));
       continue;
     } else if (!line.startsWith("//") && !otherFence.test(line) && !silentLine.test(line)) {
-      out.push(textLine(line));
+      out.push(textLine(attributes.resolved(line)));
       // Between attributes and their block may stand its title.
       if (line.startsWith(".")) continue;
     }

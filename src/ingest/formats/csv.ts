@@ -63,7 +63,8 @@ function parseRows(
     skip_empty_lines: true,
     skip_records_with_empty_values: true,
     trim: true,
-    max_record_size: recordCharsMax,
+    // Where marks of quotation count, one that never ends would take the rest of the file.
+    ...(quote === null ? {} : { max_record_size: recordCharsMax }),
   });
 }
 

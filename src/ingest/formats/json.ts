@@ -1,32 +1,45 @@
 /** Documents in the form in which they are published: one in a file, a list of them, one a line. */
 
+import { documentFields } from "../../contract/document.ts";
+import { repeatedKeyMessage, repeatedKeys } from "../../contract/json-keys.ts";
 import type { Part } from "./port.ts";
 
 export function jsonParts(text: string): readonly Part[] {
   const value = parse(text);
-  if (Array.isArray(value)) return value.map(documentPart);
-  return [documentPart(value)];
+  if (value === noJson) return [documentPart(value)];
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (items.length === 0) return [{ skipped: "empty" }];
+  const repeated = new Map(repeatedIn(text));
+  return items.map((item, index) => repeated.get(index) ?? documentPart(item));
 }
 
 /** One line of NDJSON. */
 export function lineDocument(line: string): Part {
-  return documentPart(parse(line));
+  const value = parse(line);
+  const [repeated] = value === noJson ? [] : repeatedIn(line);
+  return repeated?.[1] ?? documentPart(value);
 }
 
 export function ndjsonParts(text: string): readonly Part[] {
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map(lineDocument);
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.length === 0 ? [{ skipped: "empty" }] : lines.map(lineDocument);
 }
 
 const noJson = Symbol("no JSON");
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Files that were put together have such a mark in their middle.
+    return JSON.parse(text.replace(/^\ufeff/, ""));
   } catch {
     return noJson;
+  }
+}
+
+/** Documents whose objects say something twice: which of the two was meant is not known. */
+function* repeatedIn(text: string): Generator<readonly [item: number, Part]> {
+  for (const { key, item } of repeatedKeys(text)) {
+    yield [item, { skipped: "format", detail: repeatedKeyMessage(key, documentFields) }];
   }
 }
 

@@ -154,7 +154,10 @@ async function messageParts(
 
 function messageOf(mail: Email): Converted {
   const { subject, date } = mail;
-  return { title: subject?.trim(), text: bodyOf(mail), date, metadata: headersOf(mail) };
+  const body = bodyOf(mail);
+  // A message may be all in its subject.
+  const text = body.trim() === "" ? (subject?.trim() ?? "") : body;
+  return { title: subject?.trim(), text, date, metadata: headersOf(mail) };
 }
 
 /** How programs name what they forward, in the languages of common ones. */

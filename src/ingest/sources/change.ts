@@ -65,8 +65,35 @@ const isEnvelope = (message: Row): boolean =>
 
 function envelopeParts(message: Row): Parts {
   const op = operations[String(message["op"])] ?? "no change of a row";
-  const row = rowOf(op === "delete" ? message["before"] : message["after"]);
+  const before = rowOf(message["before"]);
+  const row = op === "delete" ? before : completed(rowOf(message["after"]), before);
   return { op, row, source: isRow(message["source"]) ? message["source"] : {} };
+}
+
+const unavailable = "__debezium_unavailable_value";
+const unavailableForms: ReadonlySet<unknown> = new Set([
+  unavailable,
+  Buffer.from(unavailable).toString("base64"),
+]);
+
+/**
+ * What stands for a long value (TOAST) that an update of its row did not change: PostgreSQL does
+ * not write it into its log again. Of texts, bytes, and lists of them.
+ */
+export function isUnavailable(value: unknown): boolean {
+  return unavailableForms.has(Array.isArray(value) && value.length === 1 ? value[0] : value);
+}
+
+/** With the values that the row had before, where they are known (REPLICA IDENTITY FULL). */
+function completed(after: Row | undefined, before: Row | undefined): Row | undefined {
+  if (after === undefined || before === undefined) return after;
+  if (!Object.values(after).some(isUnavailable)) return after;
+  return Object.fromEntries(
+    Object.entries(after).map(([name, value]) => [
+      name,
+      isUnavailable(value) && Object.hasOwn(before, name) ? before[name] : value,
+    ]),
+  );
 }
 
 /** `__deleted` and `__op` are added where the transformation is asked for them. */

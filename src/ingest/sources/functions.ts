@@ -11,7 +11,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export const isRow = (value: unknown): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const namesIn = (list: unknown): readonly string[] =>
+export const namesIn = (list: unknown): readonly string[] =>
   typeof list === "string"
     ? list.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
     : [];

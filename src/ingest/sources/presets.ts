@@ -67,8 +67,10 @@ const github = `(
     }};
   $said := function($id, $of, $more) {
     $gone or ($type($of.body) = "string" and $trim($of.body) != "") ? $doc($id, $of, $more)
+      : $action = "edited" ? {"op": "delete", "id": $repo & "/" & $id}
       : {"op": "skip", "reason": "no text"}};
   $not($exists($event)) ? $error("no x-github-event header")
+  : $type(body) != "object" ? $error("the body is no JSON object")
   : $event = "issues" ? $doc("issues/" & body.issue.number, body.issue,
       {"kind": "issue", "title": body.issue.title,
        "metadata": {"state": body.issue.state, "labels": $labels(body.issue)}})

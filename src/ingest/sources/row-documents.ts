@@ -4,16 +4,27 @@
  * of an expression costs as much as all of this.
  */
 
-import { change } from "./change.ts";
-import { columns, document, isEmpty, isRow, keyOf, type Row, unwrap } from "./functions.ts";
+import { change, isUnavailable } from "./change.ts";
+import {
+  columns,
+  document,
+  isEmpty,
+  isRow,
+  keyOf,
+  namesIn,
+  type Row,
+  unwrap,
+} from "./functions.ts";
 
 const noKeyOfRow = "no key: name its columns with --set id=column";
 const noKeyOfValue =
   "no key: name its header with --key-header, or its columns with --set id=column";
+const unchangedValue =
+  "a long value that did not change is left out: set REPLICA IDENTITY FULL, or name other columns";
 const withoutKey = { op: "skip", reason: "tombstone without a key" };
 const bucketMark = "$KV";
 
-/** @throws Error for a change that does not say which row it is of */
+/** @throws Error for a change that does not say which row it is of, or what stands in it */
 export function changed(event: unknown, options: unknown): Row {
   const { body, key, subject } = rowOr(event);
   const wanted = rowOr(options);
@@ -25,6 +36,7 @@ export function changed(event: unknown, options: unknown): Row {
   }
   const id = `${firstOf(wanted["prefix"], from, tokensOf(subject).at(-1))}/${rowKey}`;
   if (op === "delete") return { op, id };
+  if (lacksValue(row, wanted)) throw new Error(unchangedValue);
   return document({ id, timestamp: at, metadata: { table } }, row, options);
 }
 
@@ -51,6 +63,14 @@ export function keyed(event: unknown, options: unknown): Row {
   const prefix = firstOf(wanted["prefix"], topic, isBucket ? tokens[1] : tokens.at(-1));
   const id = `${prefix}/${rowKey}`;
   return isGone ? { op: "delete", id } : document({ id, timestamp: publishedAt }, value, options);
+}
+
+/** Whether a column that the document shows has no value: its text would be lost. */
+function lacksValue(row: Row | undefined, wanted: Row): boolean {
+  if (row === undefined || !Object.values(row).some(isUnavailable)) return false;
+  if (wanted["text"] === undefined) return true;
+  const shown = ["text", "title", "metadata"].flatMap((option) => namesIn(wanted[option]));
+  return shown.some((name) => isUnavailable(row[name]));
 }
 
 const rowOr = (value: unknown): Row => (isRow(value) ? value : {});

@@ -17,13 +17,13 @@ const signatures =
   /(?:^|[^a-z])(?:sig|signature|session[_-]?id|sessid|authorization)["'`]?[ \t]*[:=]/i;
 
 const passwords =
-  /(?:passw(?:or)?d|passwort|contraseña|mot de passe|senha|wachtwoord|lösenord|passphrase|passcode|pwd|psw|pass(?=[ \t]{0,2}=))["'`]?[ \t]{0,3}(?::=|[:=]{1,2}|is[ :])[ \t]{0,3}(?:(["'`])([^\n"'`]{1,256})\1|([^\s"'`]{1,256}))/gi;
+  /(?:passw(?:or)?d|passwort|passord|kodeord|contraseña|mot de passe|senha|wachtwoord|lösenord|passphrase|passcode|pwd|psw|pass(?=[ \t]{0,2}=))["'`]?[ \t]{0,3}(?::=|[:=]{1,2}|(?:is|er|är|ist)[ :])[ \t]{0,3}(?:(["'`])([^\n"'`]{1,256})\1|([^\s"'`]{1,256}))/gi;
 /**
  * Their words in other languages. Some are written without blanks: the value ends where the
  * sentence goes on in their script. Folding may have taken a sign above a letter.
  */
 const passwordsAbroad =
-  /(?:парол[ьія]|密[码碼]|口令|パスワード|暗証番号|비밀번호|암호|hasło|heslo|ş[iİ]fre|parol[aă]|salasana|adgangskode|jelszó|mật khẩu|รห\u0e31?สผ\u0e48?าน|كلمة (?:المرور|السر)|סיסמ[הא]|पासवर\u094d?ड|κωδικός)["'`]?[ \t]{0,3}[:=]{1,2}[ \t]{0,3}["'`]?([!#-&(-_a-~]{1,256})/gi;
+  /(?:парол[ьія]|密[码碼]|口令|パスワード|暗証番号|비밀번호|암호|hasło|heslo|ş[iİ]fre|parol[aă]|salasana|adgangskode|jelszó|mật khẩu|รห\u0e31?สผ\u0e48?าน|كلمة (?:المرور|السر)|סיסמ[הא]|पासवर\u094d?ड|κωδικός)["'`]?[ \t]{0,3}(?:[:=]{1,2}|[是为為は은는])[ \t]{0,3}["'`]?([!#-&(-_a-~]{1,256})/gi;
 const phrases =
   /(?:passphrase|seed phrase|recovery phrase|mnemonic)["'`]?[ \t]{0,3}[:=][ \t]{0,3}["'`]?([^\s"'`]{2,20}(?:[ -][^\s"'`]{2,20}){3,24})/gi;
 /** Written as it is spoken: `Enter passphrase for …` is a prompt. */

@@ -1,4 +1,4 @@
-import type { Recogniser } from "./recogniser.ts";
+import { joined, type Recogniser, unspacedIs } from "./recogniser.ts";
 
 /** A label of a form, or "born on": a date alone, and a year of birth, say little of anyone. */
 const labels =
@@ -15,7 +15,7 @@ const dates = [
   `${year}년 ?\\d{1,2}월 ?\\d{1,2}일`,
 ];
 const pattern = new RegExp(
-  `(?<![\\p{L}\\p{N}])(?:${labels})["'\`]?[ \\t]{0,3}[:=：(-]?[ \\t]{0,3}(?:is )?["'\`]?(${dates.join("|")})(?!\\d)`,
+  `(?<!${joined})(?:${labels})["'\`]?${unspacedIs}?[ \\t]{0,3}[:=：(-]?[ \\t]{0,3}(?:is )?["'\`]?(${dates.join("|")})(?!\\d)`,
   "giu",
 );
 

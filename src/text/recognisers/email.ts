@@ -1,13 +1,12 @@
 import type { Effort } from "./effort.ts";
-import { isAsciiAlphanumeric, type Recogniser, type Span } from "./recogniser.ts";
+import { isAsciiAlphanumeric, type Recogniser, type Span, unspaced } from "./recogniser.ts";
 
 /** The sign itself, and as URLs, HTML and string literals write it. */
 const atPattern = /@|%40|&#(?:0{0,4}64|x0{0,4}40);|&commat;|\\u0040|\\x40/gi;
 const localPattern = /[\p{L}\p{M}\p{N}._%+'&-]/u;
 const domainPattern = /[\p{L}\p{M}\p{N}.-]/u;
 const localMarks = "._%+'&-";
-/** Written without spaces: beside an address in Latin letters they are words, not a part of it. */
-const unspaced = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}]/u;
+const unspacedPattern = new RegExp(unspaced, "u");
 /** Bounds of RFC 5321; they keep the search around each `@` constant. */
 const localCharsMax = 64;
 const domainCharsMax = 255;
@@ -143,5 +142,5 @@ function isDomain(text: string, index: number, isForeign: boolean): boolean {
 }
 
 function isForeignPart(character: string, pattern: RegExp, isForeign: boolean): boolean {
-  return pattern.test(character) && (isForeign || !unspaced.test(character));
+  return pattern.test(character) && (isForeign || !unspacedPattern.test(character));
 }

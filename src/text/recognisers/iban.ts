@@ -4,6 +4,7 @@ import {
   isAsciiAlphanumeric,
   isDigit,
   isLetterOrDigit,
+  joined,
   type Recogniser,
 } from "./recogniser.ts";
 
@@ -28,9 +29,9 @@ const lengths: ReadonlyMap<string, number> = new Map(
 
 /** The name may stand right before it: forms are copied with their labels. */
 const startPattern = /[a-z]{2}[ .-]?\d{2}/gi;
-const nameBefore = /(?<![\p{L}\p{N}])iban$/iu;
+const nameBefore = new RegExp(`(?<!${joined})iban$`, "iu");
 /** What forms write right behind it. */
-const glued = /^(?:[a-z]{3}(?![\p{L}\p{N}])|bic|swift|iban)/iu;
+const glued = new RegExp(`^(?:[a-z]{3}(?!${joined})|bic|swift|iban)`, "iu");
 
 /** IBANs with a right check number (ISO 13616, mod 97), in groups or not. */
 export const iban: Recogniser = {

@@ -1,5 +1,12 @@
 import type { Effort } from "./effort.ts";
-import { isLetterOrDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
+import {
+  isLetterOrDigit,
+  isWordCharacter,
+  joined,
+  type Recogniser,
+  type Span,
+  unspacedIs,
+} from "./recogniser.ts";
 
 const v4Pattern = /\d{1,3}(?:\.\d{1,3}){3}(?!\d|\.\d)/g;
 /** Host names of clouds: `ip-10-1-2-3`. */
@@ -19,19 +26,23 @@ const contextCharsMax = 40;
 /**
  * What makes four numbers an address: `host: 8.8.8.8`, `//8.8.8.8`, `root@8.8.8.8`, `ping 8.8.8.8`.
  */
-const addressBefore =
-  /(?:(?<![\p{L}\p{N}])(?:ip|ips|ipv4|addr|address|addresses|adresse|dirección|hosts?|hostname|servers?|clients?|remote|peer|gateway|subnet|network|cidr|dns|resolvers?|nameservers?|ping|ssh|telnet|curl|nmap|traceroute|connect(?:ed|s|ing|ion)?(?: to| from)?|log(?:in|ged in) from|requests? from|traffic (?:from|to)|reach(?:ed|able)? (?:at|under)|listen(?:s|ing)? on|src|dst|proxy|nodes?|router|switch|vpn|firewall|banned|blocked)["'`]?[\s:=_]{0,3}(?:(?:is|was|at|of|on)\s)?["'`([<]?|\/\/|@)$/iu;
+const addressBefore = new RegExp(
+  String.raw`(?:(?:(?<!${joined})(?:ip|ips|ipv4|addr|address|addresses|adresse|dirección|hosts?|hostname|servers?|clients?|remote|peer|gateway|subnet|network|cidr|dns|resolvers?|nameservers?|ping|ssh|telnet|curl|nmap|traceroute|connect(?:ed|s|ing|ion)?(?: to| from)?|log(?:in|ged in) from|requests? from|traffic (?:from|to)|reach(?:ed|able)? (?:at|under)|listen(?:s|ing)? on|src|dst|proxy|nodes?|router|switch|vpn|firewall|banned|blocked)|地址|服务器|伺服器|主机|主機|アドレス|サーバー?|ホスト|주소|서버|호스트)["'\x60]?${unspacedIs}?[\s:=_]{0,3}(?:(?:is|was|at|of|on)\s)?["'\x60([<]?|//|@)$`,
+  "iu",
+);
 /**
  * What makes them a version or the number of a clause: `v1.2.3.4`, `firmware 2.15.1.0`,
  * `name==1.2.3.4`, `Chrome/120.0.0.0`, `fixed in 1.2.3.4`, `section 4.1.2.3`, `## 1.2.3.4`.
  */
-const versionBefore =
-  /(?:(?<![\p{L}\p{N}])(?:v|ver|vers|versions?|versión|versione|versão|versie|wersja|версия|rel|releases?|revision|rev|build|firmware|fw|bios|driver|kernel|patch|hotfix|update|upgrade|tag|sdk|api|app|software|changelog|since|until|before|requires?|deprecated in|(?:fixe[ds]|changed|changes|new|added|removed|introduced|broken|shipped|resolved|solved|included|regression|bugs?|notes) (?:in|of|for|since|by|with)|(?:updat|upgrad|downgrad|migrat|bump|roll)\p{L}{0,5}(?: back)?(?: from| to)?|install(?:s|ed|ing)?|sections?|sec|clauses?|chapters?|articles?|art|annex|appendix|paragraphs?|para|subsection|rule|item|step|table|figure|fig|abschnitt|kapitel|ziffer|absatz|artikel|oid)["'`]?[.:=_]?\s{0,2}["'`([v]{0,2}|§{1,2} ?|(?<!\d)v|[~^]|[\p{L}\p{N}\]][~<>=]=|\p{L}\/|(?:^|\n)#{1,6} ?\[?v?)$/iu;
+const versionBefore = new RegExp(
+  String.raw`(?:(?:(?<!${joined})(?:v|ver|vers|versions?|versión|versione|versão|versie|wersja|версия|rel|releases?|revision|rev|build|firmware|fw|bios|driver|kernel|patch|hotfix|update|upgrade|tag|sdk|api|app|software|changelog|since|until|before|requires?|deprecated in|(?:fixe[ds]|changed|changes|new|added|removed|introduced|broken|shipped|resolved|solved|included|regression|bugs?|notes) (?:in|of|for|since|by|with)|(?:updat|upgrad|downgrad|migrat|bump|roll)\p{L}{0,5}(?: back)?(?: from| to)?|install(?:s|ed|ing)?|sections?|sec|clauses?|chapters?|articles?|art|annex|appendix|paragraphs?|para|subsection|rule|item|step|table|figure|fig|abschnitt|kapitel|ziffer|absatz|artikel|oid)|版本(?:号|號)?|バージョン|버전|เวอรชน|固件|ファームウェア|펌웨어)["'\x60]?[.:=_]?${unspacedIs}?\s{0,2}["'\x60([v]{0,2}|§{1,2} ?|(?<!\d)v|[~^]|[\p{L}\p{N}\]][~<>=]=|\p{L}/|(?:^|\n)#{1,6} ?\[?v?)$`,
+  "iu",
+);
 /** A second version behind the first: `between version 1.2.3.4 and`. */
 const listBefore = /\d(?:\.\d+){3}\]?(?:,| and| or| to| und| -| –| →| ->) ?\[?$/;
 const addressAfter = /^(?:\/\d{1,2}(?!\d|[./])|:\d{2,5}(?!\d))/;
 const versionAfter =
-  /^(?:[-+.]?(?:alpha|beta|rc|dev|pre|preview|snapshot|final|ga|sp|hotfix)|\] ?[-(] ?\d{4}-|["'`)]?\s(?:release|changelog|firmware|update))/i;
+  /^(?:[-+.]?(?:alpha|beta|rc|dev|pre|preview|snapshot|final|ga|sp|hotfix)|\s?(?:版|バージョン|버전)|\] ?[-(] ?\d{4}-|["'`)]?\s(?:release|changelog|firmware|update))/i;
 
 /** IPv4 and IPv6 addresses, private ones too. Ports, masks and zones beside them stay. */
 export const ip: Recogniser = {

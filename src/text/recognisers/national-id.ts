@@ -1,6 +1,13 @@
 import type { Effort } from "./effort.ts";
 import * as checks from "./national-id-checks.ts";
-import { compact, followsWord, isWordCharacter, type Recogniser } from "./recogniser.ts";
+import {
+  compact,
+  followsWord,
+  isWordCharacter,
+  joined,
+  type Recogniser,
+  unspacedIs,
+} from "./recogniser.ts";
 
 interface Form {
   readonly shape: string;
@@ -72,13 +79,13 @@ const forms: readonly Form[] = [
   {
     shape: "(?=[A-Z]{0,2}\\d)[A-Z0-9]{6,9}",
     isValid: () => true,
-    label: "passport|reisepass|passeport|pasaporte|passaporto|passaporte|paspoort|护照|паспорт",
+    label:
+      "passport|reisepass|passeport|pasaporte|passaporto|passaporte|paspoort|护照|護照|паспорт",
   },
 ];
 
-const after = "(?![\\p{L}\\p{N}_]|[.-]\\d)";
-const numberWords =
-  "(?: ?(?:no|nr|number|num|nummer|numéro|número|numero|id|#)\\b\\.?)?[\"'`]?[\\s:=：#]{0,3}(?:is )?[\"'`]?";
+const after = `(?!${joined}|_|[.-]\\d)`;
+const numberWords = `(?: ?(?:no|nr|number|num|nummer|numéro|número|numero|id|#)\\b\\.?|号码?|號碼?|番号|번호)?["'\`]?[\\s:=：#]{0,3}(?:is |${unspacedIs} ?)?["'\`]?`;
 const labelCharsMax = 48;
 /** Where one may begin: digits, or capital letters with digits behind them. */
 const startPattern = /\d+|[A-Z]{1,6}(?=-? ?\d)/g;
@@ -96,7 +103,7 @@ interface Compiled extends Form {
 const compiled = forms.map((form): Compiled => {
   const { shape, label } = form;
   if (label === undefined) return { ...form, pattern: anchored(shape, "u"), before: undefined };
-  const before = new RegExp(`(?<![\\p{L}\\p{N}])(?:${label})${numberWords}$`, "iu");
+  const before = new RegExp(`(?<!${joined})(?:${label})${numberWords}$`, "iu");
   return { ...form, pattern: anchored(shape, "iu"), before };
 });
 const plain = compiled.filter(({ before }) => before === undefined);
@@ -105,7 +112,7 @@ const labelled = compiled.filter(({ before }) => before !== undefined);
 const anyPlain = anchored(plain.map(({ shape }) => `(?:${shape})`).join("|"), "u");
 const anyLabelled = anchored(labelled.map(({ shape }) => `(?:${shape})`).join("|"), "iu");
 const anyLabel = new RegExp(
-  `(?<![\\p{L}\\p{N}])(?:${labelled.map(({ label }) => label).join("|")})${numberWords}$`,
+  `(?<!${joined})(?:${labelled.map(({ label }) => label).join("|")})${numberWords}$`,
   "iu",
 );
 

@@ -12,10 +12,21 @@ import {
   notPhones,
 } from "./phone-forms.ts";
 import { type Announcement, announcementIn, countsThings } from "./phone-words.ts";
-import { followsWord, isDigit, isWordCharacter, type Recogniser, type Span } from "./recogniser.ts";
+import {
+  followsWord,
+  isDigit,
+  isWordCharacter,
+  joined,
+  type Recogniser,
+  type Span,
+  unspaced,
+} from "./recogniser.ts";
 
 /** Where a row of digit groups may begin: a plus begins one behind anything but a short number. */
-const startPattern = /(?<![\p{L}_]|(?<!\d{7})\d)(?:\+|\(\+)\d|(?<![\p{L}\p{N}_.+/-])\(?\d/gu;
+const startPattern = new RegExp(
+  `(?<!(?!${unspaced})\\p{L}|_|(?<!\\d{7})\\d)(?:\\+|\\(\\+)\\d|(?<!${joined}|[_.+/-])\\(?\\d`,
+  "gu",
+);
 /** The same right after a phone number: the next one of a list. */
 const nextPattern = /[.,;/|+-]{0,2}\(?\+?\d/y;
 const wordsLookBack = 48;

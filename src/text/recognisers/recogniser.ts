@@ -38,7 +38,19 @@ export interface Recogniser {
   normal(value: string): string;
 }
 
-const wordPattern = /[\p{L}\p{N}_]/u;
+/**
+ * Letters that are written without spaces, or, as in Korean, stick to what they follow: beside a
+ * number, an address or a key they are the sentence around it, never a part of it (`手机138…`). The
+ * mark that makes a vowel long belongs to no script.
+ */
+export const unspaced =
+  "[\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\u30fc\\p{sc=Hangul}\\p{sc=Bopomofo}\\p{sc=Thai}\\p{sc=Lao}\\p{sc=Khmer}\\p{sc=Myanmar}\\p{sc=Tibetan}]";
+/** A letter or digit that what stands beside it would belong to, for patterns. */
+export const joined = `(?:(?!${unspaced})[\\p{L}\\p{N}])`;
+/** What joins the name of a thing and its value in a sentence without spaces: `密码是…`. */
+export const unspacedIs = "[是为為はが은는이가]";
+
+const wordPattern = new RegExp(`${joined}|_`, "u");
 
 /** Whether a character can be part of a word or number: what a match may not stand beside. */
 export function isWordCharacter(character: string | undefined): boolean {

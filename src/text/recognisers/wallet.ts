@@ -1,10 +1,10 @@
 import { doubleSha256 } from "../digest.ts";
 import type { Effort } from "./effort.ts";
-import type { Recogniser } from "./recogniser.ts";
+import { joined, type Recogniser } from "./recogniser.ts";
 
-const ethereum = /(?<![\p{L}\p{N}_])0x[0-9a-f]{40}(?![\p{L}\p{N}_])/giu;
-const bech32 = /(?<![\p{L}\p{N}_])bc1[02-9ac-hj-np-z]{38,59}(?![\p{L}\p{N}_])/giu;
-const base58 = /(?<![\p{L}\p{N}_+/=-])[13][1-9A-HJ-NP-Za-km-z]{25,33}(?![\p{L}\p{N}_+/=-])/gu;
+const ethereum = alone("0x[0-9a-f]{40}", "_", "giu");
+const bech32 = alone("bc1[02-9ac-hj-np-z]{38,59}", "_", "giu");
+const base58 = alone("[13][1-9A-HJ-NP-Za-km-z]{25,33}", "_+/=-", "gu");
 const alphabet58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const alphabet32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const generators = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3] as const;
@@ -29,6 +29,10 @@ export const wallet: Recogniser = {
   },
   normal: (value) => (/^(?:0x|bc1)/i.test(value) ? value.toLowerCase() : value),
 };
+
+function alone(shape: string, marks: string, flags: string): RegExp {
+  return new RegExp(`(?<!${joined}|[${marks}])${shape}(?!${joined}|[${marks}])`, flags);
+}
 
 function isBech32(address: string): boolean {
   let sum = 1;

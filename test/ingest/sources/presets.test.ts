@@ -42,6 +42,31 @@ describe("the preset debezium", () => {
     expect(await mapped("debezium", { body: withoutImage, headers: key({ id: 7 }) })).toEqual(gone);
   });
 
+  const unavailable = "__debezium_unavailable_value";
+  const inBytes = Buffer.from(unavailable).toString("base64");
+
+  it.each([{ mark: unavailable }, { mark: inBytes }, { mark: [unavailable] }])(
+    "never stores what stands for a long value that did not change: $mark",
+    async ({ mark }) => {
+      const after = { id: 7, name: "Ann", notes: mark };
+      const update = { op: "u", before: null, after, source };
+      expect(await presetMapper("debezium")({ body: update })).toMatchObject({
+        kind: "failed",
+        message: expect.stringContaining("REPLICA IDENTITY FULL"),
+      });
+      // The row before the change has it, or no column of the document needs it.
+      const whole = { ...update, before: { id: 7, name: "Anne", notes: "Long notes." } };
+      const text = "id: 7\nname: Ann\nnotes: Long notes.";
+      expect(await mapped("debezium", { body: whole })).toMatchObject([{ text }]);
+      const others = { text: "name", metadata: "id" };
+      expect(await mapped("debezium", { body: update }, others)).toMatchObject([{ text: "Ann" }]);
+      const failed = await presetMapper("debezium", { text: "name", title: "notes" })({
+        body: update,
+      });
+      expect(failed.kind).toBe("failed");
+    },
+  );
+
   it("deletes by a tombstone, empty or null or in its envelope", async () => {
     const subject = "srv.public.customers";
     const gone = [{ op: "delete", id: "customers/7" }];
@@ -253,6 +278,23 @@ describe("the preset github", () => {
     ...["issues", "issue_comment", "pull_request", "pull_request_review_comment", "release"],
     ...["push", "discussion", "discussion_comment", "commit_comment", "pull_request_review"],
   ]);
+
+  it.each(["{bad", "", "[]", "hello"])("says that a body is no event: %j", async (text) => {
+    const outcome = await map({ headers: { "x-github-event": "issues" }, text });
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      message: expect.stringContaining("the body is no JSON object"),
+    });
+  });
+
+  it("takes a remark away that was edited to nothing", async () => {
+    const about = { repository: { full_name: "o/r" }, pull_request: { number: 3 } };
+    const body = { ...about, action: "edited", review: { id: 5, body: "" } };
+    const gone = [{ op: "delete", id: "o/r/pull/3/reviews/5" }];
+    expect(operationsOf(await outcomeOf("pull_request_review", body))).toEqual(gone);
+    const submitted = await outcomeOf("pull_request_review", { ...body, action: "submitted" });
+    expect(submitted).toEqual({ kind: "skipped", reason: "no text" });
+  });
 
   it("maps every example of GitHub's, and fails on none", async () => {
     let operations = 0;

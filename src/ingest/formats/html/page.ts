@@ -14,6 +14,7 @@ import {
   rawText,
   TooDeep,
 } from "./tree.ts";
+import { withEnds } from "./unended.ts";
 
 /** Head fields that date a page, the one that says most first. */
 const dateNames = [
@@ -28,7 +29,7 @@ const dateNames = [
 ];
 
 export async function readPage(source: string, findArticle: FindArticle): Promise<Converted> {
-  const html = withClosedElements(source);
+  const html = withEnds(withClosedElements(source));
   let page: Document;
   try {
     page = parsePage(html);
@@ -71,9 +72,10 @@ function sectionText(section: string): string {
 
 /** A piece of HTML that a program wrote: a mail, a converted file. All of it is content. */
 export function readFragment(
-  html: string,
+  written: string,
   leaveOut: (element: Element) => boolean = () => false,
 ): Pick<Converted, "text" | "title"> {
+  const html = withEnds(written);
   try {
     const { text, heading } = pageText(
       parsePage(html),
