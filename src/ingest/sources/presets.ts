@@ -69,7 +69,10 @@ const github = `(
     $gone or ($type($of.body) = "string" and $trim($of.body) != "") ? $doc($id, $of, $more)
       : $action = "edited" ? {"op": "delete", "id": $repo & "/" & $id}
       : {"op": "skip", "reason": "no text"}};
+  $kinds := ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment",
+    "commit_comment", "discussion", "discussion_comment", "release", "push"];
   $not($exists($event)) ? $error("no x-github-event header")
+  : $not($event in $kinds) ? {"op": "skip", "reason": $event}
   : $type(body) != "object" ? $error("the body is no JSON object")
   : $event = "issues" ? $doc("issues/" & body.issue.number, body.issue,
       {"kind": "issue", "title": body.issue.title,
@@ -92,7 +95,7 @@ const github = `(
   : $event = "release" ? $doc("releases/" & body.release.id, body.release,
       {"kind": "release", "title": body.release.name ? body.release.name : body.release.tag_name,
        "metadata": {"tag": body.release.tag_name, "prerelease": body.release.prerelease}})
-  : $event = "push" ? (
+  : (
       $commits := body.commits[$not(distinct = false)];
       $count($commits) = 0 ? {"op": "skip", "reason": "push without commits"}
       : $commits.{
@@ -103,7 +106,6 @@ const github = `(
           "timestamp": timestamp,
           "metadata": {"kind": "commit", "repository": $repo, "author": author.name}
         })
-  : {"op": "skip", "reason": $event}
 )`;
 
 export const presets: Readonly<Record<PresetName, Preset>> = {
