@@ -118,6 +118,7 @@ it("answers questions, ten thousand where there is time, beside two publishers, 
     }
   };
   await Promise.all(Array.from({ length: readersAtOnce }, reader));
+  const endedMs = Date.now();
   await engine.stop();
   process.stderr.write(
     `${reads} reads, ${restarts} restarts, refused ${JSON.stringify(countsOf(refused))}\n`,
@@ -125,6 +126,9 @@ it("answers questions, ten thousand where there is time, beside two publishers, 
   expect(reads).toBeGreaterThan(200);
   expect(violations).toEqual([]);
   expect(refused.filter((code) => !passing.has(code))).toEqual([]);
-  // Publishers were at work all the time.
-  expect(Math.min(...tenants.map(({ acked }) => acked.length))).toBeGreaterThan(100);
+  // Publishers were at work all the time, however short it was.
+  for (const { acked } of tenants) {
+    expect(acked.length).toBeGreaterThan(20);
+    expect(acked.at(-1)?.atMs).toBeGreaterThan(endedMs - 5_000);
+  }
 }, 300_000);
