@@ -7,6 +7,7 @@
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType } from "nats";
 import { type AuditBlock, openBlock } from "../../contract/audit-chain.ts";
 import { limits } from "../../contract/limits.ts";
+import { auditStream as stream } from "../../contract/own-streams.ts";
 import type { AuditHoldings, AuditLog, AuditMessage, AuditTail } from "../audit-port.ts";
 import { auditChainIn, auditSubject, auditSubjects } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
@@ -15,8 +16,6 @@ import { newestReadable } from "./newest.ts";
 import { publishIfLast } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
 import { createBeside } from "./room.ts";
-
-const stream = "AUDIT";
 
 export class NatsAuditLog implements AuditLog {
   readonly #context: NatsContext;

@@ -7,6 +7,7 @@
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType } from "nats";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { feedbackStream } from "../../contract/own-streams.ts";
 import type { FeedbackLog, FeedbackMessage } from "../feedback-port.ts";
 import { feedbackSubject, feedbackSubjects } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
@@ -14,7 +15,7 @@ import { apiCode, jetStream, logError } from "./errors.ts";
 import { publishPlain } from "./publish.ts";
 import { pullMessages } from "./pull.ts";
 import { createBeside } from "./room.ts";
-import { feedbackStream, streamInfo } from "./streams.ts";
+import { streamInfo } from "./streams.ts";
 
 export class NatsFeedback implements FeedbackLog {
   readonly #context: NatsContext;

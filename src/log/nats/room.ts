@@ -108,6 +108,12 @@ function halvingsIn({ config }: Pick<StreamInfo, "config">): number | null {
   return halvings >= 0 && halvings <= halvingsMax ? halvings : null;
 }
 
+/** Of the plan that the log was begun with; none where nothing was planned. */
+async function plannedHalvings(context: Pick<NatsContext, "jsm">): Promise<number> {
+  const first = await streamInfo(context, "manifests");
+  return (first === null ? null : halvingsIn(first)) ?? 0;
+}
+
 /**
  * Makes a stream beside the log, as large as was planned for it or, where others took the room, as
  * large as can be.
@@ -118,9 +124,7 @@ export async function createBeside(
   wantedBytes: number,
   make: (bytesMax: number) => Promise<void>,
 ): Promise<void> {
-  const first = await streamInfo(context, "manifests");
-  const halvings = (first === null ? null : halvingsIn(first)) ?? 0;
-  await inRoomThatIsLeft(halved(wantedBytes, halvings), make);
+  await inRoomThatIsLeft(halved(wantedBytes, await plannedHalvings(context)), make);
 }
 
 export interface StreamRequest extends StreamShape {
@@ -138,9 +142,8 @@ export async function createStream(
   context: RoomContext,
   { role, mayShrink, ...shape }: StreamRequest,
 ): Promise<void> {
-  const first = await streamInfo(context, "manifests");
   const config = streamConfig(role, shape);
-  const planned = plannedBytes(role, (first === null ? null : halvingsIn(first)) ?? 0);
+  const planned = plannedBytes(role, await plannedHalvings(context));
   const wanted = wantedBytes[role];
   for (let bytes = planned; ; bytes = Math.max(limits.streamBytesMin, Math.floor(bytes / 2))) {
     const refusal = await tryToCreate(context, role, { ...config, max_bytes: bytes });

@@ -11,6 +11,7 @@ import {
 import { FreshetError } from "../../contract/errors.ts";
 import { incarnationSpan } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { feedbackStream } from "../../contract/own-streams.ts";
 import { leaseSubjects, manifestSubjects } from "../wire/subjects.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, jetStream, logError, tooFewServers } from "./errors.ts";
@@ -26,9 +27,6 @@ export const streamNames = {
   leases: "KV_freshet_leases",
   deadLetters: "DLQ",
 } as const satisfies Record<StreamRole, string>;
-
-/** No part of the log's identity. */
-export const feedbackStream = "FEEDBACK";
 
 export const streamRoles = [
   "manifests",
