@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Verifiable } from "../../src/answer/verify.ts";
 import { verdictsOf } from "../../src/cli/commands/verify.ts";
-import { readReplies } from "../../src/cli/verify/replies.ts";
+import { type NamedReply, readReplies } from "../../src/cli/verify/replies.ts";
 import type { Position, TenantId } from "../../src/contract/ids.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
 import { acme } from "../actors/kit.ts";
@@ -232,25 +233,33 @@ describe("files of replies", () => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
+  const read = (name: string, text: string): Promise<readonly NamedReply[]> =>
+    readReplies(file(name, text), { stdin: Readable.from([]) });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it("hold one, an array, or one a line", () => {
+  it("hold one, an array, or one a line, and may be piped in", async () => {
     const text = JSON.stringify(answers[0]);
-    expect(readReplies(file("one.json", text))).toHaveLength(1);
-    expect(readReplies(file("array.json", `[${text},${text}]`))).toHaveLength(2);
-    expect(readReplies(file("lines.ndjson", `${text}\n${text}\n`))).toHaveLength(2);
+    expect(await read("one.json", text)).toHaveLength(1);
+    expect(await read("array.json", `[${text},${text}]`)).toHaveLength(2);
+    const lines = `${text}\n${text}\n`;
+    expect(await read("lines.ndjson", lines)).toHaveLength(2);
+    const piped = await readReplies("-", { stdin: Readable.from([Buffer.from(lines)]) });
+    expect(piped.map(({ name }) => name)).toEqual(["stdin[0]", "stdin[1]"]);
+    const { code, err } = await runHere(["verify", "-"], { stdin: "hello" });
+    expect(code).toBe(1);
+    expect(err).toContain("stdin: neither JSON nor one reply a line");
   });
 
   it("of another kind are refused in words", async () => {
     const { citations: _, ...search } = answers[0] as Verifiable;
-    expect(() => readReplies(file("search.json", JSON.stringify(search)))).toThrow(
+    await expect(read("search.json", JSON.stringify(search))).rejects.toThrow(
       /citations is missing/,
     );
-    expect(() => readReplies(file("text.json", "hello"))).toThrow(/neither JSON/);
+    await expect(read("text.json", "hello")).rejects.toThrow(/neither JSON/);
     for (const empty of ["", "\n", "[]"]) {
-      expect(() => readReplies(file("empty.json", empty))).toThrow(/holds no reply/);
+      await expect(read("empty.json", empty)).rejects.toThrow(/holds no reply/);
     }
-    expect(() => readReplies(file("else.json", "{}"))).toThrow(/no reply of Freshet/);
+    await expect(read("else.json", "{}")).rejects.toThrow(/no reply of Freshet/);
     const { code, err } = await runHere(["verify", "/nowhere.json"]);
     expect(code).toBe(2);
     expect(err).toContain("there is no such file");

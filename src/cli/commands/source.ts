@@ -22,6 +22,7 @@ import { printable } from "../print.ts";
 import { definitionOf, type InputFlags, type MapperFlags, mapperOf } from "../sources/define.ts";
 import { type Listed, listedJson, listLines, mappedLines, showLines } from "../sources/print.ts";
 import type { Terminal } from "../terminal.ts";
+import { wholeInput } from "../whole-input.ts";
 
 interface SourceOptions extends CommonOptions {
   readonly nats?: string | undefined;
@@ -243,7 +244,7 @@ async function test(flags: TestOptions, terminal: Terminal): Promise<void> {
     documentTextBytesMax: limits.documentTextBytesMax,
   });
   try {
-    const payload = await allOf(terminal.stdin);
+    const payload = await wholeInput(terminal.stdin, limits.sourceEventBytesMax);
     const event = { subject, headers, payload, sequence: 1, atMs: systemClock.nowMs() };
     const [mapped] = await mapper.map([event]);
     if (mapped === undefined) throw new Error("an event without an outcome; this is a bug");
@@ -259,10 +260,4 @@ function resultOf(mapped: Parameters<typeof mappedLines>[0]): object {
   if (mapped.kind !== "operations") return mapped;
   const operations = mapped.operations.map(({ payload }) => JSON.parse(payload) as unknown);
   return { kind: mapped.kind, operations };
-}
-
-async function allOf(stream: Terminal["stdin"]): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
 }

@@ -33,14 +33,14 @@ let go of a version (FRESHET_REPLAY_WINDOW_MS). It exits with 0 only if all have
 What no sentence cites is not looked at, and support is told by words, not by sense.
 
 Examples:
-  $ freshet ask "who is on call?" --json > answer.json && freshet verify answer.json
+  $ freshet ask "who is on call?" --json | freshet verify -
   $ freshet verify answers.ndjson --tenant acme --json`;
 
 export function addVerify(program: Command, terminal: Terminal): void {
   program
     .command("verify")
     .description(about)
-    .argument("<file...>", "replies")
+    .argument("<file...>", "replies; - for stdin")
     .addOption(
       new Option(
         "-t, --tenant <tenant>",
@@ -51,7 +51,9 @@ export function addVerify(program: Command, terminal: Terminal): void {
     .option("--json", "print JSON for programs, a line for each reply")
     .addHelpText("after", help)
     .action(async (files: readonly string[], options: VerifyOptions) => {
-      await verify(files.flatMap(readReplies), options, terminal);
+      const replies: NamedReply[] = [];
+      for (const file of files) replies.push(...(await readReplies(file, terminal)));
+      await verify(replies, options, terminal);
     });
 }
 

@@ -4,6 +4,8 @@ import { readFileSync, statSync } from "node:fs";
 import { type Verifiable, verifiableSchema } from "../../answer/verify.ts";
 import { limits } from "../../contract/limits.ts";
 import { CliError, usageError } from "../exit.ts";
+import type { Terminal } from "../terminal.ts";
+import { wholeInput } from "../whole-input.ts";
 
 export interface NamedReply {
   /** The file, and which reply of it where it holds several. */
@@ -11,9 +13,20 @@ export interface NamedReply {
   readonly reply: Verifiable;
 }
 
-/** @throws CliError which names the file and what is wrong with it */
-export function readReplies(file: string): readonly NamedReply[] {
-  const values = valuesOf(file, textOf(file));
+/**
+ * `-` is stdin.
+ * @throws CliError which names the file and what is wrong with it
+ */
+export async function readReplies(
+  given: string,
+  { stdin }: Pick<Terminal, "stdin">,
+): Promise<readonly NamedReply[]> {
+  const isPiped = given === "-";
+  const file = isPiped ? "stdin" : given;
+  const text = isPiped
+    ? (await wholeInput(stdin, limits.verifyFileBytesMax)).toString("utf8")
+    : textOf(file);
+  const values = valuesOf(file, text);
   // What failed before it wrote one would pass.
   if (values.length === 0) throw new CliError(`${file}: it holds no reply`);
   return values.map((value, index) => {
