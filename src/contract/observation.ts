@@ -194,6 +194,8 @@ export interface Metrics {
     value: Measured,
     labels?: LabelsOf<HistogramLabels[Name]>,
   ): void;
+  /** Shows the series before its first observation, whose increase nobody could see else. */
+  begin<Name extends HistogramName>(name: Name, labels?: LabelsOf<HistogramLabels[Name]>): void;
   set<Name extends GaugeName>(
     name: Name,
     value: number,
@@ -210,7 +212,12 @@ export interface Logger {
   error(fields: LogFields, message: string): void;
 }
 
-export const silentMetrics: Metrics = { count: () => {}, observe: () => {}, set: () => {} };
+export const silentMetrics: Metrics = {
+  count: () => {},
+  observe: () => {},
+  begin: () => {},
+  set: () => {},
+};
 export const silentLogger: Logger = {
   debug: () => {},
   info: () => {},

@@ -11,7 +11,11 @@
  *        outage in which nothing is counted would look like no outage;
  *   KC3  each document is the same one in a new version: neither heads nor cold grow, and a round
  *        that broke off is cleaned up by the next;
- *   KC4  a stop ends what runs, and counts it as nothing.
+ *   KC4  a stop ends what runs, and counts it as nothing;
+ *   KC5  a document that was due while the one before it was still under way counts as one that
+ *        waited as long: an outage in which each takes half a minute would else weigh half as much
+ *        as the health around it (Gil Tene's coordinated omission);
+ *   KC6  all its series begin at zero: Prometheus sees no increase in the first value of a series.
  */
 
 import type { PartitionState } from "../../actors/directory/directory.ts";
@@ -51,16 +55,18 @@ export function startCanary(options: CanaryOptions): Canary {
   const total = limits.canariesAtOnceMax;
   const atOnce = new Semaphore({ total, waitingMax: tenants.size });
   const loops = [...tenants].map(async ([partition, tenant], index) => {
-    const round = new Rounds(options, { partition, tenant, signal: ending.signal });
+    const rounds = new Rounds(options, { partition, tenant, everyMs, signal: ending.signal });
     // Spread over the time between two rounds.
-    await clock.sleep((everyMs * index) / tenants.size, ending.signal);
-    while (!ending.signal.aborted) {
-      const begunMs = clock.monotonicMs();
-      if (options.stateOf(partition) !== "waiting") {
-        await atOnce.run(() => round.once(), ending.signal).catch(() => {}); // Only by KC4.
-      }
-      const tookMs = clock.monotonicMs() - begunMs;
-      await clock.sleep(Math.max(everyMs - tookMs, everyMs / 10), ending.signal);
+    let dueMs = clock.monotonicMs() + (everyMs * index) / tenants.size;
+    for (;;) {
+      await clock.sleep(Math.max(dueMs - clock.monotonicMs(), 0), ending.signal);
+      if (ending.signal.aborted) return;
+      const due = dueMs;
+      const isOurs = options.stateOf(partition) !== "waiting";
+      const missed = isOurs
+        ? await atOnce.run(() => rounds.once(due), ending.signal).catch(() => 0) // Only by KC4.
+        : 0;
+      dueMs += everyMs * (1 + missed);
     }
   });
   return {
@@ -74,6 +80,7 @@ export function startCanary(options: CanaryOptions): Canary {
 interface Place {
   readonly partition: Partition;
   readonly tenant: TenantId;
+  readonly everyMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -92,11 +99,16 @@ class Rounds {
     this.#place = place;
     this.#labels = { partition: String(place.partition) };
     this.#waitMs = options.waitMs ?? limits.canaryWaitMs;
+    const { metrics } = options;
+    metrics.begin("canary_visible_seconds", this.#labels);
+    for (const outcome of ["found", "failed"] as const) {
+      metrics.count("canary_documents_total", { ...this.#labels, outcome }, 0);
+    }
   }
 
-  /** Never throws. */
-  async once(): Promise<void> {
-    const { clock, metrics, word } = this.#options;
+  /** How many were due while it was under way (KC5). Never throws. */
+  async once(dueMs: number): Promise<number> {
+    const { clock, word } = this.#options;
     const text = `The canary sings ${word()}.`;
     const begunMs = clock.monotonicMs();
     const published = await this.#step("publish", () => this.#publish({ op: "upsert", id, text }));
@@ -106,16 +118,37 @@ class Rounds {
         if (await this.#finds(text, published.seq, signal)) return true;
         throw new FreshetError("no_results");
       }));
-    const seconds = (clock.monotonicMs() - begunMs) / 1000;
-    if (this.#place.signal.aborted) return;
-    if (seen === true) metrics.observe("canary_visible_seconds", seconds, this.#labels);
-    const outcome = seen === true ? "found" : "failed";
-    metrics.count("canary_documents_total", { ...this.#labels, outcome });
-    await this.#step("delete", async (signal) => {
+    const waitedMs = clock.monotonicMs() - begunMs;
+    if (this.#place.signal.aborted) return 0;
+    this.#count(seen === true ? waitedMs : undefined);
+    const gone = await this.#step("delete", async (signal) => {
       const { seq } = await this.#publish({ op: "delete", id });
-      if (!(await this.#finds(text, seq, signal))) return;
+      if (!(await this.#finds(text, seq, signal))) return true;
       throw new FreshetError("internal", "a deleted document was found");
     });
+    return this.#countMissed(dueMs, seen === true && gone === true);
+  }
+
+  /** Undefined: it was never found. */
+  #count(waitedMs: number | undefined): void {
+    const { metrics } = this.#options;
+    const outcome = waitedMs === undefined ? "failed" : "found";
+    if (waitedMs !== undefined) {
+      metrics.observe("canary_visible_seconds", waitedMs / 1000, this.#labels);
+    }
+    metrics.count("canary_documents_total", { ...this.#labels, outcome });
+  }
+
+  /** KC5. */
+  #countMissed(dueMs: number, isWell: boolean): number {
+    const { everyMs, signal } = this.#place;
+    if (signal.aborted) return 0;
+    const lateMs = this.#options.clock.monotonicMs() - dueMs;
+    const missed = Math.max(0, Math.ceil(lateMs / everyMs) - 1);
+    for (let nth = 1; nth <= missed; nth += 1) {
+      this.#count(isWell ? lateMs - nth * everyMs : undefined);
+    }
+    return missed;
   }
 
   /** Undefined when it failed. */

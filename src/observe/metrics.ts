@@ -78,6 +78,9 @@ export function createMetrics(options: { tenantLabelsMax?: number | undefined } 
       const exemplar = traceId === undefined ? {} : { exemplarLabels: { trace_id: traceId } };
       histogram[name].observe({ labels: bound(labels), value, ...exemplar });
     },
+    begin(name: HistogramName, labels: Labels = {}) {
+      histogram[name].zero(bound(labels));
+    },
     set(name: GaugeName, value: number, labels: Labels = {}) {
       gauge[name].set(bound(labels), value);
     },

@@ -2,12 +2,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { PartitionState } from "../../actors/directory/directory.ts";
 import { canaryTenants, isNamedCanary } from "../../src/contract/canary.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
-import { partition, partitionOf, type TenantId } from "../../src/contract/ids.ts";
+import { partition, partitionOf, type TenantId, type Version } from "../../src/contract/ids.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
 import type { Service } from "../../src/contract/service.ts";
 import { type Canary, startCanary } from "../../src/engine/canary.ts";
 import { createMetrics, type PromMetrics } from "../../src/observe/metrics.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { startMemoryEngine } from "../support/memory-engine.ts";
 import { eventually } from "../support/promises.ts";
 
@@ -135,11 +136,77 @@ describe("the canary", () => {
     });
   });
 
+  /** One partition, time by hand, and a service that takes `askMs` for each question in turn. */
+  async function paced(
+    askMs: readonly number[],
+    waitMs: number,
+  ): Promise<{ readonly page: (afterMs: number) => Promise<string> }> {
+    const clock = createManualClock();
+    const metrics = createMetrics();
+    let asked = 0;
+    const service: Pick<Service, "ask" | "publish"> = {
+      publish: async () => ({ seq: (asked + 1) as Version, duplicate: false }),
+      ask: async () => {
+        const isDelete = asked % 2 === 1;
+        const version = asked + 1;
+        await clock.sleep(askMs[asked++] ?? 0);
+        if (isDelete) throw new FreshetError("no_results");
+        return { sources: [{ version }] } as never;
+      },
+    };
+    const tenants = new Map([[partition(0), "canary" as TenantId]]);
+    const canary = startCanary({
+      ...{ service, tenants, clock, metrics, logger: silentLogger, waitMs, everyMs: 15_000 },
+      stateOf: () => "serving",
+      word: () => "word",
+    });
+    stops.push(
+      () => canary.stop(),
+      () => metrics.close(),
+    );
+    return {
+      async page(afterMs) {
+        await clock.advance(afterMs);
+        return metrics.metricsText();
+      },
+    };
+  }
+
+  it("begins all its series at zero (KC6)", async () => {
+    const { page } = await paced([], 30_000);
+    const text = await page(0);
+    for (const outcome of ["found", "failed"]) {
+      expect(text).toContain(`freshet_canary_documents_total{partition="0",outcome="${outcome}"} `);
+    }
+    expect(text).toContain('freshet_canary_visible_seconds_bucket{le="1",partition="0"} ');
+  });
+
+  it("counts what was due during a slow one as documents that waited as long (KC5)", async () => {
+    // Found after 40 s: those due at 15 and 30 s would have waited for 25 and 10 s.
+    const { page } = await paced([40_000, 0, 0, 0], 60_000);
+    const text = await page(50_000);
+    expect(text).toContain('freshet_canary_documents_total{partition="0",outcome="found"} 4');
+    expect(text).toContain('freshet_canary_documents_total{partition="0",outcome="failed"} 0');
+    expect(text).toContain('freshet_canary_visible_seconds_bucket{le="1",partition="0"} 1');
+    expect(text).toContain('freshet_canary_visible_seconds_bucket{le="10",partition="0"} 2');
+    expect(text).toContain('freshet_canary_visible_seconds_sum{partition="0"} 75');
+  });
+
+  it("counts what was due during one that failed as failed, and keeps its pace (KC5)", async () => {
+    // Given up after 30 s, and its delete after 30 s more: due at 0, 15, 30 and 45 s.
+    const { page } = await paced([90_000, 90_000], 30_000);
+    const text = await page(60_000);
+    expect(text).toContain('freshet_canary_documents_total{partition="0",outcome="failed"} 4');
+    expect(await page(10_000)).toContain(
+      'freshet_canary_documents_total{partition="0",outcome="found"} 1',
+    );
+  });
+
   it("stops in the middle of a round, and counts nothing of it (KC4)", async () => {
     const { metrics, canary } = start({ spoil: () => ({ ask: () => new Promise(() => {}) }) });
     await systemClock.sleep(60);
     await canary.stop();
-    expect(await metrics.metricsText()).not.toMatch(/^freshet_canary_documents_total\{/m);
+    expect(await metrics.metricsText()).not.toMatch(/^freshet_canary_documents_total\{.* [1-9]/m);
   });
 });
 

@@ -22,6 +22,7 @@ export function countingMetrics(): CountingMetrics {
   return {
     count: (name, labels = {} as never, by = 1) => void counts.push({ name, labels, by }),
     observe: () => {},
+    begin: () => {},
     set: (name, value, labels = {} as never) => void gauges.push({ name, labels, value }),
     counted: (name, labels = {}) =>
       counts.filter(has(name, labels)).reduce((sum, { by }) => sum + by, 0),
