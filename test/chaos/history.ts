@@ -14,7 +14,7 @@ export type PublishOutcome =
   | { readonly kind: "unknown" };
 
 export interface Violation {
-  readonly kind: "publish" | "log" | "answer" | "manifest" | "recovery" | "process";
+  readonly kind: "publish" | "log" | "answer" | "manifest" | "recovery" | "process" | "objective";
   readonly detail: string;
   readonly atMs: number;
 }

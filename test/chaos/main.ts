@@ -7,11 +7,12 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ensureTools } from "../../ops/setup/ensure-tools.ts";
 import { lineProgress } from "../../ops/setup/progress.ts";
+import type { ChaosOptions } from "./chaos-options.ts";
 import { type PlannedFault, type PlannedKind, planFaults } from "./faults.ts";
 import { plantedText, runPlanted } from "./planted.ts";
 import type { Random } from "./random.ts";
 import { resultText } from "./result.ts";
-import { type ChaosOptions, runChaos } from "./run.ts";
+import { runChaos } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
 const about = `Runs engines, a merge worker and their servers, lets publishers and readers work on them, and makes
@@ -29,6 +30,7 @@ interface Options {
   readonly weaviate: 1 | 3;
   readonly tenants: number;
   readonly generations?: true;
+  readonly observe?: true;
   readonly seed: number;
   readonly every: number;
   readonly publishers: number;
@@ -74,6 +76,10 @@ function program(): Command {
     .option(
       "--generations",
       "re-embed the first tenant: builds, cut-overs, rollbacks, under all of it",
+    )
+    .option(
+      "--observe",
+      "Prometheus (on PATH) looks on; its burn-rate alerts must fire when users saw it burn",
     )
     .option("--seed <s>", "the choices of publishers, readers and nemesis", positive, 1)
     .option("--every <s>", "mean seconds between two faults", positive, 1.7)
@@ -147,6 +153,7 @@ async function run(options: Options): Promise<void> {
     tools,
     say,
     stormMs: 45_000,
+    observe: options.observe === true,
   };
   const planned = (kinds: readonly PlannedKind[], random: Random): readonly PlannedFault[] =>
     planFaults(random, {
@@ -178,9 +185,10 @@ function again(options: Options, only: readonly number[] | undefined): string {
   const { minutes, nodes, nats, weaviate, tenants, seed, every, publishers, readers } = options;
   const servers = `--nats ${nats} --weaviate ${weaviate}`;
   const load = `--publishers ${publishers} --readers ${readers}`;
-  const picked = `${options.generations === true ? " --generations" : ""}${
-    only === undefined ? "" : ` --only ${only.join(",")}`
+  const also = `${options.generations === true ? " --generations" : ""}${
+    options.observe === true ? " --observe" : ""
   }`;
+  const picked = `${also}${only === undefined ? "" : ` --only ${only.join(",")}`}`;
   return `--minutes ${minutes} --nodes ${nodes} ${servers} --tenants ${tenants} --seed ${seed} --every ${every} ${load}${picked}`;
 }
 

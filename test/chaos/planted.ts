@@ -2,9 +2,10 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { ChaosOptions } from "./chaos-options.ts";
 import type { Violation } from "./history.ts";
 import { type PlantedBug, plant, plantedBugs } from "./planted-bugs.ts";
-import { type ChaosOptions, runChaos } from "./run.ts";
+import { runChaos } from "./run.ts";
 
 export interface PlantedResult {
   readonly name: string;

@@ -6,6 +6,7 @@
 
 import type { TenantId } from "../../src/contract/ids.ts";
 import type { Answer } from "../../src/contract/query.ts";
+import type { Outcome } from "./burn-rate.ts";
 import type { Observation } from "./check-answer.ts";
 import type { History } from "./history.ts";
 import { bucketName, bucketsPerTenant, makeQuestion, topK } from "./operations.ts";
@@ -23,6 +24,8 @@ export interface ReaderOptions {
   /** Where the log ends now, for replies that name no version. */
   readonly lastPublished: () => Promise<number>;
   readonly observe: (observation: Observation) => void;
+  /** What became of each question, as the objective of answers sees it. */
+  readonly replied: (outcome: Outcome) => void;
 }
 
 export type Reply =
@@ -65,6 +68,18 @@ export function chooseQuestion({ random, tenants, lastAcked }: ReaderOptions): A
 
 /** One question and what became of it; a reply that is no excuse goes into the history. */
 export async function askOnce(options: ReaderOptions, asked: Asked): Promise<Reply> {
+  const reply = await askAndJudge(options, asked);
+  options.replied(outcomeOf(reply));
+  return reply;
+}
+
+/** Whoever died counted nothing, or did, and a cancelled question is nobody's fault. */
+function outcomeOf(reply: Reply): Outcome {
+  if (reply.kind === "answered") return "good";
+  return reply.code === "no_reply" || reply.code === "cancelled" ? "unknown" : "bad";
+}
+
+async function askAndJudge(options: ReaderOptions, asked: Asked): Promise<Reply> {
   const { random, history, engines, floors, observe } = options;
   const { name: node, url } = random.pick(engines());
   const { tenant, bucket, minSeq } = asked;

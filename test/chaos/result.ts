@@ -1,6 +1,7 @@
 /** What a run says in the end; the JSON of `npm run chaos -- --json`. */
 
 import type { Violation } from "./history.ts";
+import type { ObjectivesResult } from "./objectives.ts";
 
 export interface ChaosResult {
   readonly seed: number;
@@ -25,6 +26,8 @@ export interface ChaosResult {
   /** Kinds that this machine does not permit. */
   readonly notPermitted: readonly string[];
   readonly rests: number;
+  /** With `--observe`. */
+  readonly objectives?: ObjectivesResult | undefined;
   readonly violations: readonly Violation[];
 }
 
@@ -41,7 +44,20 @@ export function resultText(result: ChaosResult): string {
     ...(result.notPermitted.length > 0
       ? [`not permitted here: ${result.notPermitted.join(", ")}`]
       : []),
+    ...(result.objectives === undefined ? [] : objectiveLines(result.objectives)),
     `violations  ${violations.length}`,
     ...violations.slice(0, 20).map(({ kind, detail }) => `  ${kind}: ${detail}`),
   ].join("\n");
+}
+
+function objectiveLines({ judged, samples }: ObjectivesResult): readonly string[] {
+  const seen = Object.entries(samples).map(
+    ([objective, { good, bad, unknown }]) =>
+      `objective   ${objective}: ${good} good, ${bad} bad, ${unknown} unknown`,
+  );
+  const alerts = Object.entries(judged).map(
+    ([alert, { firing, silent }]) =>
+      `alert       ${alert}: should fire at ${firing} moments, be silent at ${silent}`,
+  );
+  return [...seen, ...alerts];
 }

@@ -9,7 +9,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tools } from "../../ops/setup/ensure-tools.ts";
 import { type TenantId, tenantId } from "../../src/contract/ids.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { openConnection } from "../../src/log/nats/connection.ts";
@@ -20,10 +19,14 @@ import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { cacheWithTwoModels } from "../support/other-model.ts";
 import { reembedCli } from "../support/reembed-cli.ts";
+import type { Outcome } from "./burn-rate.ts";
+import type { ChaosOptions } from "./chaos-options.ts";
 import type { PlannedFault, PlannedKind } from "./faults.ts";
 import { takeStep } from "./generations.ts";
 import { History } from "./history.ts";
 import { Nemesis } from "./nemesis.ts";
+import { type Objectives, type ObjectivesResult, watchObjectives } from "./objectives.ts";
+import { probe } from "./prober.ts";
 import { publish } from "./publisher.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { askOnce, chooseQuestion, type ReaderOptions } from "./reader.ts";
@@ -32,30 +35,9 @@ import type { ChaosResult } from "./result.ts";
 import { ChaosSite, confirmMs } from "./site.ts";
 import { Truth } from "./truth.ts";
 
-export interface ChaosOptions {
-  readonly seed: number;
-  readonly nodes: number;
-  readonly natsServers: 1 | 3;
-  readonly weaviates: 1 | 3;
-  readonly tenants: number;
-  /** The first tenant is taken through builds, cut-overs and rollbacks. */
-  readonly generations: boolean;
-  /** Time of the storms together with their rests. */
-  readonly durationMs: number;
-  readonly stormMs: number;
-  readonly publishers: number;
-  /** Mean pause of one publisher. */
-  readonly publishEveryMs: number;
-  readonly readers: number;
-  readonly directory: string;
-  readonly tools: Tools;
-  /** A copy of the repository with a planted bug. */
-  readonly repository?: string | undefined;
-  /** What happens, given the kinds that this machine permits. */
-  readonly plan: (kinds: readonly PlannedKind[], random: Random) => readonly PlannedFault[];
-  readonly say: (line: string) => void;
-}
-
+/** Quiet before, so that alerts are seen silent, and after, so that they are seen to end. */
+const stormy = { from: 0.2, to: 0.55 } as const;
+const partitions = 8;
 const tailEveryMs = 300;
 const readEveryMs = 20;
 const answerMs = 120_000;
@@ -68,7 +50,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const cache = options.generations ? cacheWithTwoModels() : undefined;
   const site = new ChaosSite({
     ...options,
-    env: cache === undefined ? undefined : { FRESHET_CACHE_DIR: cache },
+    env: {
+      ...(cache === undefined ? {} : { FRESHET_CACHE_DIR: cache }),
+      ...(options.observe === true ? { FRESHET_CANARY: "on" } : {}),
+    },
     onNodeEnd: (target, { started, code }) => {
       history.note({ ended: target, started, code });
       if (started) history.violation("process", `${target} ended by itself with code ${code}`);
@@ -76,21 +61,33 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   });
   const emergency = (): void => site.killAll();
   process.once("exit", emergency);
+  let objectives: Objectives | undefined;
   try {
     await site.start();
-    const run = await ChaosRun.open(options, site, history);
+    const { directory } = options;
+    const engines = site.engines.map((name) => site.httpUrl(name));
+    if (options.observe === true) objectives = await watchObjectives({ directory, engines });
+    const run = await ChaosRun.open(options, { site, history, objectives });
     return await run.run(begun);
   } finally {
+    await objectives?.stop();
     await site.stop();
     process.off("exit", emergency);
     if (cache !== undefined) rmSync(cache, { recursive: true, force: true });
   }
 }
 
+interface Looked {
+  readonly site: ChaosSite;
+  readonly history: History;
+  readonly objectives: Objectives | undefined;
+}
+
 class ChaosRun {
   readonly #options: ChaosOptions;
   readonly #site: ChaosSite;
   readonly #history: History;
+  readonly #objectives: Objectives | undefined;
   readonly #log: NatsLog;
   readonly #truth: Truth;
   readonly #merges: MergeClient;
@@ -107,9 +104,7 @@ class ChaosRun {
 
   private constructor(
     options: ChaosOptions,
-    site: ChaosSite,
-    parts: {
-      readonly history: History;
+    parts: Looked & {
       readonly log: NatsLog;
       readonly truth: Truth;
       readonly merges: MergeClient;
@@ -117,8 +112,10 @@ class ChaosRun {
     },
   ) {
     this.#options = options;
+    const { site } = parts;
     this.#site = site;
     this.#history = parts.history;
+    this.#objectives = parts.objectives;
     this.#log = parts.log;
     this.#truth = parts.truth;
     this.#merges = parts.merges;
@@ -148,16 +145,18 @@ class ChaosRun {
       floors: new Map(),
       lastPublished: () => this.#untilAnswered(() => this.#log.docs.lastSequence()),
       observe: (observation) => this.#truth.observe(observation),
+      replied: (outcome) => this.#objectives?.sample("answers", outcome),
     };
   }
 
-  static async open(options: ChaosOptions, site: ChaosSite, history: History): Promise<ChaosRun> {
+  static async open(options: ChaosOptions, looked: Looked): Promise<ChaosRun> {
+    const { site, history } = looked;
     const shared = { clock: systemClock, logger: silentLogger };
     const servers = site.natsUrl;
     const replicas = options.natsServers;
     const log = await connectNatsLog({
       ...{ ...shared, servers, replicas },
-      ...{ partitions: 8, name: "chaos" },
+      ...{ partitions, name: "chaos" },
     });
     const reports = { ...shared, metrics: silentMetrics };
     const context = await openConnection({ servers, name: "chaos-truth" }, reports);
@@ -171,14 +170,17 @@ class ChaosRun {
       tenantId(`tenant-${at + 1}`),
     );
     const truth = new Truth({ context, log, history, tenants });
-    return new ChaosRun(options, site, { history, log, truth, merges, tenants });
+    return new ChaosRun(options, { ...looked, log, truth, merges, tenants });
   }
 
   async run(begun: number): Promise<ChaosResult> {
     const options = this.#options;
     const loops = this.#startLoops();
+    let objectives: ObjectivesResult | undefined;
     try {
       await this.#storms();
+      objectives = await this.#objectives?.judge();
+      for (const line of objectives?.wrong ?? []) this.#history.violation("objective", line);
     } finally {
       this.#ending = true;
       await Promise.all(loops);
@@ -201,6 +203,7 @@ class ChaosRun {
       faultsSkipped: this.#nemesis.skipped,
       notPermitted: this.#site.canFillDisk ? [] : ["disk-full"],
       rests: this.#rests,
+      objectives,
       violations: this.#history.violations,
     };
   }
@@ -208,7 +211,7 @@ class ChaosRun {
   #startLoops(): readonly Promise<void>[] {
     const options = this.#options;
     const shouldContinue = (): boolean => !this.#ending;
-    const loops = [this.#tail(), this.#report()];
+    const loops = [this.#tail(), this.#report(), ...this.#probe()];
     for (let index = 1; index <= options.readers; index += 1) loops.push(this.#read());
     for (let index = 1; index <= options.publishers; index += 1) {
       const name = `p${index}`;
@@ -226,6 +229,15 @@ class ChaosRun {
       loops.push(publish(publisher, { shouldContinue, mayPublish: () => this.#publishing }));
     }
     return loops;
+  }
+
+  #probe(): readonly Promise<void>[] {
+    const objectives = this.#objectives;
+    if (objectives === undefined) return [];
+    const engines = (): readonly string[] =>
+      this.#site.engines.map((engine) => this.#site.httpUrl(engine));
+    const sample = (outcome: Outcome): void => objectives.sample("freshness", outcome);
+    return [probe({ partitions, engines, sample, isEnding: () => this.#ending })];
   }
 
   async #cancelMerge(nth: number): Promise<void> {
@@ -255,17 +267,24 @@ class ChaosRun {
     if (this.#options.natsServers > 1) kinds.push("step-down");
     if (this.#options.weaviates > 1) kinds.push("lose-disk");
     const faults = [...plan(kinds, this.#random.fork("nemesis"))];
-    const endsAt = performance.now() + durationMs;
+    const beganAt = performance.now();
+    const endsAt = beganAt + durationMs;
+    const passed = (): number => (performance.now() - beganAt) / durationMs;
+    const isStormy = (): boolean =>
+      this.#options.observe !== true || (passed() >= stormy.from && passed() < stormy.to);
     let stormed = 0;
     while (performance.now() < endsAt && this.#history.violations.length === 0) {
       const storm = Math.min(stormMs, endsAt - performance.now());
-      await this.#storm(faults, { from: stormed, to: stormed + storm });
+      await this.#storm(faults, { from: stormed, to: stormed + storm, isStormy });
       stormed += storm;
       await this.#rest();
     }
   }
 
-  async #storm(faults: PlannedFault[], { from, to }: { from: number; to: number }): Promise<void> {
+  async #storm(
+    faults: PlannedFault[],
+    { from, to, isStormy }: { from: number; to: number; isStormy: () => boolean },
+  ): Promise<void> {
     const begun = performance.now();
     const stormNow = (): number => from + performance.now() - begun;
     while (stormNow() < to && this.#history.violations.length === 0) {
@@ -273,6 +292,7 @@ class ChaosRun {
       const until = Math.min(next?.atMs ?? to, to, stormNow() + 1_000);
       if (next !== undefined && next.atMs <= stormNow()) {
         faults.shift();
+        if (!isStormy()) continue;
         this.#begunFaults += 1;
         this.#nemesis.begin(next.fault);
         continue;
