@@ -11,6 +11,11 @@ export interface ServerContext {
   readonly ports: Record<string, number>;
   /** Of Temporal, beside the configured one: tests that run side by side have one each. */
   readonly namespaces?: readonly string[] | undefined;
+  /**
+   * Of Temporal, instead of its own four. Only for data that is made anew: tasks that lie in one of
+   * the others would stay there.
+   */
+  readonly taskQueuePartitions?: 1 | undefined;
   /** With certificates and keys; undefined: plain text on loopback. */
   readonly secure?: SecureFiles | undefined;
 }

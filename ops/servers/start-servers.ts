@@ -36,6 +36,8 @@ export interface StartServersOptions {
   readonly tools?: Tools | undefined;
   /** More namespaces of a Temporal that is started here. */
   readonly namespaces?: readonly string[] | undefined;
+  /** See ServerContext. */
+  readonly taskQueuePartitions?: 1 | undefined;
   /** Everything with certificates and keys; undefined: plain text on loopback. */
   readonly secure?: SecureFiles | undefined;
   /** One nats-server, or three that make a cluster. */
@@ -78,7 +80,8 @@ export async function startServers(options: StartServersOptions): Promise<Server
   requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");
   const tools = options.tools ?? (await installMissing(options));
   const lock = await acquireRunLock(dataDir);
-  const context = { dataDir, env, ports: lock.ports, namespaces: options.namespaces, secure };
+  const { namespaces, taskQueuePartitions } = options;
+  const context = { dataDir, env, ports: lock.ports, namespaces, taskQueuePartitions, secure };
   const run: Run = { options, context, tools, lock, running: [] };
   try {
     // Side by side: most of each start is waiting.

@@ -39,7 +39,11 @@ export interface TemporalPorts {
 /** The command line, each option with its reason. Pure. */
 export function temporalParameters(
   ports: TemporalPorts,
-  files: { readonly database: string; readonly namespaces: readonly string[] },
+  files: {
+    readonly database: string;
+    readonly namespaces: readonly string[];
+    readonly taskQueuePartitions?: 1 | undefined;
+  },
 ): string[] {
   return [
     ...["server", "start-dev"],
@@ -54,10 +58,19 @@ export function temporalParameters(
     ...["--http-port", String(ports.httpPort), "--metrics-port", String(ports.metricsPort)],
     ...files.namespaces.flatMap((namespace) => ["--namespace", namespace]),
     ...searchAttributes.flatMap((attribute) => ["--search-attribute", attribute]),
+    ...partitionSettings(files.taskQueuePartitions),
     // The UI must work without the internet, and asks for no news.
     "--ui-disable-news-fetch",
     ...["--log-level", "warn"],
   ];
+}
+
+function partitionSettings(count: 1 | undefined): string[] {
+  if (count === undefined) return [];
+  return ["Read", "Write"].flatMap((what) => [
+    "--dynamic-config-value",
+    `matching.numTaskqueue${what}Partitions=${count}`,
+  ]);
 }
 
 export async function startTemporal(
@@ -87,7 +100,11 @@ export async function startTemporal(
           httpPort: ports("temporalHttp"),
           metricsPort: ports("temporalMetrics"),
         },
-        { database: join(directory, "temporal.db"), namespaces },
+        {
+          database: join(directory, "temporal.db"),
+          namespaces,
+          taskQueuePartitions: context.taskQueuePartitions,
+        },
       ),
       env: plainEnvironment(context.env),
       logFile: logPath(context.dataDir, "temporal"),

@@ -40,16 +40,30 @@ export function liftsOf(ranked: readonly Worthy[]): ReadonlyMap<Candidate, numbe
   const lifts = new Map<Candidate, number>();
   for (const [index, { candidate, worth }] of head.entries()) {
     const row = likeness.subarray(index * head.length, (index + 1) * head.length);
-    const likest = head
-      .map((other, at) => ({ other, like: row[at] as number }))
-      .filter(({ like }) => like > 0)
-      // Stable: of two that are equally like it the better one comes first.
-      .sort((left, right) => right.like - left.like)
-      .slice(0, neighbours);
-    const above = likest.reduce((sum, { other }) => sum + Math.max(0, other.worth - worth), 0);
+    const likest = likestIn(row);
+    let above = 0;
+    for (const at of likest) above += Math.max(0, (head[at] as Worthy).worth - worth);
     if (above > 0) lifts.set(candidate, (liftWeight * above) / likest.length);
   }
   return lifts;
+}
+
+/**
+ * Places of the neighbours in a row, the likest first; of two that are equally like it the better
+ * one. Every question asks this of each passage of the head, so nothing is sorted or copied.
+ */
+function likestIn(row: Float64Array): readonly number[] {
+  const likest: number[] = [];
+  for (let at = 0; at < row.length; at += 1) {
+    const like = row[at] as number;
+    if (!(like > 0)) continue;
+    let place = likest.length;
+    while (place > 0 && (row[likest[place - 1] as number] as number) < like) place -= 1;
+    if (place >= neighbours) continue;
+    if (likest.length === neighbours) likest.pop();
+    likest.splice(place, 0, at);
+  }
+  return likest;
 }
 
 /** A square; 0 for a passage and others of its document (LK3). */

@@ -4,6 +4,7 @@
  */
 
 import { Client, Connection } from "@temporalio/client";
+import { afterAll } from "vitest";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { mergeWorkflowId } from "../../src/contract/merge.ts";
 import type { MergeClient } from "../../src/merges/port.ts";
@@ -100,15 +101,16 @@ export async function eventually(holds: () => Promise<boolean> | boolean): Promi
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+let shared: Promise<Connection> | undefined;
+
+afterAll(async () => (await shared)?.close());
+
+/** One for the whole file: what polls with it would else connect twenty times a second. */
 export async function withConnection<Result>(
   use: (connection: Connection) => Promise<Result>,
 ): Promise<Result> {
-  const connection = await Connection.connect({ address: server().address });
-  try {
-    return await use(connection);
-  } finally {
-    await connection.close();
-  }
+  shared ??= Connection.connect({ address: server().address });
+  return use(await shared);
 }
 
 /** History of the tenant's newest run, as Temporal keeps it. */

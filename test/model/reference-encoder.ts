@@ -30,7 +30,7 @@ export function referenceTerms(encoder: ReferenceEncoder, ids: readonly number[]
     const words = normalise(encoder, `${at}.transform`, bent);
     return Array.from(valuesOf(encoder, `${at}.bias`), (bias, word) => {
       const value =
-        bias + product(rowOf(encoder, "embeddings.word_embeddings.weight", word), words);
+        bias + product(weightsOf(encoder, "embeddings.word_embeddings.weight", word), words);
       return Math.log1p(Math.max(0, value));
     });
   });
@@ -90,7 +90,7 @@ function linear(encoder: ReferenceEncoder, name: string, input: Row): Row {
   const bias = valuesOf(encoder, `${name}.bias`);
   return Array.from(
     bias,
-    (offset, output) => offset + product(rowOf(encoder, `${name}.weight`, output), input),
+    (offset, output) => offset + product(weightsOf(encoder, `${name}.weight`, output), input),
   );
 }
 
@@ -134,8 +134,11 @@ function sum(a: Row, b: Row): Row {
   return a.map((x, i) => x + (b[i] ?? Number.NaN));
 }
 
-function product(a: Row, b: Row): number {
-  return a.reduce((total, x, i) => total + x * (b[i] ?? Number.NaN), 0);
+/** A loop over the weights where they lie: nearly all that a reference computes is this. */
+function product(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < a.length; i += 1) total += (a[i] ?? Number.NaN) * (b[i] ?? Number.NaN);
+  return total;
 }
 
 function valuesOf({ tensors }: ReferenceEncoder, name: string): Float32Array {
@@ -145,6 +148,10 @@ function valuesOf({ tensors }: ReferenceEncoder, name: string): Float32Array {
 }
 
 function rowOf(encoder: ReferenceEncoder, name: string, index: number): Row {
+  return Array.from(weightsOf(encoder, name, index));
+}
+
+function weightsOf(encoder: ReferenceEncoder, name: string, index: number): Float32Array {
   const width = encoder.tensors.get(name)?.shape[1] ?? 0;
-  return [...valuesOf(encoder, name).subarray(index * width, (index + 1) * width)];
+  return valuesOf(encoder, name).subarray(index * width, (index + 1) * width);
 }

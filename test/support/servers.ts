@@ -88,6 +88,8 @@ async function startForTests(): Promise<Awaited<Started["servers"]>> {
       progress: lineProgress(write, () => performance.now()),
       want: { llm: false },
       namespaces,
+      // A poll is else handed on between partitions, and each of them costs rows and requests.
+      taskQueuePartitions: 1,
       onDeath: (end) => write(`${end.message}\n`),
     }),
     ...places.slice(1).map(() => startPrivateNats()),
