@@ -44,10 +44,21 @@ export async function beginErase(ports: ErasePorts, { tenant }: EraseInput): Pro
   const { life } = await changeLife(log.lives, tenant, (now) =>
     isErased(now) ? undefined : { state: "erasing", atMs: clock.nowMs() },
   );
-  const found = await countsOf(ports, tenant);
+  const found = await withKeys(log, tenant, await countsOf(ports, tenant));
   if (life.state === "erased") return { atMs: life.atMs, found, receipt: life.receipt };
   if (life.state !== "erasing") throw new FreshetError("internal", "an erase did not begin");
   return { atMs: life.atMs, found };
+}
+
+/** A record may hold many keys, or none but how long raw text stays: keys are what is promised. */
+async function withKeys(
+  log: ErasePorts["log"],
+  tenant: TenantId,
+  { keys: _, ...found }: ErasureCounts,
+): Promise<ErasureCounts> {
+  const { privacy } = await log.privacy.get(tenant);
+  const keys = privacy.keys?.length ?? 0;
+  return { ...found, ...(keys === 0 ? {} : { keys }) };
 }
 
 /** What it has in hand ends before its next step, and no other begins (`createMergeActivities`). */

@@ -40,7 +40,7 @@ export function describeFailure(thrown: unknown, asJson: boolean): string {
 /** What the engine cannot know: how this command is told. */
 const hints: Partial<Record<ErrorCode, string>> = {
   unauthorized: "FRESHET_API_KEY or FRESHET_API_KEY_FILE gives one",
-  wrong_tenant: "--tenant names the key's own",
+  wrong_tenant: "name the key's own tenant",
 };
 
 function oneLine(text: string): string {

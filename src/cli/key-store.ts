@@ -3,17 +3,11 @@
  * beside and moved into its place; two writers exclude each other by a lock file.
  */
 
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type KeyStoreFile, keyStoreSchema } from "../contract/api-key.ts";
+import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
+import { isHeld, takeLock } from "../runtime/lock-file.ts";
 import { CliError } from "./exit.ts";
 
 const empty: KeyStoreFile = { format: 1, keys: [] };
@@ -29,16 +23,21 @@ export function readKeyStore(path: string): KeyStoreFile {
 
 function jsonOf(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return parseJsonFile(readFileSync(path));
   } catch (cause) {
-    throw new CliError(`${path} cannot be read as JSON`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const what = code === undefined ? message : `it cannot be read (${code})`;
+    throw new CliError(`${path} is no key store: ${what}`, { cause });
   }
 }
 
-/** @throws CliError when another command is changing it, or it cannot be written */
-export function changeKeyStore(path: string, change: (file: KeyStoreFile) => KeyStoreFile): void {
+/** @throws CliError when another command is changing it for long, or it cannot be written */
+export async function changeKeyStore(
+  path: string,
+  change: (file: KeyStoreFile) => KeyStoreFile,
+): Promise<void> {
   const lock = `${path}.lock`;
-  const held = lockOf(lock);
+  const held = await lockOf(lock);
   try {
     const next = change(readKeyStore(path));
     const checked = keyStoreSchema.safeParse(next);
@@ -56,12 +55,11 @@ export function changeKeyStore(path: string, change: (file: KeyStoreFile) => Key
   }
 }
 
-function lockOf(lock: string): number {
+async function lockOf(lock: string): Promise<number> {
   try {
-    return openSync(lock, "wx", 0o600);
+    return await takeLock(lock);
   } catch (cause) {
-    const isHeld = (cause as NodeJS.ErrnoException).code === "EEXIST";
-    const message = isHeld
+    const message = isHeld(cause)
       ? `another command changes the key store; if none runs, remove ${lock}`
       : `the key store cannot be written: ${(cause as Error).message}`;
     throw new CliError(message, { cause });

@@ -8,6 +8,7 @@
 
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { bearerToken } from "./schemas.ts";
@@ -153,15 +154,15 @@ function endpointsIn(path: string): {
   try {
     const bytes = readFileSync(path);
     if (bytes.length > limits.modelsFileBytesMax) return wrong("the file is too large");
-    const parsed = fileSchema.safeParse(JSON.parse(bytes.toString("utf8")));
+    const parsed = fileSchema.safeParse(parseJsonFile(bytes));
     if (parsed.success) return { endpoints: parsed.data.endpoints, lines: [] };
     const [issue] = parsed.error.issues;
     const place = issue?.path.map(String).join(".") ?? "";
     const expected = place.endsWith("api_key") ? "expected a key without spaces" : issue?.message;
     return wrong(`${place === "" ? "the file" : place}: ${expected}`);
   } catch (thrown) {
-    const code = (thrown as NodeJS.ErrnoException).code;
-    return wrong(code === undefined ? "the file is not JSON" : `it cannot be read (${code})`);
+    if (thrown instanceof SyntaxError) return wrong(thrown.message);
+    return wrong(`it cannot be read (${(thrown as NodeJS.ErrnoException).code})`);
   }
 }
 

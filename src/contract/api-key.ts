@@ -45,7 +45,7 @@ const apiKeySchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   created_at: time,
   expires_at: time.optional(),
-  note: z.string().max(200).optional(),
+  note: z.string().max(limits.apiKeyNoteCharsMax).optional(),
 });
 export type ApiKey = z.infer<typeof apiKeySchema>;
 

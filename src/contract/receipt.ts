@@ -18,7 +18,7 @@ const countsShape = {
   webhooks: count.optional(),
   /** Absent in receipts from before there was any. */
   feedback: count.optional(),
-  /** Records of keys, which are destroyed; absent where there are none. */
+  /** Keys of the tenant, which are destroyed; of what is left, records. Absent where none are. */
   keys: count.optional(),
   /** Objects of the document; of a whole tenant 1 for its shard, which goes as a whole. */
   cold: count,

@@ -88,7 +88,12 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       return peers.usage(await ownerOf(options, tenant), tenant);
     },
     ...feedbackOf({ ...options, lives: topology.lives }),
-    lastVersion: (tenant) => log.docs.lastVersion(tenant),
+    lastVersion: async (tenant) => {
+      // As its events, which it is a position in.
+      await topology.lives.load();
+      topology.lives.check(tenant);
+      return log.docs.lastVersion(tenant);
+    },
     status: () => statusOf(options),
   };
   return service;

@@ -19,6 +19,7 @@ import {
   keyStoreSchema,
 } from "../contract/api-key.ts";
 import type { TenantId } from "../contract/ids.ts";
+import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -105,7 +106,7 @@ function stampOf({ mtimeMs, size, ino }: Stats): string {
 function read(path: string): Content {
   const bytes = readFileSync(path);
   if (bytes.length > limits.keyStoreBytesMax) throw new Error("the file is too large");
-  const parsed = keyStoreSchema.safeParse(JSON.parse(bytes.toString("utf8")));
+  const parsed = keyStoreSchema.safeParse(parseJsonFile(bytes));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new Error(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "no key store"}`);
@@ -117,8 +118,6 @@ function read(path: string): Content {
   };
 }
 
-/** A parser's message quotes the text, and with it a digest: only the place is said. */
 function reasonOf(thrown: unknown): string {
-  if (thrown instanceof SyntaxError) return "the file is not JSON";
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

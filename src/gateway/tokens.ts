@@ -122,7 +122,8 @@ function groupsOf(payload: JWTPayload, name: string | undefined): readonly strin
     if (isElsewhere(payload, own)) {
       throw new FreshetError("unauthorized", `the token leaves out ${own}: it has too many`);
     }
-    return name === undefined ? undefined : [];
+    // A claim that is there and empty tells of somebody whom the provider knows to be in no group.
+    return name === undefined && claim === undefined ? undefined : [];
   }
   const groups: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
   if (!groups.every((group) => typeof group === "string")) {
@@ -164,7 +165,26 @@ function refusalOf(thrown: unknown, { errors }: typeof Jose): FreshetError {
   if (isOfProvider) {
     return new FreshetError("identity_unavailable", undefined, { cause: thrown });
   }
-  const expired = thrown instanceof errors.JWTExpired;
-  const message = expired ? "the token has expired" : undefined;
-  return new FreshetError("unauthorized", message, { cause: thrown });
+  return new FreshetError("unauthorized", messageOf(thrown, errors), { cause: thrown });
 }
+
+/** Claims are looked at once the signature is good: what is said of them, the issuer has signed. */
+function messageOf(thrown: Jose.errors.JOSEError, errors: typeof Jose.errors): string {
+  if (thrown instanceof errors.JWTExpired) return "the token has expired";
+  if (thrown instanceof errors.JWTClaimValidationFailed) {
+    const { claim, reason } = thrown;
+    if (reason === "missing") return `the token has no ${claim}`;
+    if (claim === "nbf") return "the token is not valid yet";
+    const setting = settingOf[claim];
+    return `the token's ${claim} is not what is taken here${setting ? ` (${setting})` : ""}`;
+  }
+  if (thrown instanceof errors.JOSEAlgNotAllowed) {
+    return "the token is not signed with RS, PS or ES of 256 to 512 bits, or EdDSA";
+  }
+  return "the token is not signed by a key of FRESHET_OIDC_ISSUER";
+}
+
+const settingOf: Readonly<Record<string, string | undefined>> = {
+  iss: "FRESHET_OIDC_ISSUER",
+  aud: "FRESHET_OIDC_AUDIENCE",
+};

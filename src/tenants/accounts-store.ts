@@ -15,7 +15,6 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -23,6 +22,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { TenantId } from "../contract/ids.ts";
+import { isHeld, takeLock } from "../runtime/lock-file.ts";
 import { AccountsError, type AccountsFile, accountsFileSchema } from "./accounts-file.ts";
 
 /** Where what a person needs lies. */
@@ -86,7 +86,7 @@ export class AccountsFolder {
   /** Alone with the folder until `work` is done. @throws AccountsError another command is at it */
   async changing<Result>(work: () => Promise<Result>): Promise<Result> {
     const lock = join(this.#folder, "lock");
-    const held = this.#prepare(lock);
+    const held = await this.#prepare(lock);
     try {
       return await work();
     } finally {
@@ -95,7 +95,7 @@ export class AccountsFolder {
     }
   }
 
-  #prepare(lock: string): number {
+  async #prepare(lock: string): Promise<number> {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: ownerFolder });
       // A folder that existed before has the rights of any folder.
@@ -103,10 +103,9 @@ export class AccountsFolder {
       for (const name of folders) {
         mkdirSync(join(this.#folder, name), { recursive: true, mode: ownerFolder });
       }
-      return openSync(lock, "wx", ownerFile);
+      return await takeLock(lock);
     } catch (cause) {
-      const isHeld = (cause as NodeJS.ErrnoException).code === "EEXIST";
-      const message = isHeld
+      const message = isHeld(cause)
         ? `another command changes ${this.#folder}; if none runs, remove ${lock}`
         : `${this.#folder} cannot be written: ${(cause as Error).message}`;
       throw new AccountsError(message, { cause });

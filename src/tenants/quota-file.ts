@@ -10,6 +10,7 @@
 
 import { readFileSync, type Stats, statSync } from "node:fs";
 import type { TenantId } from "../contract/ids.ts";
+import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import {
@@ -124,7 +125,7 @@ function stampOf(path: string): string {
 function read(path: string): Content {
   const bytes = readFileSync(path);
   if (bytes.length > limits.quotasFileBytesMax) throw new Error("the file is too large");
-  const parsed = quotasFileSchema.safeParse(JSON.parse(bytes.toString("utf8")));
+  const parsed = quotasFileSchema.safeParse(parseJsonFile(bytes));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const place = issue?.path.map(String).join(".") ?? "";
@@ -162,7 +163,6 @@ function joined(common: QuotaEntry, entry: QuotaEntry): Quota {
 }
 
 function reasonOf(thrown: unknown): string {
-  if (thrown instanceof SyntaxError) return "the file is not JSON";
   const code = (thrown as NodeJS.ErrnoException).code;
   if (code === "ENOENT") return "there is no such file";
   if (code !== undefined) return `the file cannot be read (${code})`;

@@ -64,7 +64,8 @@ describe("an erase of a tenant", () => {
   it("destroys its keys before anything else is removed, and counts them", async () => {
     const world = await filledWorld();
     const wrapped = { id: "0".repeat(16), by: "1".repeat(16), wrapped: "w", atMs: 1 };
-    await world.log.privacy.put(acme, { encryption: "on", keys: [wrapped] }, 0);
+    const keys = [wrapped, { ...wrapped, id: "2".repeat(16) }];
+    await world.log.privacy.put(acme, { encryption: "on", keys }, 0);
     const removed: string[] = [];
     const { erasure } = world.log;
     const log = {
@@ -80,8 +81,16 @@ describe("an erase of a tenant", () => {
     const ports = { ...erasePorts(world), log };
     const signed = await eraseTenantStory(durable()(ports), input, noSleep);
     expect(removed[0]).toBe("keys");
-    expect(signed.receipt.found.keys).toBe(1);
+    expect(signed.receipt.found.keys).toBe(2);
     expect(verifyReceipt(signed).kind).toBe("valid");
+    expect(await world.log.privacy.get(acme)).toMatchObject({ privacy: {} });
+  });
+
+  it("speaks of no keys where the tenant has only said how long raw text stays", async () => {
+    const world = await filledWorld();
+    await world.log.privacy.put(acme, { rawMs: 0 }, 0);
+    const { receipt } = await eraseTenant(world);
+    expect(receipt.found).not.toHaveProperty("keys");
     expect(await world.log.privacy.get(acme)).toMatchObject({ privacy: {} });
   });
 

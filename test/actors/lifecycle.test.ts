@@ -61,6 +61,8 @@ describe("a suspended tenant", () => {
     }
     // What it holds is kept, and not nothing.
     expect(await codeOf(on.service.usage(acme))).toBe("tenant_suspended");
+    // Where its events are now is a part of them: listening begins with that.
+    expect(await codeOf(on.service.lastVersion(acme))).toBe("tenant_suspended");
     const second = await publish(on, acme, { id: "two", text: "the boiler again" });
     expect(on.service.status().resting).toMatchObject({ suspended: 1 });
     expect(on.topology.directory.tenant(acme)).toBeUndefined();

@@ -110,6 +110,7 @@ describe("freshet key", () => {
     [["create", "--tenant", "acme", "--role", "root"], 2, /ingest, query, admin/],
     [["create", "--tenant", "acme"], 2, /--role/],
     [["create", "--tenant", "acme", "--role", "query", "--expires-in", "soon"], 2, /90d/],
+    [["create", "--tenant", "acme", "--role", "query", "--note", "x".repeat(201)], 2, /200 char/],
     [["revoke", "nothing"], 1, /freshet key list/],
     [["rotate", "nothing"], 1, /freshet key list/],
   ])("explains %j", async (args, code, reason) => {
@@ -123,7 +124,21 @@ describe("freshet key", () => {
     const create = ["create", "--tenant", "acme", "--role", "query"];
     expect((await run(...create)).err).toMatch(/is no key store/);
     expect(readFileSync(path, "utf8")).toBe("{}");
+    writeFileSync(path, '{"format":1,\n"keys":[]');
+    expect((await run(...create)).err).toMatch(
+      /is no key store: the file is not JSON: line 2, col/,
+    );
     writeFileSync(`${path}.lock`, "");
     expect((await run(...create)).err).toMatch(/another command/);
+  });
+
+  it("waits for another command that changes the file, and loses no key", async () => {
+    const create = ["create", "--tenant", "acme", "--role", "query"];
+    writeFileSync(`${path}.lock`, "");
+    const waiting = [1, 2, 3].map(() => run(...create));
+    await new Promise((resolve) => setTimeout(resolve, 2 * limits.lockFileRetryMs));
+    rmSync(`${path}.lock`);
+    expect((await Promise.all(waiting)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect((await json("list")).keys).toHaveLength(3);
   });
 });

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readIds } from "../../src/cli/commands/erase-list.ts";
+import { isKnown, putToSleep } from "../../src/cli/commands/tenant-life.ts";
 import { nothingLeft } from "../../src/contract/erase.ts";
+import { tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { runHere } from "../support/run-cli.ts";
 import { testSigner } from "../support/signer.ts";
 
@@ -152,5 +155,26 @@ describe("freshet tenant", () => {
       expect(ended).toMatchObject({ code: 2, out: "" });
       expect(ended.err).toContain("is no folder that can be written to");
     }
+  });
+});
+
+describe("a tenant's state", () => {
+  const acme = tenantId("acme");
+  const payload = new TextEncoder().encode('{"id":"a","text":"b"}');
+
+  it("that refuses sleep is told as it is, not as a merge that is missing", async () => {
+    const log = createMemoryLog({ partitions: 1 });
+    await log.docs.publish({ tenant: acme, payload });
+    await expect(putToSleep(log, acme)).rejects.toThrow(/^not all documents of acme are merged/);
+    await log.lives.put(acme, { state: "suspended", atMs: 1 }, 0);
+    await expect(putToSleep(log, acme)).rejects.toMatchObject({ code: "tenant_suspended" });
+  });
+
+  it("is that of a tenant which has published, or was named before; a slip is neither", async () => {
+    const log = createMemoryLog({ partitions: 1 });
+    await log.docs.publish({ tenant: acme, payload });
+    await log.lives.put(tenantId("suspended"), { state: "suspended", atMs: 1 }, 0);
+    const known = ["acme", "suspended", "amce"].map((name) => isKnown(log, tenantId(name)));
+    expect(await Promise.all(known)).toEqual([true, true, false]);
   });
 });

@@ -63,7 +63,11 @@ describe("the chain of language models", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["no JSON", "{", /models\.json: the file is not JSON; see ops\/guides\/models\.md/],
+    [
+      "no JSON",
+      "{",
+      /models\.json: the file is not JSON: line 1, column 2; see ops\/guides\/models\.md/,
+    ],
     ["no endpoint", { format: 1, endpoints: [] }, /endpoints: /],
     ["no URL", { format: 1, endpoints: [{ url: "x", model: "m" }] }, /endpoints\.0\.url: .*http/],
     ["a slip", { format: 1, endpoints: [{ ...second, modle: "m" }] }, /endpoints\.0: .*modle/],

@@ -306,6 +306,7 @@ describe("a token", () => {
     ["an empty list", undefined, { groups: [] }, []],
     ["none: it sees everything", undefined, {}, undefined],
     ["none where a claim is set: it has none", "groups", {}, []],
+    ["null: it is in none (OT3)", undefined, { groups: null }, []],
     ["a claim of another name", "team", { team: ["a"], groups: ["root"] }, ["a"]],
   ])("has as groups %s", async (_, claim, more, groups) => {
     const one = taking(claim);
@@ -356,6 +357,30 @@ describe("a token", () => {
       expect([name, await codeOf(one, "status", token)]).toEqual([name, "unauthorized"]);
     }
     expect(await codeOf(one, "status", good)).toBe("ok");
+  });
+
+  it.each<[string, JWTPayload, Parameters<typeof signed>[1], RegExp]>([
+    ["of another service", claims, { aud: "another" }, /^the token's aud .*FRESHET_OIDC_AUDIENCE/],
+    ["of another issuer", claims, { iss: "https://b.example" }, /^the token's iss .*_OIDC_ISSUER/],
+    ["for later", { ...claims, nbf: 4_000_000_000 }, {}, /^the token is not valid yet$/],
+  ])("%s is refused with what is wrong with it", async (_, payload, change, reason) => {
+    const authorization = `Bearer ${await signed(payload, change)}`;
+    const reply = await taking().app.inject({ ...requests.status, headers: { authorization } });
+    expect([reply.statusCode, reply.json().detail]).toEqual([401, expect.stringMatching(reason)]);
+  });
+
+  it("of a stranger, or that ends never, is refused with what is wrong with it", async () => {
+    const said = async (token: string) => {
+      const authorization = `Bearer ${token}`;
+      const reply = await taking().app.inject({ ...requests.status, headers: { authorization } });
+      return reply.json<{ detail: string }>().detail;
+    };
+    expect(await said(await signed(claims, { by: stranger }))).toMatch(/not signed by a key of/);
+    const endless = new SignJWT(claims)
+      .setProtectedHeader({ alg: "ES256", kid: "1" })
+      .setIssuer(issuer)
+      .setAudience(audience);
+    expect(await said(await endless.sign(pair.privateKey))).toBe("the token has no exp");
   });
 
   it("cannot be checked during an outage of the issuer, which is told as that (OT2)", async () => {

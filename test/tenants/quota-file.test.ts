@@ -61,7 +61,9 @@ describe("the file of quotas", () => {
   });
 
   it.each([
-    ["{", "the file is not JSON"],
+    ["{", "the file is not JSON: line 1, column 2"],
+    ["", "the file is not JSON: it is empty"],
+    ['{"format":1,"tenants":{"acme":{},"acme":{}}}', "stands in an object twice"],
     [{ format: 1, default: { questions_per_second: -1 } }, "default.questions_per_second"],
     [{ format: 1, default: { questions_per_minute: 1 } }, "questions_per_minute"],
     [{ format: 1, tenants: { "a b": {} } }, "a tenant is 1-64 letters"],

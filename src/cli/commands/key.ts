@@ -93,7 +93,12 @@ function addCreate(key: Command, terminal: Terminal): void {
     .addOption(
       new Option("--expires-in <time>", "such as 90d, 12h; none: never").argParser(durationMs),
     )
-    .option("--note <text>", "what it is for")
+    .addOption(
+      new Option("--note <text>", "what it is for").argParser((value) => {
+        if (value.length <= limits.apiKeyNoteCharsMax) return value;
+        throw new InvalidArgumentError(`at most ${limits.apiKeyNoteCharsMax} characters`);
+      }),
+    )
     .action(async (options: CreateOptions) => create(options, terminal));
 }
 
@@ -146,7 +151,7 @@ async function create(options: CreateOptions, terminal: Terminal): Promise<void>
     },
     randomBytes,
   );
-  changeKeyStore(storeOf(options, terminal), ({ keys }) => ({
+  await changeKeyStore(storeOf(options, terminal), ({ keys }) => ({
     format: 1,
     keys: [...keys, made.entry],
   }));
@@ -157,7 +162,7 @@ async function create(options: CreateOptions, terminal: Terminal): Promise<void>
 async function rotate(id: string, options: RotateOptions, terminal: Terminal): Promise<void> {
   const path = storeOf(options, terminal);
   let made: ReturnType<typeof makeApiKey> | undefined;
-  changeKeyStore(path, ({ keys }) => {
+  await changeKeyStore(path, ({ keys }) => {
     const { sha256: _, id: __, created_at: ___, expires_at: ____, ...grant } = found(keys, id);
     const old = found(keys, id);
     // The new one lives as long as the old one would have from its making.
@@ -182,7 +187,7 @@ async function rotate(id: string, options: RotateOptions, terminal: Terminal): P
 
 async function revoke(id: string, options: KeyOptions, terminal: Terminal): Promise<void> {
   let tenant: TenantId | undefined;
-  changeKeyStore(storeOf(options, terminal), ({ keys }) => {
+  await changeKeyStore(storeOf(options, terminal), ({ keys }) => {
     tenant = found(keys, id).tenant;
     return { format: 1, keys: keys.filter((key) => key.id !== id) };
   });

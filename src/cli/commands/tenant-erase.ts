@@ -16,7 +16,14 @@ import { tenantValue, withNats } from "../options.ts";
 import { printable } from "../print.ts";
 import type { Terminal } from "../terminal.ts";
 import { readIds } from "./erase-list.ts";
-import { type Asked, type Audited, audited, type LifeOptions, withLog } from "./tenant-life.ts";
+import {
+  type Asked,
+  type Audited,
+  audited,
+  isKnown,
+  type LifeOptions,
+  withLog,
+} from "./tenant-life.ts";
 
 interface EraseOptions extends LifeOptions {
   readonly yes?: true | undefined;
@@ -76,11 +83,7 @@ async function eraseTenant(tenant: TenantId, { options, terminal }: Erasing): Pr
   checkFile(options);
   await withLog(options, terminal, async (log) => {
     const { life } = await log.lives.get(tenant);
-    const isKnown =
-      life.state !== "active" ||
-      (await log.docs.lastVersion(tenant)) > 0 ||
-      (await log.chunks.last(tenant).catch(() => "unreadable")) !== null;
-    if (!isKnown) {
+    if (!(await isKnown(log, tenant))) {
       throw new CliError(`nothing is known of a tenant ${tenant}; its name would be used up`);
     }
     const asked = { options, terminal };

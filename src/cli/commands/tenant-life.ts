@@ -43,7 +43,10 @@ export function addTenantLife(tenant: Command, terminal: Terminal): void {
       .argument("<tenant>", "its name", tenantValue)
       .action(async (of: TenantId, options: LifeOptions) => {
         const state = await withLog(options, terminal, async (log) => {
+          const isNew = !(await isKnown(log, of));
           const now = await run(log, of);
+          if (isNew)
+            terminal.note(`nothing is known of a tenant ${of} so far: is that its name?\n`);
           await audited({ operation: `tenant_${name}`, tenant: of }, { log, options, terminal });
           return now;
         });
@@ -54,6 +57,16 @@ export function addTenantLife(tenant: Command, terminal: Terminal): void {
   change("resume", "serve a suspended tenant again", resume);
   change("sleep", "give up a merged tenant's memory now, until it is used again", putToSleep);
   change("wake", "start a tenant that sleeps", wake);
+}
+
+/** Whether anything was ever published by it or done with it: names are typed by people. */
+export async function isKnown(log: LifeLog, tenant: TenantId): Promise<boolean> {
+  const { life } = await log.lives.get(tenant);
+  return (
+    life.state !== "active" ||
+    (await log.docs.lastVersion(tenant)) > 0 ||
+    (await log.chunks.last(tenant).catch(() => "unreadable")) !== null
+  );
 }
 
 export async function withLog<Result>(
@@ -105,7 +118,9 @@ async function wake({ lives }: LifeLog, tenant: TenantId): Promise<State> {
 }
 
 /** As the owner does it, and under the same condition. */
-async function putToSleep(log: LifeLog, tenant: TenantId): Promise<State> {
+export async function putToSleep(log: LifeLog, tenant: TenantId): Promise<State> {
+  // Before what is said about merges, which would be in vain.
+  checkServed((await log.lives.get(tenant)).life);
   const { generations } = await log.generations.get(tenant);
   if (generations.state !== "single") {
     throw new CliError(`${tenant} is being re-embedded: freshet reembed finish, or abandon, first`);

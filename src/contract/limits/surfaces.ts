@@ -111,6 +111,14 @@ export const surfaceLimits = {
   keyStoreBytesMax: 20 * MiB,
   /** A change of the key store holds after at most so long: one `stat` in between costs nothing. */
   keyStoreCheckMs: 2 * secondMs,
+  /**
+   * Commands that change keys or accounts at the same time: each holds its lock for some
+   * milliseconds, with a push of accounts for a second. One that was killed leaves it for ever.
+   */
+  lockFileWaitMs: 3 * secondMs,
+  lockFileRetryMs: 25,
+  /** Of the note of an API key: a line in a list. */
+  apiKeyNoteCharsMax: 200,
   /** Tokens of an identity provider: its clock and ours may differ by so much. */
   tokenClockSkewMs: 30 * secondMs,
   /** Signing keys of an identity provider are asked for again after so long, and if one is new. */
