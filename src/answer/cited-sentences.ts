@@ -17,6 +17,7 @@ import type { Source } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
 import { bm25Of, termCounts, terms, termWeights } from "../text/lexical.ts";
 import { splitSentences } from "../text/sentences.ts";
+import { stopWords } from "../text/stop-words.ts";
 import { citedNumbers, filterCitations } from "./citations.ts";
 import { type EvidenceSentence, evidenceOf } from "./evidence.ts";
 import { declined } from "./prompt.ts";
@@ -39,6 +40,8 @@ const weights = {
   cue: 0.25,
   /** A word of the same beginning: Norman for Normandy. */
   related: 0.5,
+  /** What was carried over from the conversation, beside the question's own words. */
+  carried: 0.25,
 } as const;
 /** Behind the best sentence only those that reach this share of its score. */
 const shareMin = 0.65;
@@ -51,6 +54,8 @@ interface Scored {
 
 export interface Extraction {
   readonly question: string;
+  /** Of a question that carries words of the conversation behind its own: its own. */
+  readonly own?: string | undefined;
   readonly sources: readonly Source[];
   readonly sentencesMax?: number | undefined;
   /** True: each is a span of its source's text, to the letter. */
@@ -89,8 +94,9 @@ function spanOf(
 }
 
 /** Best first. */
-function rank({ question, sources }: Extraction, all: readonly EvidenceSentence[]): Scored[] {
-  const byWords = wordScores(question, all);
+function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
+  const { question, sources } = asked;
+  const byWords = scoresOf(asked, all);
   const cue = cueOf(question);
   const scored = all.map((sentence, index): Scored => {
     if (sentence.isHeader === true) return { sentence, score: 0 };
@@ -107,6 +113,18 @@ function rank({ question, sources }: Extraction, all: readonly EvidenceSentence[
   if (best?.score === 0) return [best];
   return ranked.filter(({ score }) => score > 0);
 }
+
+/** Else the sentence that was the last answer, whose words are carried over, answers again. */
+function scoresOf({ question, own }: Extraction, all: readonly EvidenceSentence[]): number[] {
+  const byAll = wordScores(question, all);
+  const isCarried = own !== undefined && own !== question && question.startsWith(own);
+  if (!isCarried || termsAreAllStopped(own)) return byAll;
+  const byOwn = wordScores(own, all);
+  return byAll.map((each, at) => each * weights.carried + (byOwn[at] ?? 0) * (1 - weights.carried));
+}
+
+const termsAreAllStopped = (text: string): boolean =>
+  terms(text).every((term) => stopWords.has(term));
 
 /** What each holds of the question's words, rare ones first: a share of having them all. */
 function wordScores(question: string, all: readonly EvidenceSentence[]): number[] {
@@ -150,8 +168,11 @@ function choose(ranked: readonly Scored[], { all, countMax }: Choice): EvidenceS
   let best = 0;
   let chars = 0;
   for (const { sentence, score } of ranked) {
-    if (chosen.length >= countMax || score < shareMin * best) break;
-    const room = countMax - chosen.length;
+    if (score < shareMin * best) break;
+    // A row comes with the names of its columns (ES3).
+    const isRow = chosen[0]?.columns !== undefined;
+    const room = countMax - chosen.length - (isRow ? 1 : 0);
+    if (room <= 0) break;
     // A heading says what the best sentences are about; another one says it of others. An answer
     // without its question would be read as one to this question.
     const { opens } = sentence;

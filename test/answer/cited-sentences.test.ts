@@ -275,6 +275,19 @@ describe("a sentence that only names its answer (ES4)", () => {
   });
 });
 
+test("words that are carried over do not make the last answer the answer again", () => {
+  const text =
+    "Marie Curie was born in Warsaw on 7 November 1867. She won the Nobel Prize in Physics in 1903. Her husband was Pierre.";
+  const asked = (own: string) => {
+    const question = `${own} (Marie Curie, Warsaw, November, 1867)`;
+    return extractiveAnswer({ question, own, sources: sources(text), sentencesMax: 1 });
+  };
+  expect(asked("When did she win the Nobel Prize?")).toMatch(/^She won/);
+  expect(asked("Who was her husband?")).toMatch(/^Her husband/);
+  // Without words of its own it is about what was carried over.
+  expect(asked("And where?")).toMatch(/^Marie Curie was born/);
+});
+
 describe("missing citations", () => {
   const known = sources(
     "Weaviate holds the cold shard of each tenant.",
