@@ -118,20 +118,23 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
 function scoresOf({ question, own }: Extraction, all: readonly EvidenceSentence[]): number[] {
   const byAll = wordScores(question, all);
   const isCarried = own !== undefined && own !== question && question.startsWith(own);
-  if (!isCarried || termsAreAllStopped(own)) return byAll;
+  if (!isCarried || !saysWhatItAsks(own)) return byAll;
   const byOwn = wordScores(own, all);
   return byAll.map((each, at) => each * weights.carried + (byOwn[at] ?? 0) * (1 - weights.carried));
 }
 
-const termsAreAllStopped = (text: string): boolean =>
-  terms(text).every((term) => stopWords.has(term));
+/** "And where?" asks, and "Und wann?", for something of what was talked about. */
+function saysWhatItAsks(own: string): boolean {
+  const isShort = !/[\p{L}\p{N}]+\P{L}+[\p{L}\p{N}]+\P{L}+[\p{L}\p{N}]/u.test(own);
+  return !isShort && terms(own).some((term) => !stopWords.has(term));
+}
 
 /** What each holds of the question's words, rare ones first: a share of having them all. */
 function wordScores(question: string, all: readonly EvidenceSentence[]): number[] {
   const queried = [...new Set(terms(question))];
-  const held = all.map(({ text, columns }) => {
+  const held = all.map(({ text, columns, part }) => {
     const list = terms(columns === undefined ? text : `${columns.text} ${text}`);
-    return { counts: termCounts(list), length: list.length };
+    return { counts: termCounts(list), length: list.length, isPart: part !== undefined };
   });
   const frequency = termCounts(held.flatMap(({ counts }) => [...counts.keys()]));
   const total = held.reduce((sum, { length }) => sum + length, 0);
@@ -142,7 +145,9 @@ function wordScores(question: string, all: readonly EvidenceSentence[]): number[
   });
   const full = rarity.rarities.reduce((sum, each) => sum + each, 0);
   if (full === 0) return all.map(() => 0);
-  return held.map(({ counts, length }) => {
+  return held.map(({ counts, length: own, isPart }) => {
+    // A line is short because it is one, not because it says one thing alone.
+    const length = isPart ? Math.max(own, total / held.length) : own;
     const beginnings = new Set<string>();
     for (const term of counts.keys()) beginnings.add(beginningOf(term));
     const frequencies = queried.map((term) => {
