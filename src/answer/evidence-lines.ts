@@ -2,8 +2,8 @@
  * Lines that are sentences of their own, though no full stop says so: headings, rows of tables,
  * code, and records (logs, CSV, `name: value`). All other line feeds are hand-wrapped prose. Pure.
  *
- *   EL1  a line feed between two lines of prose ends nothing;
- *   EL2  the work is linear in the text: of each line at most `lookedAtChars` are looked at.
+ *   EH1  a line feed between two lines of prose ends nothing;
+ *   EH2  the work is linear in the text: of each line at most `lookedAtChars` are looked at.
  */
 
 export type LineKind = "heading" | "row" | "code" | "record" | "prose";

@@ -187,10 +187,10 @@ describe("texts without full stops", () => {
   test("so is a line of a log, of CSV, of `name: value` and of code (EV3)", () => {
     const log = Array.from(
       { length: 30 },
-      (_, at) => `2026-11-01 12:${at + 10} host-${at + 100} E${at + 500}`,
+      (_, at) => `2026-11-01 12:${at + 10} host-${at + 100} error-${at + 500}`,
     );
     expect(asked("Which error had host-117?", log.join("\n"))).toBe(
-      "2026-11-01 12:27 host-117 E517 [1]",
+      "2026-11-01 12:27 host-117 error-517 [1]",
     );
     const csv = ["city,people,mayor", "Elmton,1200,Ida Moss", "Ashby,800,Tom Rook"].join("\n");
     expect(asked("Who is the mayor of Ashby?", csv)).toContain("Ashby,800,Tom Rook [1]");
