@@ -158,8 +158,9 @@ function wordScores(question: string, all: readonly EvidenceSentence[]): number[
   });
 }
 
-/** `host-42` and `host-41` begin alike and are two things. */
-const isWord = (term: string): boolean => term.length >= relatedChars && !/\d/.test(term);
+/** `host-42` and `host-41` begin alike and are two things; 1880 and the 1880s are not. */
+const isWord = (term: string): boolean =>
+  term.length >= relatedChars && (!/\d/.test(term) || /^(?:1\d|20)\d\ds?$/.test(term));
 const beginningOf = (term: string): string => term.slice(0, relatedChars);
 
 interface Choice {
@@ -198,7 +199,8 @@ function choose(ranked: readonly Scored[], { all, countMax }: Choice): EvidenceS
 
 /**
  * What a sentence is quoted with (ES4): behind a heading or a question what says it, behind a colon
- * the items, rows or lines. Empty where the passage ends before it is said.
+ * the items, rows or lines. Empty where the passage ends before it is said: a question or a heading
+ * alone says nothing.
  */
 function withFollowing(sentence: EvidenceSentence, { all, countMax }: Choice): EvidenceSentence[] {
   if (sentence.opens === undefined) return [sentence];
@@ -218,7 +220,7 @@ function withFollowing(sentence: EvidenceSentence, { all, countMax }: Choice): E
       if (opens !== "list" || next.part === undefined || said.length >= countMax) break;
     }
   }
-  if (said.length === 0) return [];
+  if (said.length === 0) return sentence.opens === "list" ? [sentence] : [];
   const room = Math.max(0, countMax - said.length);
   if (room > 0) return [...openers.slice(0, room), ...said];
   // Of a list what it is a list of is worth an item.

@@ -272,6 +272,9 @@ describe("a sentence that only names its answer (ES4)", () => {
       sources: sources("Dogs stay out. When is lunch?", "The lunch is served at noon."),
     });
     expect(two).toBe("The lunch is served at noon. [2]");
+    expect(asked("What is for lunch?", "For lunch there are three things:", 1)).toMatch(
+      /^For lunch/,
+    );
   });
 });
 
