@@ -176,7 +176,9 @@ class QuestionRun {
     onEvent?.({ type: "retrieval", sources, coverage: searched });
     const written = isSearch
       ? ({ answer: "", llm: "none", kept: "none", limited: {} } satisfies Told)
-      : await this.#stages.time("llm", () => this.#write({ text, form }, sources));
+      : await this.#stages.time("llm", () =>
+          this.#write({ asked: redacted.text, text, form }, sources),
+        );
     const { answer, llm, limited } = written;
     return {
       answer,
@@ -323,7 +325,15 @@ class QuestionRun {
 
   /** Resolves with what the whole answer consists of, proved to the last word. */
   async #write(
-    { text, form }: { readonly text: string; readonly form: AnswerForm | undefined },
+    {
+      asked,
+      text,
+      form,
+    }: {
+      readonly asked: string;
+      readonly text: string;
+      readonly form: AnswerForm | undefined;
+    },
     sources: readonly Source[],
   ): Promise<Told> {
     const { question, tenant, access, onEvent, signal } = this.#request;
@@ -343,8 +353,7 @@ class QuestionRun {
         reader: access?.key,
         mayKeep: mayShare(question),
         ...turn,
-        question: text,
-        sources,
+        ...{ question: text, asked, sources },
         maxTokens: question.max_tokens,
         explains: question.explain === true,
         form,

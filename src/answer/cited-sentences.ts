@@ -7,7 +7,9 @@
  *   ES2  at most `sentencesMax` of them (`max_sentences` of the question may ask for fewer), and
  *        after the best only such as are nearly as good: who quotes everything answers nothing;
  *   ES3  a sentence that begins with a word like "it" or "they" brings the one before it, where
- *        there is room.
+ *        there is room, and a row of a table the names of its columns;
+ *   ES4  what only names its answer (a heading, a question of the source, `you need:`) brings what
+ *        stands behind it, and gives way to that where there is room for one.
  */
 
 import { limits } from "../contract/limits.ts";
@@ -15,6 +17,7 @@ import type { Source } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
 import { bm25Of, termCounts, terms, termWeights } from "../text/lexical.ts";
 import { splitSentences } from "../text/sentences.ts";
+import { stopWords } from "../text/stop-words.ts";
 import { citedNumbers, filterCitations } from "./citations.ts";
 import { type EvidenceSentence, evidenceOf } from "./evidence.ts";
 import { declined } from "./prompt.ts";
@@ -37,6 +40,8 @@ const weights = {
   cue: 0.25,
   /** A word of the same beginning: Norman for Normandy. */
   related: 0.5,
+  /** What was carried over from the conversation, beside the question's own words. */
+  carried: 0.25,
 } as const;
 /** Behind the best sentence only those that reach this share of its score. */
 const shareMin = 0.65;
@@ -49,6 +54,8 @@ interface Scored {
 
 export interface Extraction {
   readonly question: string;
+  /** Of a question that carries words of the conversation behind its own: its own. */
+  readonly own?: string | undefined;
   readonly sources: readonly Source[];
   readonly sentencesMax?: number | undefined;
   /** True: each is a span of its source's text, to the letter. */
@@ -72,7 +79,7 @@ export function extractiveAnswer(options: Extraction): string {
     return `${shorten(text)} [${number}]`;
   }
   const countMax = Math.min(options.sentencesMax ?? sentencesMax, sentencesMax);
-  return inOrder(withLead(choose(fitting, countMax), all, countMax))
+  return inOrder(withLead(choose(fitting, { all, countMax }), all, countMax))
     .map((each) => `${isVerbatim ? spanOf(each, sources) : each.text} [${each.number}]`)
     .join(" ");
 }
@@ -87,10 +94,12 @@ function spanOf(
 }
 
 /** Best first. */
-function rank({ question, sources }: Extraction, all: readonly EvidenceSentence[]): Scored[] {
-  const byWords = wordScores(question, all);
+function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
+  const { question, sources } = asked;
+  const byWords = scoresOf(asked, all);
   const cue = cueOf(question);
   const scored = all.map((sentence, index): Scored => {
+    if (sentence.isHeader === true) return { sentence, score: 0 };
     const follows = all[index + 1]?.number === sentence.number ? (byWords[index + 1] ?? 0) : 0;
     const words = (byWords[index] ?? 0) + weights.next * follows;
     if (words === 0) return { sentence, score: 0 };
@@ -105,12 +114,27 @@ function rank({ question, sources }: Extraction, all: readonly EvidenceSentence[
   return ranked.filter(({ score }) => score > 0);
 }
 
+/** Else the sentence that was the last answer, whose words are carried over, answers again. */
+function scoresOf({ question, own }: Extraction, all: readonly EvidenceSentence[]): number[] {
+  const byAll = wordScores(question, all);
+  const isCarried = own !== undefined && own !== question && question.startsWith(own);
+  if (!isCarried || !saysWhatItAsks(own)) return byAll;
+  const byOwn = wordScores(own, all);
+  return byAll.map((each, at) => each * weights.carried + (byOwn[at] ?? 0) * (1 - weights.carried));
+}
+
+/** "And where?" asks, and "Und wann?", for something of what was talked about. */
+function saysWhatItAsks(own: string): boolean {
+  const isShort = !/[\p{L}\p{N}]+\P{L}+[\p{L}\p{N}]+\P{L}+[\p{L}\p{N}]/u.test(own);
+  return !isShort && terms(own).some((term) => !stopWords.has(term));
+}
+
 /** What each holds of the question's words, rare ones first: a share of having them all. */
 function wordScores(question: string, all: readonly EvidenceSentence[]): number[] {
   const queried = [...new Set(terms(question))];
-  const held = all.map(({ text }) => {
-    const list = terms(text);
-    return { counts: termCounts(list), length: list.length };
+  const held = all.map(({ text, columns, part }) => {
+    const list = terms(columns === undefined ? text : `${columns.text} ${text}`);
+    return { counts: termCounts(list), length: list.length, isPart: part !== undefined };
   });
   const frequency = termCounts(held.flatMap(({ counts }) => [...counts.keys()]));
   const total = held.reduce((sum, { length }) => sum + length, 0);
@@ -121,48 +145,106 @@ function wordScores(question: string, all: readonly EvidenceSentence[]): number[
   });
   const full = rarity.rarities.reduce((sum, each) => sum + each, 0);
   if (full === 0) return all.map(() => 0);
-  return held.map(({ counts, length }) => {
+  return held.map(({ counts, length: own, isPart }) => {
+    // A line is short because it is one, not because it says one thing alone.
+    const length = isPart ? Math.max(own, total / held.length) : own;
     const beginnings = new Set<string>();
     for (const term of counts.keys()) beginnings.add(beginningOf(term));
     const frequencies = queried.map((term) => {
-      const isRelated = term.length >= relatedChars && beginnings.has(beginningOf(term));
+      const isRelated = isWord(term) && beginnings.has(beginningOf(term));
       return counts.get(term) ?? (isRelated ? weights.related : 0);
     });
     return bm25Of({ frequencies, length }, rarity) / full;
   });
 }
 
+/** `host-42` and `host-41` begin alike and are two things; 1880 and the 1880s are not. */
+const isWord = (term: string): boolean =>
+  term.length >= relatedChars && (!/\d/.test(term) || /^(?:1\d|20)\d\ds?$/.test(term));
 const beginningOf = (term: string): string => term.slice(0, relatedChars);
 
-/** ES2. Overlapping chunks and copied passages hold the same sentence: it is quoted once. */
-function choose(ranked: readonly Scored[], countMax: number): EvidenceSentence[] {
-  const best = ranked[0]?.score ?? 0;
+interface Choice {
+  readonly all: readonly EvidenceSentence[];
+  readonly countMax: number;
+}
+
+/** ES2, ES4. Overlapping chunks and copied passages hold the same sentence: it is quoted once. */
+function choose(ranked: readonly Scored[], { all, countMax }: Choice): EvidenceSentence[] {
   const chosen: EvidenceSentence[] = [];
+  let best = 0;
   let chars = 0;
   for (const { sentence, score } of ranked) {
-    const isFirst = chosen.length === 0;
-    if (chosen.length >= countMax || score < shareMin * best) break;
-    if (chosen.some(({ text }) => text === sentence.text)) continue;
-    if (!isFirst && chars + sentence.text.length > answerCharsMax) continue;
-    chosen.push(sentence);
-    chars += sentence.text.length;
+    if (score < shareMin * best) break;
+    // A row comes with the names of its columns (ES3).
+    const isRow = chosen[0]?.columns !== undefined;
+    const room = countMax - chosen.length - (isRow ? 1 : 0);
+    if (room <= 0) break;
+    // A heading says what the best sentences are about; another one says it of others. An answer
+    // without its question would be read as one to this question.
+    const { opens } = sentence;
+    if (chosen.length > 0 && (opens === "heading" || (opens !== undefined && room < 2))) continue;
+    const group = withFollowing(sentence, { all, countMax: room });
+    for (const each of group) {
+      if (chosen.some(({ text }) => text === each.text)) continue;
+      const isSaid = chosen.some(({ opens }) => opens === undefined);
+      if (isSaid && chars + each.text.length > answerCharsMax) continue;
+      chosen.push(each);
+      chars += each.text.length;
+    }
+    if (best === 0 && chosen.length > 0) best = score;
   }
-  return chosen;
+  const [first] = ranked;
+  return chosen.length === 0 && first !== undefined ? [first.sentence] : chosen;
+}
+
+/**
+ * What a sentence is quoted with (ES4): behind a heading or a question what says it, behind a colon
+ * the items, rows or lines. Empty where the passage ends before it is said: a question or a heading
+ * alone says nothing.
+ */
+function withFollowing(sentence: EvidenceSentence, { all, countMax }: Choice): EvidenceSentence[] {
+  if (sentence.opens === undefined) return [sentence];
+  const openers = [sentence];
+  const said: EvidenceSentence[] = [];
+  for (const next of all.slice(all.indexOf(sentence) + 1)) {
+    const { opens } = openers.at(-1) ?? sentence;
+    const [first] = said;
+    if (next.number !== sentence.number || next.opens === "heading") break;
+    if (next.text.length > sentenceCharsMax) break;
+    if (first === undefined && next.opens !== undefined && opens !== "question") {
+      openers.push(next);
+    } else if (next.opens !== undefined || (first !== undefined && next.part !== first.part)) {
+      break;
+    } else if (next.isHeader !== true) {
+      said.push(next);
+      if (opens !== "list" || next.part === undefined || said.length >= countMax) break;
+    }
+  }
+  if (said.length === 0) return sentence.opens === "list" ? [sentence] : [];
+  const room = Math.max(0, countMax - said.length);
+  if (room > 0) return [...openers.slice(0, room), ...said];
+  // Of a list what it is a list of is worth an item.
+  return countMax > 1 ? [...openers.slice(-1), ...said.slice(0, countMax - 1)] : said;
 }
 
 /** Words that a sentence does not begin with unless the one before says what is meant. */
 const leaning =
   /^(?:(?:but|and|however|also|then|yet|so),? )?(?:it|its|he|his|she|her|they|their|this|these|those|that|such|both|the (?:former|latter|same))\b/i;
 
-/** ES3, of the best one. */
+/** ES3, of the best one: who reads it needs what stands before it. */
 function withLead(
   chosen: readonly EvidenceSentence[],
   all: readonly EvidenceSentence[],
   countMax: number,
 ): readonly EvidenceSentence[] {
   const [best] = chosen;
-  if (best === undefined || chosen.length >= countMax || !leaning.test(best.text)) return chosen;
-  const before = all[all.indexOf(best) - 1];
+  if (best === undefined || chosen.length >= countMax) return chosen;
+  const { columns } = best;
+  if (columns === undefined && !leaning.test(best.text)) return chosen;
+  const before =
+    columns === undefined
+      ? all[all.indexOf(best) - 1]
+      : all.find(({ number, start }) => number === best.number && start === columns.start);
   if (before?.number !== best.number || chosen.includes(before)) return chosen;
   const chars = chosen.reduce((sum, { text }) => sum + text.length, before.text.length);
   return chars > answerCharsMax ? chosen : [before, ...chosen];

@@ -6,12 +6,14 @@
  *   EV2  what is shown cites nothing and leads nowhere: markers and links in a source are its own,
  *        and were checked by nobody;
  *   EV3  a sentence ends where its author ended it: not behind an abbreviation, an initial or
- *        inside of parentheses, and always with its item of a list.
+ *        inside of parentheses, and always with its item of a list, its row of a table, its line
+ *        of code or its record of a log.
  */
 
 import type { Source } from "../contract/query.ts";
 import { sentenceStarts } from "../text/sentences.ts";
 import { filterCitations } from "./citations.ts";
+import { linesOf, type TextLine } from "./evidence-lines.ts";
 
 export interface EvidenceSentence {
   /** As it may be shown: in one line. */
@@ -21,6 +23,14 @@ export interface EvidenceSentence {
   /** UTF-16 units of its source's text; the end is not in it. */
   readonly start: number;
   readonly end: number;
+  /** It names what follows and does not say it: a heading, a question, `you need:`. */
+  readonly opens?: "heading" | "question" | "list" | undefined;
+  /** What it is a line or an item of; undefined for prose. */
+  readonly part?: "row" | "code" | "record" | "item" | undefined;
+  /** Of a row of a table: the row that says what its cells are. */
+  readonly columns?: Omit<EvidenceSentence, "number"> | undefined;
+  /** It is such a row. */
+  readonly isHeader?: boolean | undefined;
 }
 
 export function evidenceOf(sources: readonly Pick<Source, "text">[]): EvidenceSentence[] {
@@ -51,38 +61,100 @@ const paragraphPattern = /\n[ \t]*\n/g;
 
 function sentencesOf(text: string): Place[] {
   const prose = withoutMarkup(text);
+  const lines = linesOf(text);
+  const headers = headersOf(prose, lines);
   const found: Place[] = [];
+  const breaks = breaksIn(prose, lines);
   let from = 0;
-  const paragraph = (to: number): void => {
-    for (const { start, end } of sentencesIn(prose.slice(from, to))) {
-      const shown = shownOf(prose.slice(from + start, from + end));
-      if (/[\p{L}\p{N}]/u.test(shown)) {
-        found.push({ text: shown, start: from + start, end: from + end });
-      }
+  let before: Break | undefined;
+  for (const each of [...breaks, { index: prose.length, length: 0 }]) {
+    for (const place of placesWithin(prose, { start: from, end: each.index }, before)) {
+      const known = before?.line && headers.get(before.line);
+      found.push(known ?? { ...place, ...roleOf(place, before, headers) });
     }
-  };
-  for (const { index, length } of breaksIn(prose)) {
-    paragraph(index);
-    from = index + length;
+    from = each.index + each.length;
+    before = each;
   }
-  paragraph(prose.length);
   return found;
 }
 
-/** Where a sentence ends whatever its words say: blank lines, and the markers of list items. */
+function headersOf(prose: string, lines: readonly TextLine[]): ReadonlyMap<TextLine, Place> {
+  const headers = new Map<TextLine, Place>();
+  for (const { header } of lines) {
+    if (header === undefined || headers.has(header)) continue;
+    const place = placeIn(prose, header);
+    if (place !== undefined) headers.set(header, { ...place, part: "row", isHeader: true });
+  }
+  return headers;
+}
+
+type Span = Pick<Place, "start" | "end">;
+
+/** A row and a line of code stay whole, whatever stands in them. */
+function placesWithin(prose: string, { start, end }: Span, opened: Break | undefined): Place[] {
+  const kind = opened?.line?.kind;
+  const spans =
+    kind === "row" || kind === "code"
+      ? [{ start: 0, end: end - start }]
+      : sentencesIn(prose.slice(start, end));
+  return spans.flatMap((span) => {
+    const place = placeIn(prose, { start: start + span.start, end: start + span.end });
+    return place === undefined ? [] : [place];
+  });
+}
+
+/** Undefined where nothing is left to show. */
+function placeIn(prose: string, { start, end }: Span): Place | undefined {
+  const piece = prose.slice(start, end);
+  const text = shownOf(piece);
+  if (!/[\p{L}\p{N}]/u.test(text)) return undefined;
+  const lead = piece.length - piece.trimStart().length;
+  return { text, start: start + lead, end: start + lead + piece.trim().length };
+}
+
+const question = /[?？؟]["'”’»*_)]*$/u;
+const colon = /[:：][*_]*$/;
+
+function roleOf(
+  { text }: Place,
+  opened: Break | undefined,
+  headers: ReadonlyMap<TextLine, Place>,
+): Pick<Place, "opens" | "part" | "columns"> {
+  const kind = opened?.line?.kind;
+  if (kind === "heading") return { opens: "heading" };
+  if (kind === "code") return { part: kind };
+  if (kind === "row") {
+    const header = opened?.line?.header;
+    return { part: kind, columns: header && headers.get(header) };
+  }
+  const part = kind === "record" ? kind : opened?.isItem === true ? "item" : undefined;
+  if (question.test(text)) return { part, opens: "question" };
+  return colon.test(text) ? { part, opens: "list" } : { part };
+}
+
+/** Where a sentence ends whatever its words say. */
 interface Break {
   readonly index: number;
   readonly length: number;
+  /** What begins here. */
+  readonly line?: TextLine | undefined;
+  readonly isItem?: boolean | undefined;
 }
 
-function breaksIn(prose: string): readonly Break[] {
+function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
   const gaps = Array.from(prose.matchAll(paragraphPattern), ({ index, 0: { length } }) => ({
     index,
     length,
   }));
+  const ends = lines.flatMap((line): readonly Break[] => {
+    if (line.kind === "prose") return [];
+    const begin = { index: line.start, length: 0, line };
+    // What stands below a record without being one goes on with it.
+    return line.kind === "record" ? [begin] : [begin, { index: line.end, length: 0 }];
+  });
   const items = listMarkers(prose);
-  if (items.length === 0) return gaps;
-  return [...gaps, ...items].sort((left, right) => left.index - right.index);
+  if (ends.length === 0 && items.length === 0) return gaps;
+  return [...gaps, ...ends, ...items].sort((left, right) => left.index - right.index);
 }
 
 const itemPattern = /^[ \t]*(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
@@ -98,7 +170,7 @@ function listMarkers(text: string): readonly Break[] {
     const begins = index === 0 || /\n[ \t]*\n$/.test(text.slice(Math.max(0, index - 80), index));
     const goesOn = last !== undefined && !/\n[ \t]*\n/.test(text.slice(last.index, index));
     if (number === undefined || number === "1" || begins || goesOn) {
-      items.push({ index, length: marker.length });
+      items.push({ index, length: marker.length, isItem: true });
     }
   }
   return items;
@@ -134,30 +206,46 @@ function withoutMarkup(text: string): string {
 
 /** What an English writer puts a full stop behind in the middle of a sentence. */
 const abbreviation =
-  /(?:^|[\s(["'])(?:(?:\p{Lu}\.)+|(?:st|mr|mrs|ms|dr|prof|rev|gen|col|lt|capt|sgt|maj|gov|sen|rep|pres|mt|ft|c|ca|cf|vs|no|nos|vol|fig|figs|sec|ch|pp|p|ed|eds|approx|est|inc|ltd|co|corp|jr|sr|e\.g|i\.e|viz|al|dept|univ|jan|feb|mar|apr|aug|sept?|oct|nov|dec)\.)\s*$/iu;
+  /(?:^|[\s(["'])(?:(?:\p{Lu}\.)+|(?:st|mr|mrs|ms|dr|prof|rev|gen|col|lt|capt|sgt|maj|gov|sen|rep|pres|mt|ft|c|ca|cf|vs|no|nos|vol|fig|figs|sec|ch|pp|p|ed|eds|approx|est|inc|ltd|co|corp|jr|sr|e\.g|i\.e|viz|al|dept|univ|art|abs|nr|núm|tel|kap|app|ref|ver|fr|rs|pg|rd|jan|feb|mar|apr|aug|sept?|oct|nov|dec)\.)\s*$/iu;
 /** A parenthesis that is still open after this is a slip of the pen. */
 const openCharsMax = 300;
 
 /** What is shorter than this the splitter leaves whole. */
 const shortChars = 64;
 
+const shortEnd =
+  /[.!?؟।]["'”’»)\]]*\s+(?=[\p{Ps}\p{Pi}"'¿¡\p{So}]{0,2}[\p{Lu}\p{Lo}\p{N}])|[。！？｡]["'”’»」』）)\]]*\s*(?=\S)/gu;
+
 function shortStarts(text: string): number[] {
-  const ends = text.matchAll(/[.!?]["')\]]*\s+(?=["'(]?[\p{Lu}\p{N}])/gu);
-  return [0, ...Array.from(ends, ({ 0: end, index }) => index + end.length)];
+  return [0, ...Array.from(text.matchAll(shortEnd), ({ 0: end, index }) => index + end.length)];
+}
+
+/**
+ * "… at noon. 12 people came." By Unicode's rules that is one sentence: of a number nobody can tell
+ * whether it begins one. Behind a word, or a year, it does.
+ */
+const beforeNumber = /(?<=[\p{L}\p{M}]{2}|\b\d{4})[.!?]["')\]]*\s+(?=\d)/gu;
+
+function longStarts(text: string): readonly number[] {
+  const starts = sentenceStarts(text);
+  const added = Array.from(text.matchAll(beforeNumber), ({ 0: end, index }) => index + end.length);
+  if (added.length === 0) return starts;
+  return [...new Set([...starts, ...added])].sort((left, right) => left - right);
 }
 
 /** EV3: places of sentences, trimmed, none empty. */
 export function sentencesIn(
   text: string,
 ): readonly { readonly start: number; readonly end: number }[] {
-  const starts = text.length < shortChars ? shortStarts(text) : sentenceStarts(text);
+  const starts = text.length < shortChars ? shortStarts(text) : longStarts(text);
   const found: { start: number; end: number }[] = [];
   let begun = 0;
   for (const index of starts.keys()) {
     const end = starts[index + 1] ?? text.length;
     const piece = text.slice(begun, end);
     const isLast = index === starts.length - 1;
-    if (!isLast && (abbreviation.test(piece.slice(-16)) || isOpen(piece))) continue;
+    const isDate = /(?:^|\s)\d{1,2}\.\s+$/.test(piece.slice(-8)) && /\d/.test(text[end] ?? "");
+    if (!isLast && (isDate || abbreviation.test(piece.slice(-16)) || isOpen(piece))) continue;
     const lead = piece.length - piece.trimStart().length;
     const whole = piece.trim();
     if (whole !== "") found.push({ start: begun + lead, end: begun + lead + whole.length });

@@ -24,10 +24,17 @@ export function parseChunk(payload: string): Chunk {
   const choice = field(field(json, "choices"), "0");
   const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
   return {
-    text: typeof content === "string" ? content : "",
+    text: textOf(content),
     isLast: typeof field(choice, "finish_reason") === "string",
     isError: (field(json, "error") ?? null) !== null,
   };
+}
+
+/** A text, or its parts: what a model thought is a part, too, of another type. */
+function textOf(content: unknown): string {
+  if (!Array.isArray(content)) return typeof content === "string" ? content : "";
+  const parts = content.filter((part) => field(part, "type") === "text");
+  return parts.map((part) => String(field(part, "text") ?? "")).join("");
 }
 
 /** Undefined where an event has none: most have `null`, or nothing. */

@@ -8,8 +8,8 @@
  *       text;
  *   OA2  an abort of the caller ends the upstream request, and is `cancelled`;
  *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure;
- *   OA4  an endpoint that refuses to count tokens is asked once more without that, and never again
- *        with it.
+ *   OA4  an endpoint that refuses to count tokens, to stream, or a field that it names, is asked
+ *        once more without that, and never again with it.
  */
 
 import type * as Undici from "undici";
@@ -24,6 +24,7 @@ import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
+import { afterRefusal, bodyFields, type Dialect, fullDialect } from "./openai-dialect.ts";
 import {
   errorNames,
   field,
@@ -34,6 +35,7 @@ import {
 } from "./openai-wire.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser } from "./sse.ts";
+import { createThinkingGate } from "./thinking.ts";
 
 const undici = loadedLater<typeof Undici>("undici");
 
@@ -58,7 +60,7 @@ export function createOpenAiModel(options: OpenAiOptions): LanguageModel {
     headersTimeout: requestMsOf(options),
     bodyTimeout: requestMsOf(options),
   });
-  const endpointKnown = { agent, countsTokens: true };
+  const endpointKnown = { agent, dialect: fullDialect };
   return {
     name: options.name ?? options.model,
     model: options.model,
@@ -118,8 +120,8 @@ function authorization({ apiKey }: OpenAiOptions): Readonly<Record<string, strin
 /** What is shared by the requests to an endpoint. */
 interface Known {
   readonly agent: Agent;
-  /** False from its first refusal on (OA4). */
-  countsTokens: boolean;
+  /** Less from each refusal on (OA4). */
+  dialect: Dialect;
 }
 
 /** One request, from first byte to answer. */
@@ -129,7 +131,9 @@ class Call {
   readonly #completion: Completion;
   /** Ends what is left of the request. */
   readonly #ended = new AbortController();
+  readonly #thinking = createThinkingGate();
   #answer = "";
+  #hasBegun = false;
   #isFinished = false;
   #hasUsage = false;
 
@@ -146,32 +150,50 @@ class Call {
     const deadline = new Deadline(this.#options.clock, requestMsOf(this.#options), until);
     try {
       const response = await this.#requestOf(deadline.signal);
+      this.#hasBegun = response.statusCode === 200;
       await this.#read(response);
+      this.#say(this.#thinking.end());
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
       return this.#answer;
     } catch (thrown) {
       if (caller.aborted) throw new FreshetError("cancelled");
       if (deadline.isOver) throw unavailable({ reason: "timeout" });
-      throw thrown instanceof FreshetError ? thrown : failed(this.#options, thrown);
+      if (thrown instanceof FreshetError) throw thrown;
+      // It was there: a connection that is lost now is a stream that ends too early.
+      throw this.#hasBegun ? unavailable({ reason: "broke off" }) : failed(this.#options, thrown);
     } finally {
       this.#ended.abort();
     }
   }
 
   async #requestOf(signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const counts = this.#completion.onUsage !== undefined && this.#known.countsTokens;
-    const response = await this.#request(signal, counts);
-    if (!counts || response.statusCode !== 400) return response;
-    await readAtMost(response.body, limits.modelErrorBytesMax);
-    const again = await this.#request(signal, false);
-    // OA4. What is refused without it as well was refused for something else.
-    if (again.statusCode !== 400) this.#known.countsTokens = false;
-    return again;
+    let { dialect } = this.#known;
+    for (;;) {
+      const counts =
+        this.#completion.onUsage !== undefined && dialect.countsTokens && dialect.streams;
+      const response = await this.#request(signal, bodyFields(dialect, this.#maxTokens, counts));
+      if (response.statusCode !== 400) {
+        this.#known.dialect = dialect;
+        return response;
+      }
+      const body = await readAtMost(response.body, limits.modelErrorBytesMax);
+      const less = afterRefusal(dialect, body, counts);
+      // OA4. What is refused without it as well was refused for something else.
+      if (less === undefined) throw unavailable({ status: 400, ...errorNames(body) });
+      dialect = less;
+    }
   }
 
-  #request(signal: AbortSignal, counts: boolean): Promise<Dispatcher.ResponseData> {
+  get #maxTokens(): number {
+    return this.#completion.maxTokens;
+  }
+
+  #request(
+    signal: AbortSignal,
+    fields: ReturnType<typeof bodyFields>,
+  ): Promise<Dispatcher.ResponseData> {
     const { model } = this.#options;
-    const { messages, maxTokens, traceparent } = this.#completion;
+    const { messages, traceparent } = this.#completion;
     const url = endpoint(this.#options, "chat/completions");
     return this.#known.agent.request({
       origin: url.origin,
@@ -184,14 +206,7 @@ class Call {
         ...authorization(this.#options),
         ...(traceparent === undefined ? {} : { traceparent }),
       },
-      body: JSON.stringify({
-        model,
-        messages,
-        max_tokens: maxTokens,
-        temperature: 0,
-        stream: true,
-        ...(counts ? { stream_options: { include_usage: true } } : {}),
-      }),
+      body: JSON.stringify({ model, messages, ...fields }),
     });
   }
 
@@ -203,7 +218,7 @@ class Call {
         ...errorNames(await readAtMost(body, limits.modelErrorBytesMax)),
       });
     }
-    if (!String(headers["content-type"] ?? "").startsWith("text/event-stream")) {
+    if (!/^text\/event-stream/i.test(String(headers["content-type"] ?? ""))) {
       // A server that cannot stream answers with the whole; its JSON is a few times its text.
       this.#take(await readAtMost(body, limits.answerCharsMax * 8));
       this.#isFinished = true;
@@ -258,13 +273,18 @@ class Call {
     const chunk = parseChunk(payload);
     if (payload.includes('"usage"')) this.#takeUsage(payload);
     if (chunk.isError) throw unavailable({ reason: "error in the stream", ...errorNames(payload) });
-    const text = cutText(chunk.text, limits.answerCharsMax - this.#answer.length);
-    this.#answer += text;
-    if (text !== "") this.#completion.onText?.(text);
-    const isCut = text.length < chunk.text.length;
-    if (chunk.isLast || isCut || this.#answer.length >= limits.answerCharsMax) {
+    const isWhole = this.#say(this.#thinking.push(chunk.text));
+    if (chunk.isLast || !isWhole || this.#answer.length >= limits.answerCharsMax) {
       this.#isFinished = true;
     }
+  }
+
+  /** @returns false where it had to be cut */
+  #say(words: string): boolean {
+    const text = cutText(words, limits.answerCharsMax - this.#answer.length);
+    this.#answer += text;
+    if (text !== "") this.#completion.onText?.(text);
+    return text.length === words.length;
   }
 }
 

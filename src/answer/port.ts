@@ -82,6 +82,8 @@ export interface WriteRequest {
   readonly mayUseModel?: boolean | undefined;
   /** Redacted. */
   readonly question: string;
+  /** The same as it was asked, where it was made to stand alone. */
+  readonly asked?: string | undefined;
   /** In the order of their numbers: `[1]` is the first. At least one. */
   readonly sources: readonly Source[];
   readonly maxTokens: number;

@@ -74,6 +74,8 @@ interface Fit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
+  /** Of a row of a table: what its cells are. */
+  readonly columns?: string | undefined;
 }
 
 interface Place {
@@ -88,7 +90,7 @@ function fitOf(claim: string, source: Source): Fit {
   const sentences = evidenceOf([source]);
   const plain = claim.replace(/\s+/g, " ").trim();
   const same = sentences.find(({ text }) => text === plain);
-  if (same !== undefined) return { start: same.start, end: same.end, text: same.text };
+  if (same !== undefined) return joined([same]);
   const wanted = new Set(terms(plain));
   const held = sentences.map(({ text }) => new Set(terms(text).filter((term) => wanted.has(term))));
   let best: Place | undefined;
@@ -109,6 +111,7 @@ function joined(sentences: readonly EvidenceSentence[]): Fit {
     start: sentences[0]?.start ?? 0,
     end: sentences.at(-1)?.end ?? 0,
     text: sentences.map(({ text }) => text).join(" "),
+    columns: sentences.find(({ columns }) => columns !== undefined)?.columns?.text,
   };
 }
 
@@ -116,7 +119,7 @@ function passageOf({ source, fit }: { readonly source: Source; readonly fit: Fit
   const { title, heading, timestamp, published_at, text } = source;
   const around = [title, heading, timestamp, published_at].filter((each) => each !== undefined);
   return {
-    text: [title, heading, fit.text].filter(Boolean).join("\n"),
+    text: [title, heading, fit.columns, fit.text].filter(Boolean).join("\n"),
     whole: [...around, text].join("\n"),
   };
 }

@@ -36,7 +36,9 @@ export function createEventParser(): EventParser {
     }
     const waiting = data.reduce((sum, line) => sum + line.length, rest.length);
     if (waiting > limits.modelEventCharsMax)
-      throw new FreshetError("model_unavailable", "the model's event is endless");
+      throw new FreshetError("model_unavailable", "the model's event is endless", {
+        details: { reason: "endless event" },
+      });
     return payloads;
   }
 

@@ -190,7 +190,7 @@ export class Run {
 }
 
 function isRefused({ status }: Readonly<Record<string, unknown>>): boolean {
-  return typeof status === "number" && status >= 400 && status < 500;
+  return typeof status === "number" && status >= 300 && status < 500;
 }
 
 function unavailable(reason: string): FreshetError {
@@ -213,6 +213,7 @@ const reasons: Readonly<Record<string, string>> = {
   window: "window",
   "broke off": "broke_off",
   "not JSON": "error",
+  "endless event": "error",
   "error in the stream": "error",
 };
 

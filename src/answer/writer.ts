@@ -138,9 +138,9 @@ function inTurn(first: TextGate, second: TextGate): TextGate {
 
 /** AW3, AW4. */
 function writeExtractively(request: WriteRequest, answer: GrowingAnswer): void {
-  const { question, sources, form = {} } = request;
+  const { question, asked: own, sources, form = {} } = request;
   const { maxSentences: sentencesMax, isQuoted: isVerbatim = false } = form;
-  const sentences = extractiveAnswer({ question, sources, sentencesMax, isVerbatim });
+  const sentences = extractiveAnswer({ question, own, sources, sentencesMax, isVerbatim });
   if (isVerbatim) return answer.add(answer.text === "" ? sentences : ` ${sentences}`);
   const text = sentences === "" ? `${declined}.` : sentences;
   answer.add(answer.text === "" ? text : `\n\n${brokenOff}\n\n${text}`);

@@ -172,6 +172,125 @@ describe("what an extractive answer says", () => {
   });
 });
 
+describe("texts without full stops", () => {
+  const asked = (question: string, text: string, sentencesMax?: number) =>
+    extractiveAnswer({ question, sources: sources(text), sentencesMax });
+
+  test("a row of a table is a sentence, quoted with the names of its columns (EV3, ES3)", () => {
+    const rows = Array.from({ length: 40 }, (_, at) => `| SKU-${at} | pump ${at} | ${at}.50 EUR |`);
+    const table = ["# Parts", "", "| Part | Name | Price |", "|---|---|---|", ...rows].join("\n");
+    const row = "| SKU-37 | pump 37 | 37.50 EUR | [1]";
+    expect(asked("What is the price of SKU-37?", table)).toBe(`| Part | Name | Price | [1] ${row}`);
+    expect(asked("What is the price of SKU-37?", table, 1)).toBe(row);
+  });
+
+  test("so is a line of a log, of CSV, of `name: value` and of code (EV3)", () => {
+    const log = Array.from(
+      { length: 30 },
+      (_, at) => `2026-11-01 12:${at + 10} host-${at + 100} error-${at + 500}`,
+    );
+    expect(asked("Which error had host-117?", log.join("\n"))).toBe(
+      "2026-11-01 12:27 host-117 error-517 [1]",
+    );
+    const csv = ["city,people,mayor", "Elmton,1200,Ida Moss", "Ashby,800,Tom Rook"].join("\n");
+    expect(asked("Who is the mayor of Ashby?", csv)).toContain("Ashby,800,Tom Rook [1]");
+    expect(asked("people of Elmton", csv)).not.toContain("Ashby");
+    expect(asked("Who is the doctor?", "phone: 5512\ndoctor: Ana Silva\nparking: none")).toBe(
+      "doctor: Ana Silva [1]",
+    );
+    const code = "export const retryLimit = 5;\nexport function wait() {\n  return 4;\n}";
+    expect(asked("What is the retry limit?", code)).toBe("export const retryLimit = 5; [1]");
+  });
+
+  test("lines of prose that was wrapped by hand stay together", () => {
+    const text = "The committee meets on the\nfirst Tuesday in\nroom 12. The chair is\nProf. Ito.";
+    expect(asked("When does the committee meet?", text, 1)).toBe(
+      "The committee meets on the first Tuesday in room 12. [1]",
+    );
+  });
+
+  test("short texts in scripts without spaces are cut into their sentences", () => {
+    expect(
+      asked("借书期限", "图书馆每天上午九点开门。借书期限为三十天。逾期每天罚款五角。", 1),
+    ).toBe("借书期限为三十天。 [1]");
+  });
+
+  test("a sentence may begin with a number", () => {
+    const text =
+      "The tower was finished in the spring of 1889. 18,038 parts were made for it. 300 people had built it by hand.";
+    expect(asked("How many parts were made?", text, 1)).toBe("18,038 parts were made for it. [1]");
+    const german = "Die Frist beginnt nach Abs. 2 erst am 3. 5. 2026 und endet drei Monate danach.";
+    expect(asked("Wann beginnt die Frist?", german)).toBe(`${german} [1]`);
+  });
+});
+
+describe("a sentence that only names its answer (ES4)", () => {
+  const asked = (question: string, text: string, sentencesMax?: number) =>
+    extractiveAnswer({ question, sources: sources(text), sentencesMax });
+
+  test.each([
+    [
+      "## Can I bring my dog?\n\nOnly guide dogs.\n\n## When is lunch?\n\nAt noon.",
+      "Can I bring my dog?",
+      "Only guide dogs.",
+    ],
+    [
+      "Q: Can I bring a dog?\nA: Only guide dogs.\n\nQ: When is lunch?\nA: At noon.",
+      "Can I bring a dog?",
+      "A: Only guide dogs.",
+    ],
+    [
+      "Darf mein Hund mit? Nur Blindenhunde. Wann gibt es Essen? Um zwölf.",
+      "Darf mein Hund mit?",
+      "Nur Blindenhunde.",
+    ],
+    [
+      "¿Cuándo es gratis? El primer domingo de cada mes.",
+      "¿Cuándo es gratis el museo?",
+      "El primer domingo de cada mes.",
+    ],
+  ])("brings what stands behind it: %j", (text, question, said) => {
+    expect(asked(question, text, 1)).toBe(`${said} [1]`);
+    const whole = asked(question, text);
+    expect(whole).toContain(` [1] ${said} [1]`);
+    expect(whole).not.toMatch(/noon|zwölf/);
+  });
+
+  test("behind a colon items follow, and lines of code", () => {
+    expect(asked("What do I need?", "You need:\n\n- boots\n- water\n- a map\n\nIt is far.")).toBe(
+      "You need: [1] boots [1] water [1]",
+    );
+    expect(
+      asked("How is it restarted?", "It is restarted so:\n\n```sh\nctl restart\n```\n\nThen wait."),
+    ).toBe("It is restarted so: [1] ctl restart [1]");
+  });
+
+  test("alone it is quoted only where there is nothing else", () => {
+    expect(asked("When is lunch?", "When is lunch?")).toBe("When is lunch? [1]");
+    const two = extractiveAnswer({
+      question: "When is lunch?",
+      sources: sources("Dogs stay out. When is lunch?", "The lunch is served at noon."),
+    });
+    expect(two).toBe("The lunch is served at noon. [2]");
+    expect(asked("What is for lunch?", "For lunch there are three things:", 1)).toMatch(
+      /^For lunch/,
+    );
+  });
+});
+
+test("words that are carried over do not make the last answer the answer again", () => {
+  const text =
+    "Marie Curie was born in Warsaw on 7 November 1867. She won the Nobel Prize in Physics in 1903. Her husband was Pierre.";
+  const asked = (own: string) => {
+    const question = `${own} (Marie Curie, Warsaw, November, 1867)`;
+    return extractiveAnswer({ question, own, sources: sources(text), sentencesMax: 1 });
+  };
+  expect(asked("When did she win the Nobel Prize?")).toMatch(/^She won/);
+  expect(asked("Who was her husband?")).toMatch(/^Her husband/);
+  // Without words of its own it is about what was carried over.
+  expect(asked("And where?")).toMatch(/^Marie Curie was born/);
+});
+
 describe("missing citations", () => {
   const known = sources(
     "Weaviate holds the cold shard of each tenant.",

@@ -83,6 +83,68 @@ describe("OpenAI-compatible model", () => {
     expect(asked).toEqual([true, false, false]);
   });
 
+  test("a field that an endpoint refuses by name is never sent to it again (OA4)", async () => {
+    const asked: string[][] = [];
+    endpoint.handle = (request, response) => {
+      const body = JSON.parse(request.body) as Record<string, unknown>;
+      const fields = Object.keys(body).filter((name) => !["model", "messages"].includes(name));
+      asked.push(fields);
+      const param =
+        ["max_tokens", "temperature"].find((name) => name in body) ??
+        (body["stream"] === true ? "stream" : undefined);
+      const message = { role: "assistant", content: "words" };
+      if (param !== undefined) response.writeHead(400).end(JSON.stringify({ error: { param } }));
+      else response.end(JSON.stringify({ choices: [{ message, finish_reason: "stop" }] }));
+    };
+    const { signal } = new AbortController();
+    const completion = { messages: [], maxTokens: 7, signal, onUsage: () => {} };
+    expect(await model.complete(completion)).toBe("words");
+    expect(asked).toHaveLength(4);
+    expect(await model.complete(completion)).toBe("words");
+    expect(asked.slice(4)).toEqual([["max_completion_tokens", "stream"]]);
+    endpoint.handle = (_request, response) => {
+      response
+        .writeHead(400)
+        .end(JSON.stringify({ error: { param: "messages", code: "too_long" } }));
+    };
+    expect((await failure(complete())).details).toEqual({ status: 400, code: "too_long" });
+  });
+
+  test.each([
+    ["whole", ["<think>\nHm [1].\n</think>\n\nThe pool."]],
+    ["split", ["", " <th", "ink>Hm", " </thi", "nk>", "\n\n", "The ", "pool."]],
+    ["none", ["<", "b>", "The pool."]],
+    ["endless", ["<think>Hm"]],
+  ])("what a model thinks aloud is no part of its answer: %s", async (kind, pieces) => {
+    endpoint.handle = stream(...pieces.map((piece) => delta(piece)), "data: [DONE]\n\n");
+    const heard: string[] = [];
+    const said = await complete((text) => heard.push(text));
+    const expected: Readonly<Record<string, string>> = { none: "<b>The pool.", endless: "" };
+    expect(said).toBe(expected[kind] ?? "The pool.");
+    expect(heard.join("")).toBe(said);
+  });
+
+  test("takes a text in parts, and a content type in capitals", async () => {
+    const content = [
+      { type: "thinking", thinking: [] },
+      { type: "text", text: "words" },
+    ];
+    const event = `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+    endpoint.handle = (_request, response) => {
+      response.writeHead(200, { "content-type": "Text/Event-Stream" });
+      response.end(`${event}data: [DONE]\n\n`);
+    };
+    expect(await complete()).toBe("words");
+  });
+
+  test("a connection that is lost after its first word broke off", async () => {
+    endpoint.handle = (request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(delta("The pool"), () => setTimeout(() => request.socket.destroy(), 20));
+    };
+    expect((await failure(complete())).details).toEqual({ reason: "broke off" });
+  });
+
   test("is up when its endpoint answers anything but a failure of its own", async () => {
     const statuses: number[] = [];
     for (const status of [200, 404, 401, 503]) {
