@@ -53,11 +53,11 @@ const asciiOnlyPattern = /^[\0-\x7f]*$/;
 const plainWordPattern = /^[A-Z]?[a-z0-9]+$/;
 const latinWordPattern = /^[a-z]{3,}$/;
 /**
- * `5kg` is `5 kg`, and `E1042` is `E-1042`: where letters and digits meet once they part. A word in
+ * `5kg` is `5 kg`, and `err1042` is `err-1042`: where letters and digits meet once they part. A word in
  * which they alternate is a key or a hash, whose pieces say nothing.
  */
 const metPattern = /^(?:(?<name>\p{L}+)(?<digits>\p{N}+)|(?<count>\p{N}+)(?<unit>\p{L}+))$/u;
-/** `E-1042`, which is typed `E1042` as well. */
+/** `err-1042`, which is typed `err1042` as well. */
 const joinedPattern = /^(?:\p{L}+[-_]\p{N}+|\p{N}+[-_]\p{L}+)$/u;
 const hasDigitPattern = /\d/;
 /** What groups the digits of a number, as it is printed: `1,375,000`. */

@@ -23,8 +23,8 @@ describe("terms", () => {
     ["a load of 5kg", "5 kg"],
     ["a load of 5 kg", "5kg"],
     ["a lens of 12,5µm", "5 µm"],
-    ["code E-1042", "E1042"],
-    ["code E1042", "e-1042"],
+    ["code err-1042", "err1042"],
+    ["code err1042", "err-1042"],
     ["gateway v12.3", "12"],
     ["1,375,000 EUR", "1375000"],
     ["1375000 EUR", "1,375,000"],
@@ -41,8 +41,8 @@ describe("terms", () => {
 
   test("letters and digits that alternate stay one word, and part where they meet once", () => {
     expect(terms("9f86d081884c7d65")).toEqual(["9f86d081884c7d65"]);
-    expect(terms("E1042")).toEqual(["e", "1042", "e1042"]);
-    expect(terms("E-1042")).toEqual(["e", "1042", "e-1042", "e1042"]);
+    expect(terms("err1042")).toEqual(["err", "1042", "err1042"]);
+    expect(terms("err-1042")).toEqual(["err", "1042", "err-1042", "err1042"]);
     expect(terms("24V")).toEqual(["24", "v", "24v"]);
     expect(terms("1,000.50")).toEqual(["1", "000", "1000", "50", "1000.50"]);
     expect(terms("1,2345")).toEqual(["1", "2345"]);
