@@ -53,8 +53,8 @@ const asciiOnlyPattern = /^[\0-\x7f]*$/;
 const plainWordPattern = /^[A-Z]?[a-z0-9]+$/;
 const latinWordPattern = /^[a-z]{3,}$/;
 /**
- * `5kg` is `5 kg`, and `err1042` is `err-1042`: where letters and digits meet once they part. A word in
- * which they alternate is a key or a hash, whose pieces say nothing.
+ * `5kg` is `5 kg`, and `err1042` is `err-1042`: where letters and digits meet once they part. A
+ * word in which they alternate is a key or a hash, whose pieces say nothing.
  */
 const metPattern = /^(?:(?<name>\p{L}+)(?<digits>\p{N}+)|(?<count>\p{N}+)(?<unit>\p{L}+))$/u;
 /** `err-1042`, which is typed `err1042` as well. */
