@@ -192,10 +192,10 @@ export interface DocumentRequest extends Asks<DocumentView> {
 /** What is live of a page of documents. */
 export interface ListRequest extends Asks<ListView> {
   readonly type: "list";
-  /** A page of what is in memory: at most `limit` after this position; undefined for none. */
+  /** A page of what is not merged: at most `limit` after this position; undefined for none. */
   readonly hotAfter: Position | undefined;
   readonly limit: number;
-  /** Of the reader: what it does not admit takes no place in the page of memory. */
+  /** Of the reader: what it does not admit takes no place in that page. */
   readonly access: Access | undefined;
   /** A page of what cold holds: those that are the newest version come back. */
   readonly cold: readonly ListedDocument[];

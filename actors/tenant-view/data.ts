@@ -328,7 +328,10 @@ export class ViewData {
     return { version, visible: this.#visible, shard, info, isInCold };
   }
 
-  list({ hotAfter: after, limit, access, cold }: Omit<ListRequest, "reply" | "type">): ListView {
+  /** What is merged is listed from cold alone, also where hot holds it. */
+  list({ hotAfter, limit, access, cold }: Omit<ListRequest, "reply" | "type">): ListView {
+    const { to } = this.#manifest;
+    const after = hotAfter === undefined || hotAfter > to ? hotAfter : to;
     const hot = after === undefined ? [] : this.#hot.documents({ after, limit, access });
     return {
       hot: hot.map(({ documentId, version, position }) => ({ documentId, version, position })),

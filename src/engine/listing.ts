@@ -1,7 +1,8 @@
 /**
- * A page of a tenant's documents: first what is in memory, in log order, then what is in cold, in
- * the order of its objects. A document moves from the first to the second only, so what stays as it
- * is from page to page is met in one of them.
+ * A page of a tenant's documents: first what is not merged, in log order, then what is in cold, in
+ * the order of its objects; what memory holds of the merged is no second document. A document
+ * moves from the first to the second only, so what stays as it is from page to page is met in one
+ * of them.
  *
  *   EL1  a page for a credential with groups is as full as if the others were not there, and its
  *        cursor names none of them: an object's id would tell that a guessed document is there.

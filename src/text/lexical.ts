@@ -14,7 +14,7 @@ import { splitUnspaced } from "./unspaced.ts";
  * Goes up with every change of what a text's terms are: objects in cold with another number are
  * given new ones (activities/scrub).
  */
-export const termsVersion = 2;
+export const termsVersion = 3;
 
 /** Longer words are data (hashes, base64), not language: their start is enough to match them. */
 const termCharsMax = 64;
@@ -52,6 +52,20 @@ const joinerPattern = /[._\-/:]+/;
 const asciiOnlyPattern = /^[\0-\x7f]*$/;
 const plainWordPattern = /^[A-Z]?[a-z0-9]+$/;
 const latinWordPattern = /^[a-z]{3,}$/;
+/**
+ * `5kg` is `5 kg`, and `err1042` is `err-1042`: where letters and digits meet once they part. A
+ * word in which they alternate is a key or a hash, whose pieces say nothing.
+ */
+const metPattern = /^(?:(?<name>\p{L}+)(?<digits>\p{N}+)|(?<count>\p{N}+)(?<unit>\p{L}+))$/u;
+/** `err-1042`, which is typed `err1042` as well. */
+const joinedPattern = /^(?:\p{L}+[-_]\p{N}+|\p{N}+[-_]\p{L}+)$/u;
+const hasDigitPattern = /\d/;
+/** What groups the digits of a number, as it is printed: `1,375,000`. */
+const groupPattern = /[,\u00a0\u2009\u202f]\d{3}(?!\d)/;
+const groupedPattern = /(?<![\d.,])\d{1,3}(?:[,\u00a0\u2009\u202f]\d{3})+(?![\d,])/g;
+const groupMarkPattern = /[,\u00a0\u2009\u202f]/g;
+/** The same with dots, as German and Spanish have it; a version of two parts is read so as well. */
+const dottedNumberPattern = /^[0-9]{1,3}(?:\.[0-9]{3})+$/;
 
 export interface CorpusStats {
   /** Chunks in the corpus. */
@@ -66,8 +80,8 @@ export interface CorpusStats {
  * The terms of a text, in order and with repetitions: case-folded, without accents
  * (term-folding.ts), English words stemmed (Porter), unspaced scripts as pairs of letters
  * (unspaced.ts). An identifier gives its parts and itself, so that
- * `maxAckPending` is found by "ack" and by its whole name. Stop words go, unless nothing else is
- * left. Linear in the text.
+ * `maxAckPending` is found by "ack" and by its whole name, a number with groups of digits (`1,000`)
+ * also gives the one without. Stop words go, unless nothing else is left. Linear in the text.
  */
 export function terms(text: string): string[] {
   const { kept, stopped } = cut(text);
@@ -108,10 +122,16 @@ export function queryTerms(question: string): string[] {
 }
 
 function compoundsOf(text: string): readonly string[] {
-  const found = asciiOnlyPattern.test(text)
-    ? text.match(asciiCompoundPattern)
-    : foldForTerms(text).match(compoundPattern);
+  const counted = groupPattern.test(text) ? text.replace(groupedPattern, withWhole) : text;
+  const found = asciiOnlyPattern.test(counted)
+    ? counted.match(asciiCompoundPattern)
+    : foldForTerms(counted).match(compoundPattern);
   return found ?? [];
+}
+
+/** The groups stay, too: `101,102,103` may be three rooms. */
+function withWhole(grouped: string): string {
+  return `${grouped} ${grouped.replace(groupMarkPattern, "")}`;
 }
 
 interface CompoundTerms {
@@ -236,15 +256,20 @@ function inverseFrequency(stats: CorpusStats, term: string): number {
 
 function wordsOf(compound: string): string[] {
   // Most words have no part: looking for one costs more than all that follows.
-  if (plainWordPattern.test(compound)) return [compound.toLowerCase().slice(0, termCharsMax)];
+  if (plainWordPattern.test(compound)) {
+    const word = compound.toLowerCase();
+    return hasDigitPattern.test(word) ? parted(word).map(cutWord) : [cutWord(word)];
+  }
   const plain = compound.replace(elisionPattern, "").replace(apostrophePattern, "");
   const pieces = plain
     .split(joinerPattern)
     .flatMap(splitCamelCase)
     .filter((piece) => piece !== "");
-  const words = pieces.flatMap(splitUnspaced);
+  const words = pieces.flatMap(splitUnspaced).flatMap(parted);
   // The whole joins its parts only where they fit: a 200-letter path is found by its parts.
   if (pieces.length > 1 && plain.length <= termCharsMax) words.push(plain);
+  if (joinedPattern.test(plain)) words.push(plain.replace(/[-_]/, ""));
+  if (dottedNumberPattern.test(plain)) words.push(plain.replaceAll(".", ""));
   if (initialsPattern.test(plain)) words.push(plain.replaceAll(".", ""));
   const name = endingPattern.exec(compound)?.groups?.["name"];
   if (name !== undefined) words.push(name);
@@ -257,7 +282,18 @@ function termOf(word: string): string {
     ? lower
     : // Lower case makes a sigma at the end of a word another letter.
       lower.replaceAll("ς", "σ").replace(arabicArticlePattern, "");
-  return folded.slice(0, termCharsMax);
+  return cutWord(folded);
+}
+
+function cutWord(word: string): string {
+  return word.slice(0, termCharsMax);
+}
+
+/** The two sides of a word where letters and digits meet, and the word. */
+function parted(word: string): string[] {
+  const { name, digits, count, unit } = metPattern.exec(word)?.groups ?? {};
+  const [first, second] = [name ?? count, digits ?? unit];
+  return first === undefined || second === undefined ? [word] : [first, second, word];
 }
 
 function splitCamelCase(word: string): string[] {

@@ -142,6 +142,43 @@ describe("a file as a corpus", () => {
     expect(skipped).toEqual({ format: 1 });
   });
 
+  it("of a JSON list gives the last document of each id, and tells of the others (IJ1)", async () => {
+    const [first, other, last] = [
+      { id: "a", text: "first" },
+      { id: "b", text: "other" },
+      { id: "a", text: "last" },
+    ];
+    write({ "a.json": JSON.stringify([first, other, last]) });
+    const corpus = await readCorpus(folder);
+    expect(await all(corpus.documents)).toEqual([other, last]);
+    const [problem] = corpus.problems.shown;
+    expect(problem).toMatchObject({
+      reason: "repeated",
+      detail: 'the id "a" stands in this file again',
+    });
+    // A mirror deletes nothing while a file could not be read whole: this one was.
+    expect(corpus.contents).toMatchObject({ unread: [], unknown: [] });
+  });
+
+  it("of a JSON list keeps what is followed by a document that the engine refuses (IJ1)", async () => {
+    const documents = [
+      { id: "a", text: "first" },
+      { id: "a", text: "" },
+    ];
+    write({ "a.json": JSON.stringify(documents) });
+    expect(await read()).toMatchObject({ documents, skipped: {} });
+  });
+
+  it("of NDJSON gives every line, in order, as the log of operations that it is (IJ1)", async () => {
+    const lines = [
+      { id: "a", text: "first" },
+      { id: "a", op: "delete" },
+      { id: "a", text: "last" },
+    ];
+    write({ "a.ndjson": lines.map((line) => JSON.stringify(line)).join("\n") });
+    expect(await read()).toMatchObject({ documents: lines, skipped: {} });
+  });
+
   it("names the file and the line of what is left out, and why", async () => {
     write({
       "a.ndjson": '{"id":7,"text":"t"}\n{"text":"t"}\n[]\n{"id":"a"},\n{"id":"big","text":"t"}',

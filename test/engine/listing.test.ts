@@ -70,6 +70,29 @@ describe("a listing of documents", () => {
     );
   });
 
+  it.each([
+    { name: "until its merge is confirmed", graceMs: 60_000, hot: 6, limit: 1 },
+    { name: "until its merge is confirmed", graceMs: 60_000, hot: 6, limit: 100 },
+    { name: "for good", graceMs: 0, hot: 0, limit: 1 },
+    { name: "for good", graceMs: 0, hot: 0, limit: 100 },
+  ])("names once what memory holds $name beside cold, $limit at once", async (held) => {
+    const { graceMs, limit } = held;
+    await engine.stop();
+    engine = startMemoryEngine({ graceMs, keptBytesMax: 1_000_000 });
+    await publish(...some("cold", 5), { id: "changed", text });
+    expect(await engine.merges.force(demo)).toMatchObject({ kind: "merged" });
+    const hot = () => engine.service.status().tenants[0]?.hot.documents;
+    await expect.poll(hot).toBe(held.hot);
+    await publish(...some("hot", 4), { id: "changed", text: "New." });
+    expect(await list(limit)).toEqual(
+      [
+        "changed hot",
+        ...some("cold", 5).map(({ id }) => `${id} cold`),
+        ...some("hot", 4).map(({ id }) => `${id} hot`),
+      ].sort(),
+    );
+  });
+
   it.each([1, 4, 100])(
     "EL1: is as full for groups as if the others were not there, %d at once",
     async (limit) => {

@@ -19,6 +19,35 @@ describe("terms", () => {
     expect(terms("nats-server 2.15.1")).toContain("2.15.1");
   });
 
+  test.each([
+    ["a load of 5kg", "5 kg"],
+    ["a load of 5 kg", "5kg"],
+    ["a lens of 12,5µm", "5 µm"],
+    ["code err-1042", "err1042"],
+    ["code err1042", "err-1042"],
+    ["gateway v12.3", "12"],
+    ["1,375,000 EUR", "1375000"],
+    ["1375000 EUR", "1,375,000"],
+    ["1\u202f375 €", "1375"],
+    ["1'375 CHF", "1375"],
+    ["1.375 Stück", "1375"],
+    ["rooms 101,102,103", "102"],
+  ])("a number is found however it is written: %j by %j", (written, asked) => {
+    // What is written in another way has more words in common than its whole.
+    const shared = terms(asked).filter((term) => terms(written).includes(term));
+    const digits = shared.join(" ").replace(/\D/g, "");
+    expect(digits).toContain(asked.replace(/\D/g, ""));
+  });
+
+  test("letters and digits that alternate stay one word, and part where they meet once", () => {
+    expect(terms("9f86d081884c7d65")).toEqual(["9f86d081884c7d65"]);
+    expect(terms("err1042")).toEqual(["err", "1042", "err1042"]);
+    expect(terms("err-1042")).toEqual(["err", "1042", "err-1042", "err1042"]);
+    expect(terms("24V")).toEqual(["24", "v", "24v"]);
+    expect(terms("1,000.50")).toEqual(["1", "000", "1000", "50", "1000.50"]);
+    expect(terms("1,2345")).toEqual(["1", "2345"]);
+  });
+
   test("stop words go only when something remains", () => {
     expect(terms("what is the watermark")).toEqual(["watermark"]);
     expect(terms("To be or not to be")).toEqual(["to", "be", "or", "not", "to", "be"]);

@@ -288,6 +288,7 @@ class CorpusReading {
     for await (const part of partsOf(file, reader)) {
       const document = this.#taken(part, file.source);
       if (document === undefined) {
+        if ("skipped" in part && part.skipped === "repeated") continue;
         isWhole = false;
         this.#keepUnread(file, part);
         continue;

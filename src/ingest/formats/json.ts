@@ -1,7 +1,14 @@
-/** Documents in the form in which they are published: one in a file, a list of them, one a line. */
+/**
+ * Documents in the form in which they are published: one in a file, a list of them, one a line.
+ *
+ *   IJ1  of the documents of a list that have one id the last that can be published counts, as it
+ *        does in the log; the others are told, and not sent in vain by each run. Lines are a log of
+ *        their own, read without looking ahead: all are sent, in order.
+ */
 
-import { documentFields } from "../../contract/document.ts";
+import { checkOperation, documentFields } from "../../contract/document.ts";
 import { repeatedKeyMessage, repeatedKeys } from "../../contract/json-keys.ts";
+import { limits } from "../../contract/limits.ts";
 import type { Part } from "./port.ts";
 
 export function jsonParts(text: string): readonly Part[] {
@@ -10,7 +17,26 @@ export function jsonParts(text: string): readonly Part[] {
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (items.length === 0) return [{ skipped: "empty" }];
   const repeated = new Map(repeatedIn(text));
-  return items.map((item, index) => repeated.get(index) ?? documentPart(item));
+  return lastOfEach(items.map((item, index) => repeated.get(index) ?? documentPart(item)));
+}
+
+/** IJ1. */
+function lastOfEach(parts: readonly Part[]): readonly Part[] {
+  const counted = new Set<unknown>();
+  const last = parts.toReversed().map((part): Part => {
+    if (!("document" in part)) return part;
+    const { document } = part;
+    const { id } = document;
+    if (counted.has(id))
+      return {
+        skipped: "repeated",
+        detail: `the id ${JSON.stringify(id)} stands in this file again`,
+      };
+    // One that the engine refuses must not take the place of one that it takes.
+    if (checkOperation(document, limits.documentTextBytesMax).ok) counted.add(id);
+    return part;
+  });
+  return last.toReversed();
 }
 
 /** One line of NDJSON. */

@@ -25,6 +25,7 @@ export type FileKind =
  *   encoding  text that is no UTF-8
  *   empty     nothing to read in it
  *   format    no document of the form that its kind asks for
+ *   repeated  a later document of the same file has its id, and counts
  *   size      longer than a file or a document may be
  *   invalid   a document that the engine would refuse
  *   broken    it can not be read, or it ended the process that read it
@@ -38,6 +39,7 @@ export type SkipReason =
   | "encoding"
   | "empty"
   | "format"
+  | "repeated"
   | "size"
   | "invalid"
   | "broken"
