@@ -72,7 +72,7 @@ export const urls = (...schemes: readonly string[]) =>
       expected: `URLs that start with ${startOf(schemes).join(" or ")}, without a user or password, with commas between, each once`,
     });
 
-/** Several with commas between; after the first one an address alone will do, as for NATS' tools. */
+/** Several with commas between; after the first an address alone will do, as for NATS' tools. */
 export const natsUrls = z
   .string()
   .transform((value) => value.split(",").map((part) => part.trim()))
