@@ -12,7 +12,12 @@ const script = `
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const clock = { monotonicMs: () => 0, nowMs: () => 0 };
   const profile = { name: "nobody", file: "/dev/null" };
-  await startMergeWorker({ address: "a:1", namespace: "n", profile, logger, clock });
+  // As main.ts does: what is thrown is said, and nothing exits the process.
+  const failed = (thrown) => {
+    console.error(thrown.message);
+    process.exitCode = 1;
+  };
+  await startMergeWorker({ address: "a:1", namespace: "n", profile, logger, clock }).catch(failed);
 `;
 const patientMs = 120_000;
 
