@@ -87,7 +87,7 @@ export function createReembedClient({ call, deployment, taskQueue }: Parts): Ree
       const found = await handled(tenant, async (handle) => {
         const { status } = await handle.describe();
         if (status.name !== "FAILED") return { status: status.name };
-        const thrown = await handle.result().catch((failure: unknown) => failure);
+        const thrown: unknown = await handle.result().catch((failure: unknown) => failure);
         return { status: status.name, why: fromFailure(thrown)?.message };
       });
       return found ?? null;
