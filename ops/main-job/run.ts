@@ -5,6 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
+import { readClientConfig } from "../../src/config/config.ts";
 import { startObservation } from "../servers/observe.ts";
 import { openSecureFiles, writeEnvironment } from "../servers/secure.ts";
 import { missingServers, type Servers, startServers } from "../servers/start-servers.ts";
@@ -12,7 +13,7 @@ import type { ServerEnd } from "../servers/supervise.ts";
 import { ensureTools } from "../setup/ensure-tools.ts";
 import { lineProgress, type Progress } from "../setup/progress.ts";
 import { SetupError } from "../setup/setup-error.ts";
-import { failureLine } from "./failure.ts";
+import { failureLines } from "./failure.ts";
 import { runJob } from "./job.ts";
 import { type JobOptions, readJobOptions, type StartCommand } from "./options.ts";
 import { type FreshetProcesses, replicaSettings, startFreshet } from "./processes.ts";
@@ -99,6 +100,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
+  // Before minutes of set-up: the processes would say the same at their start.
+  readClientConfig(process.env);
   const dataDir = dataFolder(process.env);
   const progress = lineProgress(
     (line) => process.stderr.write(line),
@@ -182,8 +185,8 @@ export async function runStart(command: StartCommand): Promise<number> {
   } catch (thrown) {
     const reason = interruption.reason();
     if (reason === "interrupted") return 130;
-    const line = reason === undefined ? failureLine(thrown) : `freshet: ${reason.message}`;
-    process.stderr.write(`${line}\n`);
+    const lines = reason === undefined ? failureLines(thrown) : [`freshet: ${reason.message}`];
+    for (const line of lines) process.stderr.write(`${line}\n`);
     return 1;
   }
 }

@@ -76,10 +76,10 @@ export function createFolder(folder: string, setting = "FRESHET_CACHE_DIR"): voi
     createEach(folder);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new SetupError(
-      `cannot create ${folder} (${reason}): make its parent writable, or choose another place ` +
-        `with ${setting}`,
-    );
+    const isInTheWay = reason === "EEXIST" || reason === "ENOTDIR";
+    const mend = isInTheWay ? "a file is in its place: move it" : "make its parent writable";
+    const told = `cannot create ${folder} (${reason}): ${mend}`;
+    throw new SetupError(`${told}, or choose another place with ${setting}`);
   }
 }
 
@@ -97,7 +97,7 @@ function createEach(folder: string): void {
 
 /** @throws SetupError when fewer than `neededBytes` are free where `folder` lies. */
 export function requireFreeSpace(folder: string, neededBytes: number, setting: string): void {
-  createFolder(folder);
+  createFolder(folder, setting);
   const status = statfsSync(folder);
   const freeBytes = status.bavail * status.bsize;
   if (freeBytes < neededBytes) {

@@ -161,19 +161,26 @@ function read(
   complaints: (values: Values) => readonly string[],
   isServing: boolean,
 ): Config {
-  const { values, lines } = readValues(env);
+  const { values, lines: own } = readValues(env);
   const models = languageModelsOf(values, isServing);
-  lines.push(...models.lines);
-  lines.push(...complaintsOfLinks(values), ...complaints(values));
+  const together = [...models.lines, ...complaintsOfLinks(values), ...complaints(values)];
   if (values.FRESHET_LLM_URL !== undefined && values.FRESHET_LLM_MODEL === undefined) {
-    lines.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
+    together.push("FRESHET_LLM_MODEL: name the model that FRESHET_LLM_URL should run");
   }
   if (values.FRESHET_OIDC_ISSUER !== undefined && values.FRESHET_OIDC_AUDIENCE === undefined) {
-    lines.push("FRESHET_OIDC_AUDIENCE: name the audience, or tokens for other services count here");
+    together.push(
+      "FRESHET_OIDC_AUDIENCE: name the audience, or tokens for other services count here",
+    );
   }
+  // One that is wrong by itself counts as unset here: what would be missing then, is not.
+  const wrong = new Set(own.map(nameIn));
+  const lines = [...own, ...together.filter((line) => !wrong.has(nameIn(line)))];
   if (lines.length > 0) throw new ConfigError(lines);
   return { ...assemble(values), languageModels: models.links };
 }
+
+/** Which variable a complaint is about. */
+const nameIn = (line: string): string => /^\w+/.exec(line)?.[0] ?? "";
 
 function readValues(env: Environment): { values: Values; lines: string[] } {
   const lines: string[] = [];

@@ -147,7 +147,11 @@ export const weaviateSettings = {
     hostPorts,
     "Weaviate's gRPC endpoint; of several nodes one for each URL, in their order",
   ),
-  FRESHET_WEAVIATE_API_KEY: setting(undefined, text, "Weaviate's API key, where it asks for one"),
+  FRESHET_WEAVIATE_API_KEY: setting(
+    undefined,
+    bearerToken,
+    "Weaviate's API key, where it asks for one",
+  ),
   FRESHET_WEAVIATE_API_KEY_FILE: secretFile("FRESHET_WEAVIATE_API_KEY"),
   FRESHET_WEAVIATE_OIDC_SECRET: setting(
     undefined,
@@ -202,7 +206,11 @@ export const httpKeySettings = {
     oneOf(["loopback", "anywhere"]),
     "`loopback`: off loopback HTTP wants a certificate; `anywhere`: it also listens without, behind a proxy that does the TLS",
   ),
-  FRESHET_API_KEY: setting(undefined, text, "key that the command line sends to the HTTP API"),
+  FRESHET_API_KEY: setting(
+    undefined,
+    bearerToken,
+    "key that the command line sends to the HTTP API",
+  ),
   FRESHET_API_KEY_FILE: secretFile("FRESHET_API_KEY"),
   FRESHET_API_TLS_CA_FILE: setting(
     undefined,
@@ -264,7 +272,7 @@ export const modelSettings = {
     "OpenAI-compatible endpoint, such as `http://127.0.0.1:11434/v1`; unset: answers are sentences of the sources; `ops/start --llm local` runs a small model",
   ),
   FRESHET_LLM_MODEL: setting(undefined, text, "model name sent to `FRESHET_LLM_URL`"),
-  FRESHET_LLM_API_KEY: setting(undefined, text, "bearer token for `FRESHET_LLM_URL`"),
+  FRESHET_LLM_API_KEY: setting(undefined, bearerToken, "bearer token for `FRESHET_LLM_URL`"),
   FRESHET_LLM_API_KEY_FILE: secretFile("FRESHET_LLM_API_KEY"),
   FRESHET_LLM_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
   FRESHET_LLM_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),
@@ -329,7 +337,7 @@ export const modelSettings = {
     url("http", "https"),
     "docling-serve, which reads PDF files without a text layer for `freshet ingest`; unset: they are skipped as `scan`",
   ),
-  FRESHET_PARSER_API_KEY: setting(undefined, text, "key for `FRESHET_PARSER_URL`"),
+  FRESHET_PARSER_API_KEY: setting(undefined, bearerToken, "key for `FRESHET_PARSER_URL`"),
   FRESHET_PARSER_API_KEY_FILE: secretFile("FRESHET_PARSER_API_KEY"),
   FRESHET_PARSER_TLS_CA_FILE: setting(undefined, file, "CA of its certificate, PEM"),
   FRESHET_PARSER_TLS_CERT_FILE: setting(undefined, file, "client certificate for it, PEM"),

@@ -238,6 +238,16 @@ export function complaintsOfLinks(values: Values): readonly string[] {
       lines.push(`${missing}: set it too, ${given} is of no use alone`);
     }
   }
+  // Who sets these wants callers to be asked who they are: without the rest nobody would be.
+  for (const [given, missing] of [
+    ["FRESHET_HTTP_TLS_CLIENT_CA_FILE", "FRESHET_HTTP_TLS_CERT_FILE"],
+    ["FRESHET_OIDC_AUDIENCE", "FRESHET_OIDC_ISSUER"],
+    ["FRESHET_OIDC_JWKS_URL", "FRESHET_OIDC_ISSUER"],
+    ["FRESHET_OIDC_GROUPS_CLAIM", "FRESHET_OIDC_ISSUER"],
+  ] as const) {
+    if (values[given] === undefined || values[missing] !== undefined) continue;
+    lines.push(`${missing}: set it too, ${given} is of no use alone`);
+  }
   return [...lines, ...complaintsOfNats(values), ...complaintsOfSchemes(values)];
 }
 
@@ -283,9 +293,27 @@ function complaintsOfSchemes(values: Values): readonly string[] {
   if (values.FRESHET_EMBED_SUBJECT !== undefined && values.FRESHET_EMBED_URL !== undefined) {
     lines.push("FRESHET_EMBED_SUBJECT: FRESHET_EMBED_URL is set as well, set one of them");
   }
-  const { apiKey, oidc, url, grpc } = assembleWeaviate(values);
-  const [nodes, channels] = [url.split(","), grpc.split(",")];
-  if (nodes.length !== channels.length) {
+  lines.push(...complaintsOfWeaviate(values));
+  const temporal = assembleTemporal(values);
+  if (temporal.profile !== undefined && (temporal.apiKey ?? temporal.tls) !== undefined) {
+    lines.push(
+      "FRESHET_TEMPORAL_CONFIG_FILE: FRESHET_TEMPORAL_API_KEY or _TLS is set as well, the file says both",
+    );
+  }
+  if (temporal.apiKey !== undefined && temporal.tls === undefined) {
+    lines.push("FRESHET_TEMPORAL_TLS: set it to on, an API key is not sent in plain text");
+  }
+  return lines;
+}
+
+function complaintsOfWeaviate(values: Values): readonly string[] {
+  const lines: string[] = [];
+  const { apiKey, oidc } = assembleWeaviate(values);
+  // An address that is wrong by itself is not there, and has its own line.
+  const nodes = values.FRESHET_WEAVIATE_URL?.split(",") ?? [];
+  const channels = values.FRESHET_WEAVIATE_GRPC?.split(",") ?? [];
+  const areThere = nodes.length > 0 && channels.length > 0;
+  if (areThere && nodes.length !== channels.length) {
     lines.push(
       `FRESHET_WEAVIATE_GRPC: ${channels.length} of them, and ${nodes.length} in FRESHET_WEAVIATE_URL: each needs its own`,
     );
@@ -295,15 +323,6 @@ function complaintsOfSchemes(values: Values): readonly string[] {
   }
   if (apiKey !== undefined && oidc !== undefined) {
     lines.push("FRESHET_WEAVIATE_OIDC_SECRET: FRESHET_WEAVIATE_API_KEY is set as well, set one");
-  }
-  const temporal = assembleTemporal(values);
-  if (temporal.profile !== undefined && (temporal.apiKey ?? temporal.tls) !== undefined) {
-    lines.push(
-      "FRESHET_TEMPORAL_CONFIG_FILE: FRESHET_TEMPORAL_API_KEY or _TLS is set as well, the file says both",
-    );
-  }
-  if (temporal.apiKey !== undefined && temporal.tls === undefined) {
-    lines.push("FRESHET_TEMPORAL_TLS: set it to on, an API key is not sent in plain text");
   }
   return lines;
 }

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
-import { bearerToken } from "./schemas.ts";
+import { bearerToken, hasUser, isUrlOf } from "./schemas.ts";
 import { secretFromFile } from "./secrets.ts";
 import { presentIn, secretIn, tlsIn, type Values } from "./values.ts";
 
@@ -41,8 +41,8 @@ const ms = (most: number) => z.int().min(1).max(most);
 
 const endpointSchema = z.strictObject({
   name: z.string().min(1).max(64).optional(),
-  url: words.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), {
-    error: "expected a URL that starts with http:// or https://",
+  url: words.refine((value) => isUrlOf(value, ["http", "https"]) && !hasUser(value), {
+    error: "expected one URL that starts with http:// or https://, without a user or password",
   }),
   model: words,
   api_key: bearerToken.optional(),

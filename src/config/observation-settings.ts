@@ -1,8 +1,9 @@
 /** The settings of what is measured: traces, the canary, the merge worker's metrics. */
 
-import { oneOf, setting, text, url, whole } from "./schemas.ts";
+import { oneOf, setting, text, urlWithUser, whole } from "./schemas.ts";
 
-const collector = url("http", "https").refine((value) => !value.includes(","));
+/** Its exporter sends what a URL says of a user. */
+const collector = urlWithUser("http", "https");
 
 export const samplers = [
   "parentbased_always_on",
@@ -22,12 +23,12 @@ const share = text
 export const observationSettings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: setting(
     undefined,
-    collector.meta({ expected: "one URL that starts with http:// or https://" }),
+    collector,
     "collector that takes traces over OTLP/HTTP; `/v1/traces` is added. Without it nothing is traced, and no part of OpenTelemetry is loaded",
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: setting(
     undefined,
-    collector.meta({ expected: "one URL that starts with http:// or https://" }),
+    collector,
     "the same for traces alone, taken as it is; it wins",
   ),
   OTEL_TRACES_SAMPLER: setting(

@@ -29,34 +29,57 @@ export const whole = (min: number, max: number) =>
     .refine((value) => value >= min && value <= max)
     .meta({ expected: `a whole number from ${min} to ${max}` });
 
-export const url = (...schemes: readonly string[]) =>
+const startOf = (schemes: readonly string[]) => schemes.map((scheme) => `${scheme}://`);
+
+/** A host name has no comma: two URLs in one would be the name of a host that nobody has. */
+export function isUrlOf(value: string, schemes: readonly string[]): boolean {
+  if (!startOf(schemes).some((start) => value.startsWith(start)) || !URL.canParse(value)) {
+    return false;
+  }
+  return !new URL(value).host.includes(",");
+}
+
+/** No client here sends it: it would be left out, or each request be refused. */
+export function hasUser(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username !== "" || password !== "";
+}
+
+/** One. Its user, if it names one, goes to who uses it. */
+export const urlWithUser = (...schemes: readonly string[]) =>
   z
     .string()
-    .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)))
-    .refine((value) => value.split(",").every((part) => URL.canParse(part)))
-    .meta({ expected: `a URL that starts with ${schemes.map((s) => `${s}://`).join(" or ")}` });
+    .refine((value) => isUrlOf(value, schemes))
+    .meta({ expected: `one URL that starts with ${startOf(schemes).join(" or ")}` });
+
+export const url = (...schemes: readonly string[]) =>
+  urlWithUser(...schemes)
+    .refine((value) => !hasUser(value))
+    .meta({
+      expected: `one URL that starts with ${startOf(schemes).join(" or ")}, without a user or password`,
+    });
 
 /** Several with commas between, each with a scheme. */
 export const urls = (...schemes: readonly string[]) =>
   z
     .string()
     .transform((value) => value.split(",").map((part) => part.trim()))
-    .refine((parts) =>
-      parts.every(
-        (part) => URL.canParse(part) && schemes.some((scheme) => part.startsWith(`${scheme}://`)),
-      ),
-    )
+    .refine((parts) => parts.every((part) => isUrlOf(part, schemes) && !hasUser(part)))
     .refine((parts) => new Set(parts).size === parts.length)
     .transform((parts) => parts.join(","))
     .meta({
-      expected: `URLs that start with ${schemes.map((s) => `${s}://`).join(" or ")}, with commas between, each once`,
+      expected: `URLs that start with ${startOf(schemes).join(" or ")}, without a user or password, with commas between, each once`,
     });
 
-/** NATS ignores what a URL says of users, so a password in it would not be used at all. */
-export const natsUrls = url("nats", "tls")
-  .refine((value) =>
-    value.split(",").every((part) => !URL.canParse(part) || new URL(part).username === ""),
-  )
+/** Several with commas between; after the first an address alone will do, as for NATS' tools. */
+export const natsUrls = z
+  .string()
+  .transform((value) => value.split(",").map((part) => part.trim()))
+  .refine(([first = ""]) => isUrlOf(first, ["nats", "tls"]))
+  .transform((parts) => parts.map((part) => (part.includes("://") ? part : `nats://${part}`)))
+  .refine((parts) => parts.every((part) => isUrlOf(part, ["nats", "tls"]) && !hasUser(part)))
+  .transform((parts) => parts.join(","))
   .meta({
     expected:
       "URLs that start with nats:// or tls://, without a user (FRESHET_NATS_USER and FRESHET_NATS_PASSWORD_FILE name one)",
@@ -80,7 +103,11 @@ function isNetwork(value: string): boolean {
 export const hostPort = z
   .string()
   .regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/)
-  .meta({ expected: "host:port" });
+  .refine((value) => {
+    const port = Number(value.slice(value.lastIndexOf(":") + 1));
+    return port >= 1 && port <= 65_535;
+  })
+  .meta({ expected: "host:port, the port from 1 to 65535" });
 
 /** One or several, as `urls` takes them; an address may stand there twice, behind one balancer. */
 export const hostPorts = z
@@ -88,7 +115,7 @@ export const hostPorts = z
   .transform((value) => value.split(",").map((part) => part.trim()))
   .refine((parts) => parts.every((part) => hostPort.safeParse(part).success))
   .transform((parts) => parts.join(","))
-  .meta({ expected: "host:port, several with commas between" });
+  .meta({ expected: "host:port, the port from 1 to 65535, several with commas between" });
 
 export const text = z
   .string()
@@ -140,11 +167,15 @@ export const replicaCount = z
   .transform(Number)
   .meta({ expected: "1, 3 or 5" });
 
-/** Sent in a header: a line break or a space in it is a mistake of copying. */
+/**
+ * Sent in a header: a line break or a space in it is a mistake of copying, with which each request
+ * would be refused before it is sent. As long as headers may be: identity providers give tokens of
+ * thousands of characters.
+ */
 export const bearerToken = z
   .string()
-  .regex(/^[\x21-\x7e]{1,1000}$/)
-  .meta({ expected: "at most 1000 printable characters without spaces" });
+  .regex(/^[\x21-\x7e]{1,8000}$/)
+  .meta({ expected: "at most 8000 printable characters without spaces" });
 
 /** `input/output`, for a thousand tokens each. */
 export const price = z

@@ -209,7 +209,10 @@ async function fingerprintOf(file: FileHandle, graphFile: string): Promise<strin
 }
 
 function unreadable(graphFile: string, cause: unknown): FreshetError {
-  return new FreshetError("embedding_unavailable", "the embedding graph cannot be read", {
+  const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+  const why = `the embedding graph ${graphFile} cannot be read${code}`;
+  const mend = "set FRESHET_MODEL_GRAPH to one that is there, or leave it unset";
+  return new FreshetError("embedding_unavailable", `${why}: ${mend}`, {
     details: { graphFile },
     cause,
   });

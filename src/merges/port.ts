@@ -102,6 +102,12 @@ export interface DeliveryClient {
 }
 
 /** Builds of generations, however they are run. All fail with temporal_unavailable. */
+export interface ReembedOutcome {
+  readonly status: string;
+  /** Of one that has failed. */
+  readonly why?: string | undefined;
+}
+
 export interface ReembedClient {
   /** @throws FreshetError invalid_request when one is under way */
   start(
@@ -117,7 +123,7 @@ export interface ReembedClient {
   /** Null when there was none, or Temporal has forgotten it. */
   progress(tenant: TenantId): Promise<ReembedProgress | null>;
   /** Of the last one, in Temporal's word: `RUNNING`, `COMPLETED`, `FAILED`, … */
-  outcome(tenant: TenantId): Promise<string | null>;
+  outcome(tenant: TenantId): Promise<ReembedOutcome | null>;
 }
 
 /** A version of the merge workers. */

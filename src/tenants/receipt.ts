@@ -37,6 +37,15 @@ export function canonicalJson(value: unknown): string {
  * there. @throws Error with one line that names the file
  */
 export function openReceiptKey(file: string): KeyObject {
+  try {
+    return openKey(file);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new Error(`FRESHET_RECEIPT_KEY_FILE: ${why}`, { cause: thrown });
+  }
+}
+
+function openKey(file: string): KeyObject {
   mkdirSync(dirname(file), { recursive: true });
   const { privateKey } = generateKeyPairSync("ed25519");
   try {
@@ -54,9 +63,19 @@ function isThere(thrown: unknown): boolean {
 }
 
 function readKey(file: string): KeyObject {
-  const key = createPrivateKey(readFileSync(file));
-  if (key.asymmetricKeyType === "ed25519") return key;
+  const held = readFileSync(file);
+  const key = privateKeyOf(held);
+  if (key?.asymmetricKeyType === "ed25519") return key;
   throw new Error(`${file} holds no Ed25519 key: openssl genpkey -algorithm ed25519 makes one`);
+}
+
+/** Undefined where it is none: OpenSSL's own message says nothing of what was looked at. */
+function privateKeyOf(held: Buffer): KeyObject | undefined {
+  try {
+    return createPrivateKey(held);
+  } catch {
+    return undefined;
+  }
 }
 
 export function receiptSigner(key: KeyObject): SignReceipt {

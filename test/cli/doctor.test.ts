@@ -14,7 +14,9 @@ import {
   judgeDisk,
   judgeNats,
   judgeTemporal,
+  offsetByDate,
 } from "../../src/cli/doctor/judge.ts";
+import { checkQuotas, unknownSettings } from "../../src/cli/doctor/settings.ts";
 import { readClientConfig } from "../../src/config/config.ts";
 import type { StreamFacts } from "../../src/contract/inspection.ts";
 
@@ -103,6 +105,47 @@ describe("Temporal", () => {
     expect(worst(judgeTemporal({ ...facts, pollers: two }))).toBe("ok");
     expect(worst(judgeTemporal({ ...facts, pollers: { ...two, activities: 0 } }))).toBe("warn");
     expect(worst(judgeTemporal({ ...facts, hasNamespace: false, pollers: two }))).toBe("fail");
+  });
+});
+
+describe("a clock that is told by a reply's date", () => {
+  const dateMs = 1_000_000;
+
+  it("is not blamed for what the reply took, nor for whole seconds", () => {
+    expect(offsetByDate({ dateMs, askedAtMs: dateMs - 4_000, answeredAtMs: dateMs + 20 })).toBe(0);
+    expect(offsetByDate({ dateMs, askedAtMs: dateMs + 990, answeredAtMs: dateMs + 999 })).toBe(0);
+  });
+
+  it("is off by what no moment of the question explains", () => {
+    const early = { dateMs, askedAtMs: dateMs + 7_000, answeredAtMs: dateMs + 7_010 };
+    expect(offsetByDate(early)).toBe(-5_000);
+    const late = { dateMs, askedAtMs: dateMs - 700, answeredAtMs: dateMs - 600 };
+    expect(offsetByDate(late)).toBe(600);
+  });
+});
+
+describe("settings", () => {
+  it("that nothing reads are named with what was meant, others' variables are not", () => {
+    const names = ["FRESHET_HTTP_PROT", "FRESHET_HTTP_PORT", "FRESHET_SKIP_INSTALL", "HTTP_PROT"];
+    expect(unknownSettings(names)).toEqual([
+      expect.objectContaining({
+        level: "warn",
+        what: "FRESHET_HTTP_PROT",
+        mend: "did you mean FRESHET_HTTP_PORT?",
+      }),
+    ]);
+    expect(unknownSettings(["FRESHET_NATS_CREDS_FLIE"])).toHaveLength(1);
+    expect(unknownSettings(["FRESHET_WEAVIATE_METRICS_PORT", "FRESHET_SOURCE_SECRET_A"])).toEqual(
+      [],
+    );
+  });
+
+  it("that name a file of quotas which no engine would start with are failures", () => {
+    const config = readClientConfig({ FRESHET_QUOTAS_FILE: "/nowhere/quotas.json" });
+    expect(checkQuotas(config)).toEqual([
+      expect.objectContaining({ level: "fail", what: "FRESHET_QUOTAS_FILE" }),
+    ]);
+    expect(checkQuotas(readClientConfig({}))).toEqual([]);
   });
 });
 

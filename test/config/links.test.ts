@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConfigError, readClientConfig, readConfig } from "../../src/config/config.ts";
 import { secretFromFile } from "../../src/config/secrets.ts";
+import { settings } from "../../src/config/settings.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "freshet-secrets-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -125,11 +126,63 @@ describe("links that make no sense", () => {
       () => ({ FRESHET_TEMPORAL_API_KEY: "k", FRESHET_TEMPORAL_TLS: "off" }),
     ],
     [
+      "FRESHET_HTTP_TLS_CERT_FILE: set it too, FRESHET_HTTP_TLS_CLIENT_CA_FILE is of no use alone",
+      () => ({ FRESHET_HTTP_TLS_CLIENT_CA_FILE: cert() }),
+    ],
+    [
+      "FRESHET_OIDC_ISSUER: set it too, FRESHET_OIDC_AUDIENCE is of no use alone",
+      () => ({ FRESHET_OIDC_AUDIENCE: "freshet" }),
+    ],
+    [
       "FRESHET_NATS_TLS_CA_FILE: cannot read /nowhere/ca.pem (ENOENT)",
       () => ({ FRESHET_NATS_TLS_CA_FILE: "/nowhere/ca.pem" }),
     ],
   ])("are refused by name: %s", (sentence, env) => {
     expect(complaints(env())).toEqual([expect.stringContaining(sentence)]);
+  });
+
+  it.each(Object.keys(settings))("say one line for each junk value of %s, and end", (name) => {
+    const junk = ["", "junk", "-1", "a b", "://", "http://", "http://a,http://b", ",", "\u0000"];
+    for (const value of [...junk, "x".repeat(9_000)]) {
+      // Anything but a ConfigError fails here.
+      const lines = complaints({ [name]: value });
+      for (const line of lines) expect(line).toMatch(/^(FRESHET|OTEL)_\w+(: | is )./);
+      expect(new Set(lines.map((line) => line.split(/\W/, 1)[0])).size).toBe(lines.length);
+    }
+  });
+
+  it.each([
+    ["FRESHET_WEAVIATE_URL", "weaviate.example:8080"],
+    ["FRESHET_WEAVIATE_GRPC", "weaviate.example"],
+    ["FRESHET_WEAVIATE_GRPC", "weaviate.example:99999"],
+    ["FRESHET_TEMPORAL_ADDRESS", "temporal.example:0"],
+    ["FRESHET_RERANK_URL", "http://a.example,http://b.example"],
+    ["FRESHET_PARSER_URL", "http://me:hunter2@parser.example"],
+    ["FRESHET_EMBED_URL", "http://me:hunter2@embed.example"],
+    ["FRESHET_NATS_URL", "nats://a.example,http://b.example"],
+    ["FRESHET_LLM_API_KEY", "two\nlines"],
+    ["FRESHET_WEAVIATE_API_KEY", "kö"],
+  ])("refuse %s=%s at the start, not when it is used", (name, value) => {
+    const lines = complaints({ [name]: value });
+    expect(lines).toEqual([expect.stringMatching(new RegExp(`^${name}: expected `))]);
+    expect(lines[0]).not.toContain("hunter2");
+  });
+
+  it("take several servers of NATS, those after the first also without a scheme", () => {
+    const { nats } = readConfig({ FRESHET_NATS_URL: "nats://a:4222, b:4222" });
+    expect(nats.url).toBe("nats://a:4222,nats://b:4222");
+  });
+
+  it("take a token of an identity provider as the key of the command line", () => {
+    const token = `eyJ${"a".repeat(2_500)}.${"b".repeat(400)}`;
+    expect(readClientConfig({ FRESHET_API_KEY: token }).api.key?.()).toBe(token);
+  });
+
+  it("say nothing of what is missing where it is there and wrong", () => {
+    const oidc = { FRESHET_OIDC_ISSUER: "id.example", FRESHET_OIDC_AUDIENCE: "freshet" };
+    expect(complaints(oidc)).toEqual([
+      expect.stringContaining("FRESHET_OIDC_ISSUER: expected one"),
+    ]);
   });
 
   it("hold a password in a URL, which is never repeated", () => {

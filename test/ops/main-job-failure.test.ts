@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { failureLine } from "../../ops/main-job/failure.ts";
+import { failureLines } from "../../ops/main-job/failure.ts";
 import { SetupError } from "../../ops/setup/setup-error.ts";
+import { readClientConfig } from "../../src/config/config.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 
 const advice =
@@ -14,5 +15,18 @@ test.each([
   [new SetupError("the merge failed"), "the merge failed"],
   ["gone", "gone"],
 ])("a run that ends with %s says what to do", (thrown, said) => {
-  expect(failureLine(thrown)).toBe(`freshet: ${said}`);
+  expect(failureLines(thrown)).toEqual([`freshet: ${said}`]);
+});
+
+test("settings that are wrong have a line each", () => {
+  let thrown: unknown;
+  try {
+    readClientConfig({ FRESHET_LOG_LEVEL: "loud", FRESHET_CANARY: "maybe" });
+  } catch (error) {
+    thrown = error;
+  }
+  expect(failureLines(thrown).toSorted()).toEqual([
+    expect.stringMatching(/^freshet: FRESHET_CANARY: expected one of/),
+    expect.stringMatching(/^freshet: FRESHET_LOG_LEVEL: expected one of/),
+  ]);
 });

@@ -8,6 +8,7 @@ import { choosePorts, isPortTaken, portCandidates } from "../../ops/servers/port
 import { acquireRunLock } from "../../ops/servers/run-lock.ts";
 import { missingServers } from "../../ops/servers/start-servers.ts";
 import { readOnlyPercent } from "../../ops/servers/weaviate.ts";
+import { requireFreeSpace } from "../../ops/setup/cache.ts";
 
 const requests = [
   { name: "a", variable: "A_PORT" },
@@ -71,6 +72,15 @@ describe("the data folder", () => {
       await expect(acquireRunLock(folder)).rejects.toThrow(/^cannot create .*FRESHET_DATA_DIR$/);
     },
   );
+});
+
+describe("a folder without enough room", () => {
+  test("names its own setting where it cannot be made", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "freshet-data-")), "file");
+    writeFileSync(file, "");
+    const said = /a file is in its place: .* with FRESHET_DATA_DIR$/;
+    expect(() => requireFreeSpace(join(file, "data"), 1, "FRESHET_DATA_DIR")).toThrow(said);
+  });
 });
 
 describe("server settings", () => {

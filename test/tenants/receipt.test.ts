@@ -78,7 +78,9 @@ describe("the key of a deployment", () => {
     const file = fileIn("key.pem");
     openReceiptKey(file);
     writeFileSync(file, "no key");
-    expect(() => openReceiptKey(file)).toThrow();
+    const says = `FRESHET_RECEIPT_KEY_FILE: ${file} holds no Ed25519 key: openssl genpkey`;
+    expect(() => openReceiptKey(file)).toThrow(says);
+    expect(() => openReceiptKey("/dev/null/key.pem")).toThrow(/^FRESHET_RECEIPT_KEY_FILE: /);
   });
 });
 

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import { ConfigError, readClientConfig, readConfig } from "../../config/config.ts";
+import { readClientConfig } from "../../config/config.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import { resolveAddresses } from "../addresses.ts";
@@ -22,6 +22,7 @@ import {
   checkTemporal,
   checkWeaviate,
 } from "../doctor/servers.ts";
+import { checkQuotas, readSettings } from "../doctor/settings.ts";
 import { checkTenantKeys } from "../doctor/tenant-keys.ts";
 import { CliError } from "../exit.ts";
 import { wholeNumber, withJson } from "../options.ts";
@@ -84,6 +85,7 @@ async function examine(
     ["folders", () => checkFolders(dataFolder(env), cacheOf(used))],
     ["files of secrets", () => checkSecrets(used, dataFolder(env))],
     ["keys", () => checkKeys(used, systemClock.nowMs())],
+    ["quotas", async () => checkQuotas(used)],
     ["keys of tenants", () => checkTenantKeys(asked)],
     ["model", () => checkModel(used)],
   ];
@@ -107,37 +109,5 @@ async function bounded(
   }
 }
 
-/**
- * Each setting that is wrong by itself or against another one. The rest is used as it is: what is
- * named leaves, until what is left makes sense.
- */
-function readSettings(env: Terminal["env"]): {
-  readonly env: Terminal["env"];
-  readonly findings: readonly Finding[];
-} {
-  const given = Object.keys(env).filter((name) => /^(FRESHET|OTEL)_/.test(name)).length;
-  const findings: Finding[] = [];
-  let left = env;
-  for (let round = 0; round < settingRoundsMax; round += 1) {
-    try {
-      readConfig(left);
-      if (findings.length > 0) return { env: left, findings };
-      return { env, findings: [ok("settings", `${given} are set, and make sense together`)] };
-    } catch (thrown) {
-      if (!(thrown instanceof ConfigError)) throw thrown;
-      const named = new Set<string>();
-      for (const line of thrown.lines) {
-        const [, name = "settings", says = line] = /^([A-Z_]+):? (.*)$/s.exec(line) ?? [];
-        findings.push(fail(name, says, "ops/guides/configuration.md says what it takes"));
-        // A file that holds no such secret goes with the secret, an address with what it lacks.
-        for (const word of line.matchAll(/(?:FRESHET|OTEL)_[A-Z_]+/g)) named.add(word[0]);
-      }
-      left = Object.fromEntries(Object.entries(left).filter(([name]) => !named.has(name)));
-    }
-  }
-  return { env: {}, findings };
-}
-
-const settingRoundsMax = 4;
 /** Of one check as a whole: checksums of a model take seconds on a busy machine. */
 const checkMsMin = 30_000;

@@ -104,6 +104,22 @@ function judgeShare(
 
 const mib = (bytes: number): string => (bytes / MiB).toFixed(bytes < 10 * MiB ? 1 : 0);
 
+/**
+ * What a reply's date proves of the server's clock, at least: it was written at any moment from the
+ * question to the answer, which is seconds on a machine at its limit, and says whole seconds, up to
+ * one late where the server keeps the header for its next replies.
+ */
+export function offsetByDate(times: {
+  readonly dateMs: number;
+  readonly askedAtMs: number;
+  readonly answeredAtMs: number;
+}): number {
+  const { dateMs, askedAtMs, answeredAtMs } = times;
+  const [earliestMs, latestMs] = [dateMs, dateMs + 2_000];
+  if (earliestMs > answeredAtMs) return earliestMs - answeredAtMs;
+  return latestMs < askedAtMs ? latestMs - askedAtMs : 0;
+}
+
 export function judgeClock(what: string, offsetMs: number): Finding {
   const found = `${offsetMs >= 0 ? "+" : ""}${Math.round(offsetMs)} ms against this machine`;
   const size = Math.abs(offsetMs);

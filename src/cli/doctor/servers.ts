@@ -16,6 +16,7 @@ import {
   judgeNats,
   judgeTemporal,
   judgeVersion,
+  offsetByDate,
   versionsMin,
 } from "./judge.ts";
 
@@ -39,7 +40,8 @@ export async function checkNats(
     return judgeNats(facts, { partitions: addresses.partitions, replicas: config.nats.replicas });
   } catch (thrown) {
     const mend = `${startCommand} starts one; else correct FRESHET_NATS_URL and its credentials`;
-    return [fail("NATS", lineOf(thrown), mend)];
+    const where = addresses.nats.replaceAll(/\/\/[^@/,]*@/g, "//");
+    return [fail("NATS", `nats at ${where} does not answer: ${lineOf(thrown)}`, mend)];
   }
 }
 
@@ -212,10 +214,11 @@ async function ask(
       key === undefined ? {} : { authorization: `Bearer ${key()}` };
     const signal = AbortSignal.timeout(timeoutMs);
     const response = await askUrl(url, { tls, headers, signal });
-    const halfMs = (askedAtMs + systemClock.nowMs()) / 2;
-    // A header of whole seconds: half of one is the best guess.
-    const atMs = Date.parse(response.headers.get("date") ?? "") + 500;
-    const offsetMs = Number.isNaN(atMs) ? undefined : atMs - halfMs;
+    const answeredAtMs = systemClock.nowMs();
+    const dateMs = Date.parse(response.headers.get("date") ?? "");
+    const offsetMs = Number.isNaN(dateMs)
+      ? undefined
+      : offsetByDate({ dateMs, askedAtMs, answeredAtMs });
     const json: unknown = await response.json().catch(() => undefined);
     return { ok: response.ok, status: response.status, json, offsetMs };
   } catch (thrown) {
@@ -224,10 +227,8 @@ async function ask(
   }
 }
 
-/** A header of whole seconds tells no more than a second. */
 function clockOf(what: string, { offsetMs }: Answered): readonly Finding[] {
-  if (offsetMs === undefined) return [];
-  return [judgeClock(what, Math.abs(offsetMs) <= 1_000 ? 0 : offsetMs)];
+  return offsetMs === undefined ? [] : [judgeClock(what, offsetMs)];
 }
 
 /** Without what a URL says of users and passwords. */

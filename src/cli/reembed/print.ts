@@ -9,6 +9,7 @@ import {
 } from "../../contract/generation.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import type { ReembedProgress } from "../../contract/reembed.ts";
+import type { ReembedOutcome } from "../../merges/port.ts";
 
 export interface ReembedState {
   readonly tenant: TenantId;
@@ -18,6 +19,8 @@ export interface ReembedState {
   readonly build?: ReembedProgress | undefined;
   /** The workflow of a build that ended otherwise than it should have. */
   readonly failed?: string | undefined;
+  /** Why it has failed. */
+  readonly why?: string | undefined;
   readonly compared?: Comparison | undefined;
   readonly cut?: { readonly at: number; readonly atMs: number } | undefined;
   /** Given up, and not removed yet. */
@@ -28,7 +31,7 @@ interface Known {
   readonly tenant: TenantId;
   readonly generations: TenantGenerations;
   readonly progress?: ReembedProgress | null | undefined;
-  readonly outcome?: string | null | undefined;
+  readonly outcome?: ReembedOutcome | null | undefined;
 }
 
 export function stateOf({ tenant, generations, progress, outcome }: Known): ReembedState {
@@ -36,15 +39,17 @@ export function stateOf({ tenant, generations, progress, outcome }: Known): Reem
   const shown = ({ number, model }: Generation) => ({ number, model });
   const isBuilding = generations.state === "building" || generations.state === "joining";
   const isOfThis = generations.state !== "single" && progress?.number === generations.other.number;
-  const isStarting = generations.state === "single" && outcome === "RUNNING";
+  const isStarting = generations.state === "single" && outcome?.status === "RUNNING";
   return {
     ...{ tenant, phase: phaseOf(generations), active: shown(active), released },
     ...(generations.state === "single" ? {} : { other: shown(generations.other) }),
     ...(progress && (isOfThis || isStarting) ? { build: progress } : {}),
-    ...(isBuilding && outcome !== undefined && outcome !== "RUNNING"
-      ? { failed: outcome ?? "forgotten" }
+    ...(isBuilding && outcome !== undefined && outcome?.status !== "RUNNING"
+      ? { failed: outcome?.status ?? "forgotten", why: outcome?.why }
       : {}),
-    ...(generations.state === "single" && outcome === "FAILED" ? { failed: outcome } : {}),
+    ...(generations.state === "single" && outcome?.status === "FAILED"
+      ? { failed: outcome.status, why: outcome.why }
+      : {}),
     ...(generations.state !== "fed" ? {} : { compared: generations.compared }),
     ...(generations.state !== "fed" || generations.cut === undefined
       ? {}
@@ -53,13 +58,14 @@ export function stateOf({ tenant, generations, progress, outcome }: Known): Reem
 }
 
 export function linesOf(state: ReembedState): readonly string[] {
-  const { tenant, phase, active, other, build, failed, compared, cut, released } = state;
+  const { tenant, phase, active, other, build, failed, why, compared, cut, released } = state;
   const lines = [`${tenant}: ${phase}; ${named(active)} answers`];
   if (other !== undefined) lines.push(`${named(other)} stands beside it`);
   if (build !== undefined) lines.push(buildLine(build));
   if (failed !== undefined) {
     const way = `freshet reembed start --tenant ${tenant} goes on, or abandon gives it up`;
-    lines.push(`its workflow is ${failed.toLowerCase()}: ${way}`);
+    const reason = why === undefined ? "" : ` (${why})`;
+    lines.push(`its workflow is ${failed.toLowerCase()}${reason}: ${way}`);
   }
   if (compared !== undefined) lines.push(...comparisonLines(compared));
   if (cut !== undefined) {

@@ -127,11 +127,12 @@ function refusalOf(access: NatsAccess, cause: unknown, isLate: boolean): string 
   if (cause instanceof FreshetError) return cause.message;
   const where = `nats at ${shownServers(access.servers)}`;
   if (cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError())) {
-    return `${where} refuses the credentials`;
+    return `${where} refuses the credentials of FRESHET_NATS_*`;
   }
   const explained = explainAccess(access, cause);
   if (explained !== undefined) return explained;
-  return isLate ? `${where} does not answer` : undefined;
+  const mend = "start it, or set FRESHET_NATS_URL to where it is";
+  return isLate ? `${where} does not answer: ${mend}` : undefined;
 }
 
 async function followStatus(

@@ -15,6 +15,7 @@ import {
   reembedWorkflowId,
 } from "../../contract/reembed.ts";
 import type { ReembedClient } from "../port.ts";
+import { fromFailure } from "./failures.ts";
 
 /** The queue of the activities, which is not that of merges. */
 export function reembedQueue({
@@ -85,7 +86,9 @@ export function createReembedClient({ call, deployment, taskQueue }: Parts): Ree
     outcome: async (tenant) => {
       const found = await handled(tenant, async (handle) => {
         const { status } = await handle.describe();
-        return status.name;
+        if (status.name !== "FAILED") return { status: status.name };
+        const thrown: unknown = await handle.result().catch((failure: unknown) => failure);
+        return { status: status.name, why: fromFailure(thrown)?.message };
       });
       return found ?? null;
     },

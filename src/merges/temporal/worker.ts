@@ -42,6 +42,7 @@ import {
   knowsVersions,
   type VersionedQueue,
 } from "./versions.ts";
+import { nameOf, whyOf } from "./worker-failure.ts";
 
 export interface MergeWorkerOptions extends TemporalOptions {
   readonly logger: Logger;
@@ -89,10 +90,12 @@ const reconnects = {
 
 /** Prepares the worker; nothing is connected before `run`. */
 export async function startMergeWorker(options: MergeWorkerOptions): Promise<MergeWorker> {
-  installRuntime(options.logger);
   const logger = temporalLogger(options.logger);
   const bundle = await workflowBundle({ logger, directory: options.bundleDir });
-  return new RunningMergeWorker(options, bundle);
+  const worker = new RunningMergeWorker(options, bundle);
+  // Last: it holds the process, and a start that fails has to end.
+  installRuntime(options.logger);
+  return worker;
 }
 
 class RunningMergeWorker implements MergeWorker {
@@ -133,18 +136,29 @@ class RunningMergeWorker implements MergeWorker {
     let failures = 0;
     while (!this.#stop.signal.aborted) {
       const startedMs = clock.monotonicMs();
-      const failure = await this.#serve().then(() => undefined, nameOf);
-      const why = failure === undefined ? undefined : await explainTemporal(this.#options);
+      const failure = await this.#serve().then(
+        () => undefined,
+        (thrown: unknown) => ({ thrown }),
+      );
+      const why = failure && (await this.#whyOf(failure.thrown));
       // A connection that held for long is not what its successor has to be patient for.
       if (clock.monotonicMs() - startedMs > limits.mergeRetryMaxMs) failures = 0;
       const retryMs = backoffMs(reconnects, failures);
       failures += 1;
       if (failure !== undefined) {
-        const reported = { name: failure, retryMs, ...(why === undefined ? {} : { why }) };
+        const reported = {
+          name: nameOf(failure.thrown),
+          retryMs,
+          ...(why === undefined ? {} : { why }),
+        };
         logger.warn(reported, "the merge worker has no Temporal; trying again");
       }
       await clock.sleep(retryMs, this.#stop.signal);
     }
+  }
+
+  async #whyOf(thrown: unknown): Promise<string | undefined> {
+    return (await explainTemporal(this.#options)) ?? whyOf(thrown, this.#options);
   }
 
   /** One connection's life. */
@@ -309,11 +323,6 @@ class RunningMergeWorker implements MergeWorker {
       shutdownForceTime: limits.stopMs,
     });
   }
-}
-
-/** What may be logged of anything thrown: its message may quote what it was given. */
-function nameOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.name : typeof thrown;
 }
 
 /** Temporal's numbers of the types that we use. */
