@@ -69,7 +69,7 @@ async function openLog(addresses: Addresses, connectMs: number = limits.cliConne
     });
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "log_unavailable") {
-      const isAway = cause.message.endsWith("does not answer");
+      const isAway = cause.message.includes(" does not answer: ");
       const away = `no NATS answers at ${addresses.nats}: start it with ${startCommand}`;
       throw new CliError(isAway ? away : cause.message, { cause });
     }
