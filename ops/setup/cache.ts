@@ -11,9 +11,10 @@
  *  CD3 Two runs may install the same thing at once; the loser drops its copy.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../../src/runtime/make-folder.ts";
 import { isFileWithChecksum, stampFile } from "./checksum.ts";
 import { SetupError } from "./setup-error.ts";
 
@@ -73,25 +74,13 @@ export function publishFolder(temporary: string, final: string): void {
 /** @throws SetupError that names the setting by which another place is chosen */
 export function createFolder(folder: string, setting = "FRESHET_CACHE_DIR"): void {
   try {
-    createEach(folder);
+    makeFolder(folder);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
     const isInTheWay = reason === "EEXIST" || reason === "ENOTDIR";
     const mend = isInTheWay ? "a file is in its place: move it" : "make its parent writable";
     const told = `cannot create ${folder} (${reason}): ${mend}`;
     throw new SetupError(`${told}, or choose another place with ${setting}`);
-  }
-}
-
-/** One after the other: where nothing can be made, as in `/proc`, Node's `recursive` has no end. */
-function createEach(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  createEach(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another process may have been first.
-    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
   }
 }
 

@@ -3,10 +3,11 @@
  * by the command line.
  */
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { makeFolder } from "../runtime/make-folder.ts";
 
 const runFileSchema = z.looseObject({
   urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
@@ -74,7 +75,7 @@ export function readRunFile(dataDir: string): RunFile | undefined {
 }
 
 export function writeRunFile(dataDir: string, run: RunFile): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir, 0o700);
   const path = runFilePath(dataDir);
   // Renamed into place, so that a reader never sees half a file.
   const draft = `${path}.${process.pid}`;

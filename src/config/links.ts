@@ -300,6 +300,12 @@ function complaintsOfSchemes(values: Values): readonly string[] {
       "FRESHET_TEMPORAL_CONFIG_FILE: FRESHET_TEMPORAL_API_KEY or _TLS is set as well, the file says both",
     );
   }
+  const isOff = values.FRESHET_TEMPORAL_TLS === "off";
+  if (isOff && tlsIn(values, "FRESHET_TEMPORAL_TLS") !== undefined) {
+    lines.push(
+      "FRESHET_TEMPORAL_TLS: it is off and FRESHET_TEMPORAL_TLS_* is set, take one of them away",
+    );
+  }
   if (temporal.apiKey !== undefined && temporal.tls === undefined) {
     lines.push("FRESHET_TEMPORAL_TLS: set it to on, an API key is not sent in plain text");
   }

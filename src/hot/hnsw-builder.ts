@@ -6,9 +6,10 @@
  * ends.
  */
 
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { makeFolder } from "../runtime/make-folder.ts";
 import { NativeGateKeeper } from "../runtime/native-gate.ts";
 import type { GraphBuilder, GraphInput, GraphJob, GraphLinks } from "./graph.ts";
 import type { BuildReply, BuildRequest, BuildWork } from "./hnsw-protocol.ts";
@@ -110,7 +111,7 @@ function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildRep
 
 /** The folder, without what a killed process left in it. */
 async function prepare(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory, 0o700);
   for (const name of await readdir(directory)) {
     const owner = filePattern.exec(name)?.[1];
     if (owner === undefined || isRunning(Number(owner))) continue;

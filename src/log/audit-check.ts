@@ -99,7 +99,14 @@ export class AuditCheck {
     this.#place(seq);
     const opened = openBlock(data, this.#options.key);
     if (opened.kind === "edited") {
-      return this.#tell("edited", { chain, seq: seq }, "its content is not what its hash says");
+      // Whoever verifies with a wrong key would else accuse somebody.
+      const isSealed = this.#options.key !== undefined;
+      const orKey = isSealed ? ", or it was sealed with another FRESHET_AUDIT_KEY" : "";
+      return this.#tell(
+        "edited",
+        { chain, seq: seq },
+        `its content is not what its hash says${orKey}`,
+      );
     }
     if (opened.kind === "foreign" || opened.block.chain !== chain) {
       return this.#tell("foreign", { chain, seq: seq }, "this is no block of the chain");

@@ -14,7 +14,6 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -23,6 +22,7 @@ import {
 import { join } from "node:path";
 import type { TenantId } from "../contract/ids.ts";
 import { isHeld, takeLock } from "../runtime/lock-file.ts";
+import { makeFolder } from "../runtime/make-folder.ts";
 import { AccountsError, type AccountsFile, accountsFileSchema } from "./accounts-file.ts";
 
 /** Where what a person needs lies. */
@@ -97,11 +97,11 @@ export class AccountsFolder {
 
   async #prepare(lock: string): Promise<number> {
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: ownerFolder });
+      makeFolder(this.#folder, ownerFolder);
       // A folder that existed before has the rights of any folder.
       chmodSync(this.#folder, ownerFolder);
       for (const name of folders) {
-        mkdirSync(join(this.#folder, name), { recursive: true, mode: ownerFolder });
+        makeFolder(join(this.#folder, name), ownerFolder);
       }
       return await takeLock(lock);
     } catch (cause) {

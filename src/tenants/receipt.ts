@@ -12,7 +12,7 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   type ReceiptBody,
@@ -20,6 +20,7 @@ import {
   type SignReceipt,
   signedReceiptSchema,
 } from "../contract/receipt.ts";
+import { makeFolder } from "../runtime/make-folder.ts";
 
 /** Keys in order at every depth, no blanks: what is signed has one form. */
 export function canonicalJson(value: unknown): string {
@@ -46,7 +47,7 @@ export function openReceiptKey(file: string): KeyObject {
 }
 
 function openKey(file: string): KeyObject {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const { privateKey } = generateKeyPairSync("ed25519");
   try {
     const pem = privateKey.export({ type: "pkcs8", format: "pem" });

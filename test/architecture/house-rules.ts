@@ -259,3 +259,11 @@ export const threadsEndBehindAGate: Rule = (files) =>
     .flatMap((file) =>
       complain(file, /\.terminate\(\)/g, "end the thread behind src/runtime/native-gate.ts"),
     );
+
+/** Where nothing can be made, as in `/proc`, Node's recursive mkdir never ends. */
+export const foldersAreMadeOneByOne: Rule = (files) =>
+  files
+    .filter(({ path }) => /^(src|actors|activities)\/.*\.ts$/.test(path))
+    .flatMap((file) =>
+      complain(file, /\bmkdir(?:Sync)?\([^;]*recursive: true/g, "use src/runtime/make-folder.ts"),
+    );

@@ -67,6 +67,12 @@ const cases: readonly {
     },
   },
   {
+    sentence: "folders are made one after the other",
+    rule: rules.foldersAreMadeOneByOne,
+    refused: { path: "src/cli/a.ts", text: "await mkdir(folder, { recursive: true });" },
+    allowed: { path: "src/cli/a.ts", text: "makeFolder(folder);" },
+  },
+  {
     sentence: "a name has one home",
     rule: rules.namesHaveOneHome,
     refused: { path: "src/log/index.ts", text: `export { a } from "./a.ts";` },

@@ -126,6 +126,10 @@ describe("links that make no sense", () => {
       () => ({ FRESHET_TEMPORAL_API_KEY: "k", FRESHET_TEMPORAL_TLS: "off" }),
     ],
     [
+      "FRESHET_TEMPORAL_TLS: it is off and FRESHET_TEMPORAL_TLS_* is set",
+      () => ({ FRESHET_TEMPORAL_TLS: "off", FRESHET_TEMPORAL_TLS_CA_FILE: cert() }),
+    ],
+    [
       "FRESHET_HTTP_TLS_CERT_FILE: set it too, FRESHET_HTTP_TLS_CLIENT_CA_FILE is of no use alone",
       () => ({ FRESHET_HTTP_TLS_CLIENT_CA_FILE: cert() }),
     ],

@@ -1,9 +1,10 @@
 /** Backups in a folder. What is in them is unredacted: only its owner may read it. */
 
 import { randomUUID } from "node:crypto";
-import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
+import { access, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { dayMs } from "../../contract/limits/units.ts";
+import { makeFolder } from "../../runtime/make-folder.ts";
 import { CliError } from "../exit.ts";
 import type { BackupStore } from "./store.ts";
 
@@ -94,7 +95,7 @@ export class FolderStore implements BackupStore {
 
   async #ensure(folder: string): Promise<void> {
     if (this.#folders.has(folder)) return;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     await syncFolder(dirname(folder));
     this.#folders.add(folder);
   }

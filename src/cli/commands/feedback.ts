@@ -1,12 +1,13 @@
 /** `freshet feedback`: what people said of answers, as a collection to measure rankings with. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { FreshetError } from "../../contract/errors.ts";
 import type { StoredFeedback } from "../../contract/feedback.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Source } from "../../contract/query.ts";
+import { makeFolder } from "../../runtime/make-folder.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { type CollectionFiles, collectionOf, judgementsOf } from "../evidence/beir.ts";
 import { CliError } from "../exit.ts";
@@ -92,7 +93,7 @@ async function sourcesOf(
 }
 
 function write(folder: string, { corpus, queries, qrels }: CollectionFiles): void {
-  mkdirSync(join(folder, "qrels"), { recursive: true });
+  makeFolder(join(folder, "qrels"));
   const put = (name: string, lines: readonly string[]): void =>
     writeFileSync(join(folder, name), lines.map((line) => `${line}\n`).join(""));
   put("corpus.jsonl", corpus);

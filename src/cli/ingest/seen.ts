@@ -14,18 +14,11 @@
  */
 
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { incarnationOf, type TenantId, type Version } from "../../contract/ids.ts";
+import { makeFolder } from "../../runtime/make-folder.ts";
 
 const format = 2;
 const headSchema = z.object({ format: z.literal(format), deployment: z.string() });
@@ -137,7 +130,7 @@ export class Seen {
 
   #rewrite(): void {
     const path = this.#path as string;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path), 0o700);
     const draft = `${path}.${process.pid}`;
     const head = JSON.stringify({ format, deployment: this.#deployment });
     const lines = [...this.#entries].map(([id, entry]) => JSON.stringify({ id, ...entry }));

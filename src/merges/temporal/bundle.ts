@@ -9,10 +9,11 @@
  */
 
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, type Logger } from "@temporalio/worker";
+import { makeFolder } from "../../runtime/make-folder.ts";
 
 export const workflowsPath = fileURLToPath(new URL("../../../workflows/index.ts", import.meta.url));
 /** Workflow code that is no workflow: it only stands around them. */
@@ -103,7 +104,7 @@ async function readKept(file: string): Promise<string | undefined> {
 }
 
 async function keep(directory: string, file: string, code: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  makeFolder(directory);
   const unfinished = `${file}.${randomUUID()}`;
   try {
     await writeFile(unfinished, `${headerOf(code)}${code}`);
