@@ -8,6 +8,8 @@ import type { TextGate } from "./citations.ts";
 
 const begin = "<think>";
 const end = "</think>";
+/** Blanks in front of the first word; of a model that writes nothing else no more is kept. */
+const blanksMax = 100;
 
 export function createThinkingGate(): TextGate {
   let state: "before" | "thinking" | "behind" | "answer" = "before";
@@ -18,6 +20,10 @@ export function createThinkingGate(): TextGate {
     held += text;
     if (state === "before") {
       const said = held.trimStart();
+      if (said === "") {
+        held = held.slice(-blanksMax);
+        return "";
+      }
       if (said.length < begin.length && begin.startsWith(said)) return "";
       if (!said.startsWith(begin)) return answer(held);
       state = "thinking";
