@@ -71,6 +71,8 @@ export async function runJob(context: JobContext): Promise<JobReport> {
   try {
     const step = { tenant, log: connection.log, clock, signal };
     const seen = seenPath(addresses.dataDir, tenant);
+    // A key that is missing is told now, and not after minutes of ingest.
+    await ownStatus(engines, signal);
     say(`ingesting ${plan.together.length} documents into tenant ${tenant}`);
     const bulk = await ingestTogether({ ...step, documents: plan.together, seenPath: seen }, say);
     if (bulk.unheard > 0)
