@@ -49,7 +49,7 @@ describe("what a burn-rate alert should say", () => {
     const samples = samplesOf([...Array(5).fill(0), ...Array(7).fill(60)]);
     const moments = [4, 12].map((minute) => minute * minuteMs);
     const right = compare(samples, new Set([`${rule.alert} ${12 * minuteMs}`]), moments);
-    expect(right.judged[rule.alert]).toEqual({ firing: 1, silent: 1 });
+    expect(right.judged[rule.alert]).toEqual({ firing: 1, silent: 1, fired: 1 });
     expect(right.wrong).toEqual([]);
     const inverse = compare(samples, new Set([`${rule.alert} ${4 * minuteMs}`]), moments);
     expect(inverse.wrong).toEqual([

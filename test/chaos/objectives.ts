@@ -17,11 +17,19 @@ export interface Objectives {
 }
 
 export interface ObjectivesResult {
-  /** Moments, 15 s apart, at which the samples said that an alert should fire, or be silent. */
-  readonly judged: Readonly<Record<string, { readonly firing: number; readonly silent: number }>>;
+  /** By alert, moments that are 15 s apart. */
+  readonly judged: Readonly<Record<string, Judged>>;
   readonly samples: Readonly<Record<Objective, Readonly<Record<Outcome, number>>>>;
   /** Moments at which an alert said something else. */
   readonly wrong: readonly string[];
+}
+
+interface Judged {
+  /** The samples said that it should fire, or be silent; at the others they said neither. */
+  readonly firing: number;
+  readonly silent: number;
+  /** It did fire. */
+  readonly fired: number;
 }
 
 interface Range {
@@ -94,15 +102,16 @@ export function compare(
   fired: ReadonlySet<string>,
   moments: readonly number[],
 ): ObjectivesResult {
-  const judged: Record<string, { firing: number; silent: number }> = {};
+  const judged: Record<string, Judged> = {};
   const wrong: string[] = [];
   for (const rule of burnRules) {
-    const counts = { firing: 0, silent: 0 };
+    const counts = { firing: 0, silent: 0, fired: 0 };
     for (const atMs of moments) {
+      const isFiring = fired.has(keyOf(rule.alert, atMs));
+      if (isFiring) counts.fired += 1;
       const expected = expectedAt(rule, samples, atMs);
       if (expected === "unsure") continue;
       counts[expected] += 1;
-      const isFiring = fired.has(keyOf(rule.alert, atMs));
       if (isFiring === (expected === "firing")) continue;
       const at = new Date(atMs).toISOString();
       wrong.push(`${rule.alert} ${isFiring ? "fired" : "was silent"} at ${at}`);

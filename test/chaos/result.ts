@@ -56,8 +56,8 @@ function objectiveLines({ judged, samples }: ObjectivesResult): readonly string[
       `objective   ${objective}: ${good} good, ${bad} bad, ${unknown} unknown`,
   );
   const alerts = Object.entries(judged).map(
-    ([alert, { firing, silent }]) =>
-      `alert       ${alert}: should fire at ${firing} moments, be silent at ${silent}`,
+    ([alert, { firing, silent, fired }]) =>
+      `alert       ${alert}: fired at ${fired} moments; it should at ${firing}, and be silent at ${silent}`,
   );
   return [...seen, ...alerts];
 }
