@@ -12,8 +12,10 @@ import { sourceLines, timingLine } from "../../src/cli/print.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { tenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { confirmedTo } from "../../src/contract/manifest.ts";
 import { type MergeOutcome, mergeWorkflowId } from "../../src/contract/merge.ts";
 import type { EngineStatus } from "../../src/contract/service.ts";
+import type { ManifestStore } from "../../src/log/port.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Environment } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
@@ -85,7 +87,11 @@ export async function runJob(context: JobContext): Promise<JobReport> {
     );
     const before = await ownStatus(engines, signal);
     const merged = await mergeOnce(context, merges);
-    await untilDropped(engines, { merges, through: before?.visible_seq ?? 0, signal });
+    const { manifests } = connection;
+    const through = before?.visible_seq ?? 0;
+    const held = await untilDropped(engines, { merges, manifests, through, signal });
+    // Answers are whole either way: nobody's servers end for it.
+    if (held !== undefined) say(held);
     say(`publishing ${plan.singly.length} documents one by one`);
     const singles = await ingestSingly({ ...step, documents: plan.singly, seenPath: seen });
     const visibleMs = summarise(singles);
@@ -196,23 +202,33 @@ async function ownStatus(engines: readonly Engine[], signal: AbortSignal) {
 /**
  * Until hot has dropped what cold holds now: only then is a cold source really read from cold. What
  * somebody else has published since the merge stays in hot, and is not waited for.
+ * @returns what is known of it, where that takes too long
  */
 async function untilDropped(
   engines: readonly Engine[],
-  options: { readonly merges: Merges; readonly through: number; readonly signal: AbortSignal },
-): Promise<void> {
-  const { merges, through, signal } = options;
+  options: {
+    readonly merges: Merges;
+    readonly manifests: Pick<ManifestStore, "get">;
+    readonly through: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<string | undefined> {
+  const { merges, manifests, through, signal } = options;
   const until = clock.monotonicMs() + dropWithinMs;
   for (;;) {
     const own = await ownStatus(engines, signal);
-    if (own !== undefined && hasDropped(own, through)) return;
+    if (own !== undefined && hasDropped(own, through)) return undefined;
     if (clock.monotonicMs() > until) {
       const left = `${own?.hot.documents ?? "?"} are left, ${own?.unmerged_chunks ?? "?"} chunks unmerged`;
       const progress = await merges.progress(tenant).catch(() => null);
       const { phase = "away", error = null } = progress ?? {};
       const why = error === null ? phase : `${phase}, ${error.code}: ${error.message}`;
-      throw new SetupError(
-        `hot did not let go of merged documents (${left}; merges: ${why}): see the engine's log`,
+      const stored = await manifests.get(tenant).catch(() => null);
+      // Tells an engine that has not heard of the confirmation from one that was never made.
+      const log = stored === null ? "unknown" : confirmedTo(stored.manifest);
+      return (
+        `hot did not let go of merged documents in time: ${left}; merges: ${why}; ` +
+        `the log is confirmed to ${log} of ${stored?.manifest.to ?? "?"}. See the engine's log`
       );
     }
     signal.throwIfAborted();

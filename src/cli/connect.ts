@@ -12,7 +12,7 @@ import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { AuditLog } from "../log/audit-port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { EndpointAdminParts } from "../log/endpoint-admin.ts";
-import type { ChunksLog, DocsLog, Log } from "../log/port.ts";
+import type { ChunksLog, DocsLog, Log, ManifestStore } from "../log/port.ts";
 import type { EraseClient, MergeClient, WorkerVersions } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { PushedAccount } from "../tenants/accounts.ts";
@@ -28,6 +28,7 @@ export interface PublisherConnection {
   readonly chunks: Pick<ChunksLog, "first" | "last" | "headers" | "read">;
   /** For those who look at what was refused, and publish it again. */
   readonly docs: Pick<DocsLog, "publish" | "readTenant" | "open">;
+  readonly manifests: Pick<ManifestStore, "get">;
   readonly deadLetters: Pick<DeadLetterLog, "list" | "get">;
   readonly audit: AuditLog;
   close(): Promise<void>;
@@ -41,6 +42,7 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     log: { ...partsOf(log), events },
     chunks: log.chunks,
     docs: log.docs,
+    manifests: log.manifests,
     deadLetters: log.deadLetters,
     audit: log.audit,
     close: () => log.close(),
