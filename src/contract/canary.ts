@@ -8,10 +8,17 @@ import { type Partition, partitionOf, type TenantId, tenantId } from "./ids.ts";
 const prefix = "freshet-canary-";
 
 /** By partition. */
-export function canaryTenants(partitions: number): ReadonlyMap<Partition, TenantId> {
+export const canaryTenants = (partitions: number): ReadonlyMap<Partition, TenantId> =>
+  tenantOfEach(partitions, prefix);
+
+/** The first tenant in each partition whose name is the prefix and a number. */
+export function tenantOfEach(
+  partitions: number,
+  namePrefix: string,
+): ReadonlyMap<Partition, TenantId> {
   const found = new Map<Partition, TenantId>();
   for (let number = 1; found.size < partitions; number += 1) {
-    const tenant = tenantId(`${prefix}${number}`);
+    const tenant = tenantId(`${namePrefix}${number}`);
     const partition = partitionOf(tenant, partitions);
     if (!found.has(partition)) found.set(partition, tenant);
   }

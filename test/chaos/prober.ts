@@ -7,7 +7,8 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Partition, partitionOf, type TenantId, tenantId } from "../../src/contract/ids.ts";
+import { tenantOfEach } from "../../src/contract/canary.ts";
+import type { TenantId } from "../../src/contract/ids.ts";
 import type { Outcome } from "./burn-rate.ts";
 
 export interface ProberOptions {
@@ -25,14 +26,7 @@ const everyMs = 5_000;
 const giveUpMs = 4_000;
 
 export async function probe({ partitions, ...options }: ProberOptions): Promise<void> {
-  const tenants = new Map<Partition, TenantId>();
-  for (let number = 1; tenants.size < partitions; number += 1) {
-    const tenant = tenantId(`prober-${number}`);
-    tenants.set(
-      partitionOf(tenant, partitions),
-      tenants.get(partitionOf(tenant, partitions)) ?? tenant,
-    );
-  }
+  const tenants = tenantOfEach(partitions, "prober-");
   await Promise.all(
     [...tenants.values()].map(async (tenant, index) => {
       await sleep((everyMs * index) / partitions);

@@ -65,7 +65,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     await site.start();
     const { directory } = options;
-    const engines = site.engines.map((name) => site.httpUrl(name));
+    const engines = site.httpUrls;
     if (options.observe === true) objectives = await watchObjectives({ directory, engines });
     const run = await ChaosRun.open(options, { site, history, objectives });
     return await run.run(begun);
@@ -221,7 +221,7 @@ class ChaosRun {
         tenants: this.#tenants,
         history: this.#history,
         docs: this.#log.docs,
-        engines: () => this.#site.engines.map((engine) => this.#site.httpUrl(engine)),
+        engines: () => this.#site.httpUrls,
         everyMs: options.publishEveryMs,
         onAcked: (tenant: TenantId, seq: number) => this.#heardOf(tenant, seq),
         sleep: (ms: number) => sleep(ms),
@@ -234,8 +234,7 @@ class ChaosRun {
   #probe(): readonly Promise<void>[] {
     const objectives = this.#objectives;
     if (objectives === undefined) return [];
-    const engines = (): readonly string[] =>
-      this.#site.engines.map((engine) => this.#site.httpUrl(engine));
+    const engines = (): readonly string[] => this.#site.httpUrls;
     const sample = (outcome: Outcome): void => objectives.sample("freshness", outcome);
     return [probe({ partitions, engines, sample, isEnding: () => this.#ending })];
   }

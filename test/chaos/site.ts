@@ -138,6 +138,11 @@ export class ChaosSite {
     return `http://127.0.0.1:${this.#ports.http.get(target)}`;
   }
 
+  /** Of all engines, whether they run or not. */
+  get httpUrls(): readonly string[] {
+    return this.engines.map((engine) => this.httpUrl(engine));
+  }
+
   async start(): Promise<void> {
     const { temporal } = this.#servers;
     await Promise.all([this.#nats.start(), temporal.start(), this.#weaviates.start()]);
