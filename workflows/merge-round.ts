@@ -48,7 +48,7 @@ export interface RoundRequest {
 }
 
 export type RoundResult =
-  | { readonly kind: "nothing"; readonly unconfirmedTo?: Position }
+  | Extract<MergePlan, { readonly kind: "nothing" }>
   | {
       readonly kind: "merged";
       readonly plan: PlannedMerge;

@@ -1,7 +1,12 @@
 /** Pure: the states of a tenant's merges, and what an operator sees of each. */
 
 import { limits } from "../src/contract/limits.ts";
-import type { MergeError, MergeProgress, PlannedMerge } from "../src/contract/merge.ts";
+import type {
+  FailedAttempt,
+  MergeError,
+  MergeProgress,
+  PlannedMerge,
+} from "../src/contract/merge.ts";
 import type { ScrubCounts } from "../src/contract/scrub.ts";
 
 /** A merge that has begun and not ended. */
@@ -13,7 +18,7 @@ export type RoundState =
 
 export type MergeState =
   | (RoundState & { readonly startedAtMs: number })
-  | { readonly phase: "idle" }
+  | { readonly phase: "idle"; readonly unconfirmed?: UnconfirmedState | undefined }
   /**
    * Until every owner that answers has folded what was merged; then superseded objects are deleted.
    */
@@ -30,6 +35,13 @@ export type MergeState =
       readonly retryAtMs: number;
     };
 
+/** The second look at what was merged is still to come. */
+export interface UnconfirmedState {
+  readonly dueAtMs: number;
+  /** Of the newest look. */
+  readonly failure: FailedAttempt | null;
+}
+
 export function planOf(state: MergeState): PlannedMerge | null {
   return "plan" in state ? state.plan : null;
 }
@@ -43,7 +55,7 @@ export const mergeRetries = {
 /** What an operator's query tells. */
 export function progressOf(
   state: MergeState,
-  rest: Pick<MergeProgress, "tenant" | "paused" | "lastMerge" | "scrub" | "lastScrub">,
+  rest: Omit<MergeProgress, "phase" | "startedAtMs" | "from" | "to" | "written" | "total">,
 ): MergeProgress {
   const plan = planOf(state);
   return {
@@ -57,7 +69,7 @@ export function progressOf(
     error:
       state.phase === "retrying"
         ? { ...state.error, attempt: state.attempt, retryAtMs: state.retryAtMs }
-        : null,
+        : rest.error,
   };
 }
 
@@ -65,7 +77,7 @@ export function progressOf(
 export function describeState(state: MergeState): string {
   switch (state.phase) {
     case "idle":
-      return "nothing to merge; completes soon, the next signal starts it again";
+      return describeIdle(state.unconfirmed);
     case "planning":
       return "reading the headers of what is not merged yet";
     case "writing":
@@ -84,12 +96,24 @@ export function describeState(state: MergeState): string {
       return `comparing the cold shard with the log${describeScrub(state.counts)}`;
     case "paused":
       return "paused by an operator; update `resume` continues";
-    case "retrying": {
-      const { error, attempt, retryAtMs } = state;
-      const at = new Date(retryAtMs).toISOString();
-      return `attempt ${attempt} failed with ${error.code} (${error.message}); next try at ${at}`;
-    }
+    case "retrying":
+      return describeFailure({ ...state, ...state.error });
   }
+}
+
+function describeIdle(unconfirmed: UnconfirmedState | undefined): string {
+  if (unconfirmed === undefined) {
+    return "nothing to merge; completes soon, the next signal starts it again";
+  }
+  const { dueAtMs, failure } = unconfirmed;
+  const at = new Date(dueAtMs).toISOString();
+  const waits = `merged; is read back once more at ${at}, and hot memory keeps it until then`;
+  return failure === null ? waits : `${waits}: ${describeFailure(failure)}`;
+}
+
+function describeFailure({ attempt, code, message, retryAtMs }: FailedAttempt): string {
+  const at = new Date(retryAtMs).toISOString();
+  return `attempt ${attempt} failed with ${code} (${message}); next try at ${at}`;
 }
 
 function describeWritten(state: { readonly plan: PlannedMerge; readonly written: number }): string {

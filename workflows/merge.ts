@@ -33,12 +33,12 @@ import { type ErrorCode, errorTable } from "../src/contract/errors.ts";
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
 import {
+  type MergeDue,
   type MergeError,
   type MergeInput,
   type MergeOutcome,
   type MergePlan,
   type MergeProgress,
-  type MergeReason,
   mergeSearchAttributes,
 } from "../src/contract/merge.ts";
 import {
@@ -54,7 +54,7 @@ import type { MergeRuntime } from "./merge-runtime.ts";
 import { describeState, type MergeState, planOf } from "./merge-state.ts";
 import { TenantMerges } from "./tenant-merges.ts";
 
-export const dueSignal = defineSignal<[{ readonly reason: MergeReason }]>("due");
+export const dueSignal = defineSignal<[MergeDue?]>("due");
 export const progressQuery = defineQuery<MergeProgress>("progress");
 export const forceUpdate = defineUpdate<MergeOutcome, [{ readonly upTo?: Position | undefined }]>(
   "force",
@@ -68,7 +68,7 @@ export const cancelUpdate = defineUpdate<{ readonly cancelled: boolean }>("cance
 
 export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
   const merges = new TenantMerges(temporalSteps(input), temporalRuntime(input), input);
-  setHandler(dueSignal, () => merges.due());
+  setHandler(dueSignal, (due) => merges.due(due?.deployment));
   setHandler(progressQuery, () => merges.progress());
   setHandler(forceUpdate, ({ upTo }) => merges.force(upTo));
   setHandler(scrubSignal, () => merges.scrubDue());
@@ -93,7 +93,7 @@ export async function mergeTenant(input: MergeInput): Promise<MergeProgress> {
     // carries it.
     if (end === "complete" && !merges.hasPendingWork()) return merges.progress();
     if (end === "complete") continue;
-    await continueAsNew<typeof mergeTenant>({ ...input, carried: merges.carried() });
+    await continueAsNew<typeof mergeTenant>(merges.next());
   }
 }
 

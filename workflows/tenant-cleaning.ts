@@ -36,11 +36,12 @@ export class TenantCleaning {
   ): Promise<void> {
     const merged = this.#merged;
     this.#merged = [];
-    for (const { from, to, piecesBefore, expiredAtMs } of merged) {
-      await steps.cleanSuperseded({ tenant, from, to, piecesBefore, settleMs, expiredAtMs });
+    for (const { from, to, piecesBefore, expiredAtMs, deployment } of merged) {
+      const range = { tenant, from, to, deployment };
+      await steps.cleanSuperseded({ ...range, piecesBefore, settleMs, expiredAtMs });
     }
     // Fixed before the next merge begins, whenever an attempt of this gets to run.
     const through = Math.max(0, ...merged.map(({ piecesThrough }) => piecesThrough));
-    await steps.sweepHeads({ tenant, through });
+    await steps.sweepHeads({ tenant, through, deployment: merged.at(-1)?.deployment });
   }
 }

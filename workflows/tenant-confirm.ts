@@ -8,21 +8,36 @@
  *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a
  *        growing pause;
  *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow
- *        does not complete before.
+ *        does not complete before;
+ *   TC4  it belongs to one log. Where another one has taken that one's place, a position of the old
+ *        one means nothing: a worker refuses it, and the new log's first merge puts an end to it.
  */
 
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
+import type {
+  Described,
+  FailedAttempt,
+  MergeError,
+  MergeInput,
+  Unconfirmed,
+} from "../src/contract/merge.ts";
 import type { MergeActivities } from "../src/contract/merge-steps.ts";
 import { backoffMs } from "../src/runtime/backoff.ts";
-import { mergeRetries } from "./merge-state.ts";
+import { mergeRetries, type UnconfirmedState } from "./merge-state.ts";
+
+interface Owed extends Described {
+  readonly to: Position;
+  readonly committedAtMs: number;
+}
 
 export class TenantConfirm {
   readonly #input: MergeInput;
-  #waiting: Unconfirmed[];
+  /** All of one log (TC4). */
+  #waiting: readonly Unconfirmed[];
   /** Looks that failed since the last that did not. */
   #failures = 0;
+  #failure: FailedAttempt | null = null;
 
   constructor(input: MergeInput) {
     this.#input = input;
@@ -33,12 +48,24 @@ export class TenantConfirm {
     return this.#waiting;
   }
 
-  /**
-   * A merge up to `to`, if there is one, was committed now or is known to lack its confirmation.
-   */
-  owe(to: Position | undefined, nowMs: number): void {
-    if (to === undefined || this.#waiting.some((one) => one.to >= to)) return;
-    this.#waiting.push({ to, atMs: nowMs + this.#confirmMs });
+  /** Why the newest look failed; null when it did not. */
+  get failure(): FailedAttempt | null {
+    return this.#failure;
+  }
+
+  /** A merge up to `to` was committed then, or is known to lack its confirmation. */
+  owe({ to, deployment, committedAtMs }: Owed): void {
+    const ours = this.#waiting.filter((one) => isOfOneLog(one, { deployment }));
+    if (ours.length < this.#waiting.length) this.#succeeded();
+    this.#waiting = ours;
+    if (ours.some((one) => one.to >= to)) return;
+    this.#waiting = [...ours, { to, deployment, atMs: committedAtMs + this.#confirmMs }];
+  }
+
+  /** For who looks at the merges: undefined when nothing is unconfirmed. */
+  get standing(): UnconfirmedState | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    return { dueAtMs: Math.min(...this.#waiting.map(({ atMs }) => atMs)), failure: this.#failure };
   }
 
   /** Time until the next one is due, never negative; infinite when there is none. */
@@ -49,30 +76,46 @@ export class TenantConfirm {
   /** Confirms all that is due. Throws what the step threw: the caller then says `retryLater`. */
   async step(steps: Pick<MergeActivities, "confirmMerge">, nowMs: () => number): Promise<void> {
     const { tenant } = this.#input;
-    const due = this.#waiting.filter(({ atMs }) => atMs <= nowMs()).map(({ to }) => to);
-    const to = Math.max(...due) as Position;
+    const due = farthest(this.#waiting.filter(({ atMs }) => atMs <= nowMs()));
+    const { to, deployment } = due;
     for (;;) {
-      const { through, repaired } = await steps.confirmMerge({ tenant, to });
-      this.#failures = 0;
-      if (repaired > 0) return this.#putOff(to, nowMs() + this.#confirmMs);
+      const { through, repaired } = await steps.confirmMerge({ tenant, to, deployment });
+      this.#succeeded();
+      if (repaired > 0) return this.#putOff(due, nowMs() + this.#confirmMs);
       if (through >= to) break;
     }
     this.#waiting = this.#waiting.filter((one) => one.to > to);
   }
 
-  /** After a failure or a cancel. */
-  retryLater(nowMs: number): void {
-    const to = Math.max(...this.#waiting.map((one) => one.to)) as Position;
-    this.#putOff(to, nowMs + backoffMs(mergeRetries, this.#failures));
+  /** After a failure, or a cancel, which is none. */
+  retryLater(nowMs: number, error?: MergeError): void {
+    const retryAtMs = nowMs + backoffMs(mergeRetries, this.#failures);
     this.#failures += 1;
+    this.#failure = error === undefined ? null : { ...error, attempt: this.#failures, retryAtMs };
+    this.#putOff(farthest(this.#waiting), retryAtMs);
   }
 
-  #putOff(to: Position, atMs: number): void {
-    this.#waiting = [{ to, atMs }, ...this.#waiting.filter((one) => one.to > to)];
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#failure = null;
+  }
+
+  #putOff(due: Unconfirmed, atMs: number): void {
+    this.#waiting = [{ ...due, atMs }, ...this.#waiting.filter((one) => one.to > due.to)];
   }
 
   get #confirmMs(): number {
     const { confirmMs, settleMs, graceMs } = this.#input;
     return confirmMs ?? settleMs ?? graceMs ?? limits.mergeConfirmMs;
   }
+}
+
+/** What an earlier Freshet handed on does not say whose it is. */
+function isOfOneLog(left: Described, right: Described): boolean {
+  const { deployment } = right;
+  return (left.deployment ?? deployment) === (deployment ?? left.deployment);
+}
+
+function farthest(waiting: readonly Unconfirmed[]): Unconfirmed {
+  return waiting.reduce((far, one) => (one.to > far.to ? one : far));
 }

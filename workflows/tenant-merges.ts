@@ -13,7 +13,10 @@
  *   TM2  every force gets exactly one outcome; it covers at least what was in the log when it was
  *        asked;
  *   TM3  a failure is never final: the merge is planned again after a growing, bounded pause;
- *   TM4  a paused tenant starts nothing and does not complete, so a pause is not forgotten.
+ *   TM4  a paused tenant starts nothing and does not complete, so a pause is not forgotten;
+ *   TM5  it is of one log. Asked for a merge by an owner of another one, which has taken the place
+ *        of the first (a restored backup, a log begun anew), it ends as soon as nobody waits for an
+ *        outcome, and the next run begins with that log: only a pause is the tenant's, and stays.
  */
 
 import type { Position } from "../src/contract/ids.ts";
@@ -46,6 +49,8 @@ export class TenantMerges {
   readonly #scrub: TenantScrub;
   readonly #confirm: TenantConfirm;
   readonly #cleaning = new TenantCleaning();
+  /** TM5: the deployment that the next run is of. */
+  #successor: string | undefined;
   /** Of this run of the workflow: rounds that it began, and whether it cleaned up for its end. */
   #run = { rounds: 0, isWrappedUp: false };
 
@@ -59,14 +64,20 @@ export class TenantMerges {
     this.#scrub = new TenantScrub(carried?.scrub);
     this.#confirm = new TenantConfirm(input);
     const [requests, work, confirm] = [this.#requests, this.#work, this.#confirm];
-    const parts = { tenant, steps, runtime, requests, work, confirm, cleaning: this.#cleaning };
+    const isReplaced = (): boolean => this.#successor !== undefined;
+    const own = { confirm, cleaning: this.#cleaning, isReplaced };
+    const parts = { tenant, steps, runtime, requests, work, ...own };
     this.#rounds = new TenantRounds(parts, carried);
   }
 
   // --- requests ------------------------------------------------------------------------------
 
-  due(): void {
+  /** @param deployment of the log that the owner who asks writes to, where it says so (TM5) */
+  due(deployment?: string): void {
     this.#requests.due();
+    const own = this.#input.deployment;
+    if (own === undefined || deployment === undefined) return;
+    this.#successor = deployment === own ? undefined : deployment;
   }
 
   /** Resolves when all up to `upTo` (default: all there is) is committed, or says why not. */
@@ -109,7 +120,8 @@ export class TenantMerges {
     const { isPaused: paused } = this.#requests;
     const { lastMerge } = this.#rounds;
     const { counts: scrub, last: lastScrub } = this.#scrub;
-    return progressOf(this.#work.shown, { tenant, paused, lastMerge, scrub, lastScrub });
+    const shown = { tenant, paused, lastMerge, scrub, lastScrub };
+    return progressOf(this.#work.shown, { ...shown, error: this.#confirm.failure });
   }
 
   /** Something is to do, or would be forgotten by completing (TM4). */
@@ -127,7 +139,15 @@ export class TenantMerges {
     return this.#requests.hasCallers || this.#scrub.hasCallers();
   }
 
-  carried(): MergeCarried {
+  /** What the next run is given. */
+  next(): MergeInput {
+    const deployment = this.#successor;
+    if (deployment === undefined) return { ...this.#input, carried: this.#carried() };
+    const { isPaused: paused } = this.#requests;
+    return { ...this.#input, deployment, carried: { paused, due: true, lastMerge: null } };
+  }
+
+  #carried(): MergeCarried {
     const scrub = this.#scrub.carried();
     const unconfirmed = this.#confirm.carried();
     const { lastMerge } = this.#rounds;
@@ -166,6 +186,7 @@ export class TenantMerges {
   }
 
   #isFull(): boolean {
+    if (this.#successor !== undefined) return true;
     return this.#run.rounds >= limits.mergesPerRunMax || this.#runtime.isFull();
   }
 
@@ -173,12 +194,13 @@ export class TenantMerges {
     this.#requests.settleAll({ kind: "paused" });
     this.#scrub.settle({ kind: "paused" });
     this.#work.show({ phase: "paused" });
-    await this.#runtime.until(() => !this.#requests.isPaused || this.#runtime.isFull());
+    const isOver = (): boolean => this.#successor !== undefined || this.#runtime.isFull();
+    await this.#runtime.until(() => !this.#requests.isPaused || isOver());
   }
 
   /** False when nothing came. A workflow that stays open would show idle tenants as running. */
   async #waitForWork(): Promise<boolean> {
-    this.#work.show({ phase: "idle" });
+    this.#work.show({ phase: "idle", unconfirmed: this.#confirm.standing });
     const dueInMs = this.#confirm.dueInMs(this.#runtime.nowMs());
     const isOwed = Number.isFinite(dueInMs);
     const waitMs = isOwed ? dueInMs : limits.mergeIdleMs;
@@ -200,7 +222,8 @@ export class TenantMerges {
     const ended = await this.#work.attempt({ phase: "confirming" }, () =>
       this.#confirm.step(this.#steps, nowMs),
     );
-    if (ended.kind !== "done") this.#confirm.retryLater(nowMs());
+    const error = ended.kind === "failed" ? ended.error : undefined;
+    if (ended.kind !== "done") this.#confirm.retryLater(nowMs(), error);
     this.#finish();
   }
 

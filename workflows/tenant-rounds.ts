@@ -4,8 +4,9 @@
  * Deterministic.
  */
 
-import type { TenantId } from "../src/contract/ids.ts";
+import type { Position, TenantId } from "../src/contract/ids.ts";
 import {
+  type Described,
   type LastMerge,
   type MergeCarried,
   type MergeError,
@@ -29,6 +30,8 @@ export interface RoundParts {
   readonly requests: MergeRequests;
   readonly confirm: TenantConfirm;
   readonly cleaning: TenantCleaning;
+  /** Another log has taken this one's place (TM5). */
+  readonly isReplaced: () => boolean;
 }
 
 export class TenantRounds {
@@ -72,14 +75,15 @@ export class TenantRounds {
 
   /** Waits before the next attempt (TM3). */
   async backOff(error: MergeError): Promise<void> {
-    const { runtime, work, requests } = this.#parts;
+    const { runtime, work, requests, isReplaced } = this.#parts;
     this.#failures += 1;
     const attempt = this.#failures;
     const delayMs = backoffMs(mergeRetries, attempt - 1);
     const retryAtMs = runtime.nowMs() + delayMs;
     work.backOff({ phase: "retrying", error, attempt, retryAtMs });
     // Not woken by `due`: the sweep repeats it every minute, which would undo the growing pause.
-    const isWoken = (): boolean => requests.hasCallers || requests.isPaused || work.isCancelled;
+    const isWoken = (): boolean =>
+      requests.hasCallers || requests.isPaused || work.isCancelled || isReplaced();
     await runtime.until(isWoken, delayMs);
   }
 
@@ -100,14 +104,14 @@ export class TenantRounds {
   }
 
   #settleResult(result: RoundResult): MergeError | undefined {
-    const { runtime, requests, confirm } = this.#parts;
+    const { requests } = this.#parts;
     switch (result.kind) {
       case "merged":
         this.#merged(result);
         return undefined;
       case "nothing":
         this.#failures = 0;
-        confirm.owe(result.unconfirmedTo, runtime.nowMs());
+        this.#owe({ to: result.unconfirmedTo, deployment: result.deployment });
         requests.end({ kind: "nothing" });
         return undefined;
       case "paused":
@@ -120,19 +124,24 @@ export class TenantRounds {
     }
   }
 
+  #owe({ to, deployment }: { readonly to: Position | undefined } & Described): void {
+    const { confirm, runtime } = this.#parts;
+    if (to !== undefined) confirm.owe({ to, deployment, committedAtMs: runtime.nowMs() });
+  }
+
   #failed(error: MergeError): MergeError {
     this.#parts.requests.interrupt({ kind: "failed", error });
     return error;
   }
 
   #merged(result: Extract<RoundResult, { kind: "merged" }>): void {
-    const { runtime, requests, confirm, cleaning } = this.#parts;
+    const { runtime, requests, cleaning } = this.#parts;
     const { plan, documents, unconfirmed } = result;
-    const { from, to, chunks } = plan;
+    const { from, to, chunks, deployment } = plan;
     const nowMs = runtime.nowMs();
     this.#failures = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: nowMs };
-    if (unconfirmed) confirm.owe(to, nowMs);
+    if (unconfirmed) this.#owe({ to, deployment });
     cleaning.merged(plan, nowMs);
     requests.merged(plan, result);
     if (!plan.more) requests.end({ kind: "nothing" });

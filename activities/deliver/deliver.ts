@@ -24,7 +24,7 @@ import {
   type PostToEndpoint,
   signingSecrets,
 } from "../../src/contract/endpoint.ts";
-import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
+import { toFreshetError } from "../../src/contract/errors.ts";
 import type { StoredEvent } from "../../src/contract/events.ts";
 import { type TenantId, type Version, version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -257,8 +257,17 @@ class Turn {
   }
 }
 
-/** The deployment of a request that is not this worker's. */
-export function checkDelivery({ deployment }: DeliveryRequest, own: string): void {
-  if (deployment === undefined || deployment === own) return;
-  throw new FreshetError("log_identity", "this webhook belongs to another deployment's log");
+/**
+ * The turn of a webhook that is another deployment's, undefined where it is this worker's own. It is
+ * over: the log that it was started for may be gone (a restored backup has another deployment), and
+ * a run that tried again for ever would keep the webhook of the log that took its place from being
+ * served. Who looks for webhooks that nobody serves starts each anew, for its own log.
+ */
+export function turnOfAnother(
+  { deployment }: DeliveryRequest,
+  own: string,
+): DeliveryTurn | undefined {
+  if (deployment === undefined || deployment === own) return undefined;
+  const why = `it was started for deployment ${deployment}, and the worker belongs to ${own}`;
+  return { kind: "over", delivered: 0, why };
 }

@@ -38,7 +38,7 @@ export async function planMerge(ports: MergePorts, request: PlanRequest): Promis
     if (repair !== null) return planned("repair", standing, repair);
     ports.logger.error({ tenant }, "cold lost merged documents that the log no longer holds");
   }
-  if (last === null) return nothing(manifest);
+  if (last === null) return nothing(standing);
   const { upTo } = request;
   const unmerged = { tenant, from: manifest.to, to: last.position, upTo };
   const expiredAtMs = (await logNowMs(ports)) - limits.mergeExpiryMarginMs;
@@ -99,14 +99,14 @@ function planned(
   const { deployment, manifest, expectedRevision, piecesThrough, last, markedTo } = standing;
   const { expiredAtMs } = standing;
   const end = headers.at(-1);
-  if (end === undefined) return nothing(manifest);
+  if (end === undefined) return nothing(standing);
   const repairs = purpose === "repair";
   // A takeover is nothing to merge: with each restart of a node every idle tenant would write all
   // of its heads anew. At a bound fences are passed nevertheless: what lies after them must be
   // reached. What the takeover found merged and unconfirmed is still owed: nothing else would look
   // at it before the tenant's next write.
   const isIdle = !repairs && !more && headers.every(({ kind }) => kind === "fence");
-  if (isIdle) return nothing(manifest);
+  if (isIdle) return nothing(standing);
   return {
     kind: "merge",
     purpose,
@@ -127,7 +127,8 @@ function planned(
   };
 }
 
-function nothing(manifest: Manifest): MergePlan {
+function nothing({ manifest, deployment }: Pick<Standing, "manifest" | "deployment">): MergePlan {
   const { to } = manifest;
-  return confirmedTo(manifest) < to ? { kind: "nothing", unconfirmedTo: to } : { kind: "nothing" };
+  const isConfirmed = confirmedTo(manifest) >= to;
+  return isConfirmed ? { kind: "nothing" } : { kind: "nothing", unconfirmedTo: to, deployment };
 }

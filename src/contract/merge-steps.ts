@@ -12,6 +12,7 @@ import type { HeadsPiece } from "./manifest.ts";
 import type {
   CommitResult,
   ConfirmResult,
+  Described,
   MergePhase,
   MergePlan,
   MergeRange,
@@ -80,7 +81,7 @@ export interface CommitRequest extends MergeRange {
   readonly refused?: readonly Position[] | undefined;
 }
 
-export interface ConfirmRequest {
+export interface ConfirmRequest extends Described {
   readonly tenant: TenantId;
   /** Of a merge that was committed long enough ago. */
   readonly to: Position;
@@ -99,7 +100,7 @@ export interface CleanResult {
   readonly deleted: number;
 }
 
-export interface SweepHeadsRequest {
+export interface SweepHeadsRequest extends Described {
   readonly tenant: TenantId;
   /** `piecesThrough` of the newest merge that is cleaned up after. */
   readonly through: number;

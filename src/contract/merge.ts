@@ -49,6 +49,11 @@ export interface Described {
 /** Why a merge was asked for. */
 export type MergeReason = "size" | "age" | "memory" | "operator";
 
+/** What the signal of a due merge says; it has no `deployment` where an earlier Freshet sent it. */
+export interface MergeDue extends Described {
+  readonly reason: MergeReason;
+}
+
 /**
  * The records of CHUNKS after `from`, up to and including `to`. `from` is the serialized name, in
  * the histories of running workflows; code calls the value `after`.
@@ -113,7 +118,7 @@ export interface PlannedMerge extends MergeRange, MergeCounts, Described {
 
 export type MergePlan =
   /** `unconfirmedTo`: nothing to merge, but a merge up to there still has to be confirmed. */
-  { readonly kind: "nothing"; readonly unconfirmedTo?: Position } | PlannedMerge;
+  ({ readonly kind: "nothing"; readonly unconfirmedTo?: Position } & Described) | PlannedMerge;
 
 /**
  * `unconfirmed`: the watermark moved, and what was merged has to be confirmed. Absent in what a
@@ -204,9 +209,14 @@ export interface MergeProgress {
   /** Of the scrub in work, and of the one before it as far as this workflow knows. */
   readonly scrub: ScrubCounts | null;
   readonly lastScrub: ScrubReport | null;
-  /** Why the merge does not continue now, and when it tries again. */
-  readonly error: (MergeError & { readonly attempt: number; readonly retryAtMs: number }) | null;
+  /**
+   * Why the merge does not continue now, or is not confirmed, and when it is tried again.
+   */
+  readonly error: FailedAttempt | null;
 }
+
+/** The attempt that failed, and when the next one is due. */
+export type FailedAttempt = MergeError & { readonly attempt: number; readonly retryAtMs: number };
 
 export interface LastMerge {
   readonly from: Position;
@@ -232,8 +242,11 @@ export interface MergeInput extends Described {
   readonly carried?: MergeCarried | undefined;
 }
 
-/** A merge up to `to` is to be confirmed at the time `atMs`. */
-export interface Unconfirmed {
+/**
+ * A merge up to `to` is to be confirmed at the time `atMs`. It says whose log `to` is a position of:
+ * a run can outlive the log that it began with.
+ */
+export interface Unconfirmed extends Described {
   readonly to: Position;
   readonly atMs: number;
 }

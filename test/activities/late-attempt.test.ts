@@ -144,7 +144,7 @@ describe("a confirmation", () => {
     await world.writer.upsert("late");
     const steps = createMergeActivities(world.ports);
     expect(await steps.planMerge({ tenant: acme, upTo: to })).toEqual({
-      ...{ kind: "nothing", unconfirmedTo: to },
+      ...{ kind: "nothing", unconfirmedTo: to, deployment: world.ports.log.deployment },
     });
     expect(await steps.confirmMerge({ tenant: acme, to })).toEqual({ through: to, repaired: 0 });
     expect(await confirmedOf(world)).toBe(to);

@@ -157,7 +157,8 @@ describe("a takeover of an idle tenant", () => {
     const round = await runRound(world.ports);
     if (round.kind !== "merged") throw new Error("nothing was merged");
     await world.writer.fence();
-    const owed = { kind: "nothing", unconfirmedTo: round.plan.to };
+    const { deployment } = world.ports.log;
+    const owed = { kind: "nothing", unconfirmedTo: round.plan.to, deployment };
     expect(await runRound(world.ports)).toEqual(owed);
     await createMergeActivities(world.ports).confirmMerge({ tenant: acme, to: round.plan.to });
     expect(await runRound(world.ports)).toEqual({ kind: "nothing" });

@@ -1,13 +1,14 @@
 /**
- * Two deployments on one Temporal: neither does the other's work, and neither takes the
- * other's schedules.
+ * Two deployments on one Temporal: neither does the other's work, neither takes the other's
+ * schedules, and one that took the other's place is not kept from working by what that left.
  */
 import { Client } from "@temporalio/client";
 import { expect, it } from "vitest";
+import { confirmedTo } from "../../src/contract/manifest.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
-import { createWorld } from "../activities/world.ts";
+import { createWorld, RecordWriter } from "../activities/world.ts";
 import { scheduled } from "./bench.ts";
-import { deploy, freshName, server, withConnection } from "./cluster.ts";
+import { deploy, eventually, freshName, server, withConnection } from "./cluster.ts";
 
 const [ours, theirs] = ["0123456789abcdef", "fedcba9876543210"] as const;
 
@@ -28,6 +29,42 @@ it("a worker refuses the descriptors of another deployment, and says so where th
     await client.cancel(tenant);
   } finally {
     await client.close();
+    await deployment.close();
+  }
+});
+
+it("a log that took the place of a lost one merges, although Temporal kept that one's work, and a pause stays a pause (TM5)", async () => {
+  const world = createWorld();
+  const tenant = freshName("restored");
+  const { ports } = world;
+  const writer = new RecordWriter(world.log, tenant);
+  await writer.upsert("kept");
+  const log = { ...ports.log, deployment: theirs };
+  const deployment = deploy({ ...world, ports: { ...ports, log } });
+  const { taskQueue } = deployment;
+  const connect = (of: string) =>
+    connectTemporal({ ...server(), ...ports, taskQueue, deployment: of, confirmMs: 0 });
+  const [lost, restored] = [connect(ours), connect(theirs)];
+  try {
+    await lost.due(tenant, "age");
+    await deployment.startWorker();
+    await eventually(async () => (await lost.progress(tenant))?.error?.code === "log_identity");
+    await restored.due(tenant, "age");
+    await eventually(async () => {
+      const stored = await log.manifests.get(tenant);
+      return stored !== null && confirmedTo(stored.manifest) === writer.last;
+    });
+    await lost.pause(tenant);
+    await writer.upsert("later");
+    await restored.due(tenant, "age");
+    await lost.due(tenant, "age");
+    expect(await restored.progress(tenant)).toMatchObject({ paused: true });
+    expect(await restored.force(tenant)).toEqual({ kind: "paused" });
+    await restored.due(tenant, "age");
+    await restored.resume(tenant);
+    await eventually(async () => (await log.manifests.get(tenant))?.manifest.to === writer.last);
+  } finally {
+    await Promise.all([lost.close(), restored.close()]);
     await deployment.close();
   }
 });

@@ -28,8 +28,12 @@ function site(label: string) {
   const { ports, endpoints: store } = createWorld();
   const { log, cold, clock, logger, metrics } = ports;
   const temporal = { ...server(), clock, logger, taskQueue: freshName("webhook-test") };
-  const client = connectTemporal(temporal);
-  closers.push(() => client.close());
+  const connect = (settings: { readonly deployment?: string } = {}) => {
+    const made = connectTemporal({ ...temporal, ...settings });
+    closers.push(() => made.close());
+    return made;
+  };
+  const client = connect();
   const posts: EndpointPost[] = [];
   let reply: (post: EndpointPost) => EndpointReply = () => ({ kind: "delivered", status: 200 });
   let drawn = 0;
@@ -72,7 +76,7 @@ function site(label: string) {
   };
   const sent = () => posts.map(({ body }) => JSON.parse(body).data.version as number);
   const writer = new RecordWriter(log, tenant);
-  return { tenant, store, endpoints, client, posts, sent, answers, writer, startWorker };
+  return { tenant, store, endpoints, client, connect, posts, sent, answers, writer, startWorker };
 }
 
 const runOf = (tenant: TenantId, id: string) =>
@@ -136,4 +140,24 @@ it("serves a webhook that nobody told it of, rests while that is paused, and res
   expect(sent()).toEqual([first, second]);
   await endpoints.remove(tenant, id);
   await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
+});
+
+it("serves a webhook whose run another log began, which this one took the place of", async () => {
+  const { tenant, store, sent, writer, startWorker, connect, client } = site("hook-restored");
+  const first = await writer.upsert("alpha");
+  const secrets = [{ value: "whsec_AAAA", createdAtMs: 0 }];
+  const id = "wh_bbbbbbbbbbbbbbbb";
+  const types = ["document.indexed" as const];
+  await store.add(
+    { id, tenant, url, types, secrets, status: "active", createdAtMs: 0 },
+    { after: 0, delivered: 0, failed: 0 },
+  );
+  await connect({ deployment: "fedcba9876543210" }).deliveryDue(tenant, id);
+  await startWorker();
+  await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
+  expect(sent()).toEqual([]);
+  // As the worker does it for every active webhook, every few minutes.
+  await client.deliveryDue(tenant, id);
+  await eventually(() => sent().length === 1);
+  expect(sent()).toEqual([first]);
 });

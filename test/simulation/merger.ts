@@ -8,6 +8,7 @@
 
 import type { MergePorts } from "../../activities/context.ts";
 import { createMergeActivities } from "../../activities/steps.ts";
+import type { Position } from "../../src/contract/ids.ts";
 import { type MergeActivities, makeSteps } from "../../src/contract/merge-steps.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { mergeRound } from "../../workflows/merge-round.ts";
@@ -123,10 +124,10 @@ export class Merger {
       };
       const request = { tenant: acme, workflowId: "merge/acme" };
       const result = await mergeRound(steps, hooks, request);
-      const owed = result.kind === "nothing" ? result.unconfirmedTo : undefined;
-      this.confirm.owe(owed, nowMs());
+      const owe = (to: Position): void => this.confirm.owe({ to, committedAtMs: nowMs() });
+      if (result.kind === "nothing" && result.unconfirmedTo) owe(result.unconfirmedTo);
       if (result.kind !== "merged") return;
-      if (result.unconfirmed) this.confirm.owe(result.plan.to, nowMs());
+      if (result.unconfirmed) owe(result.plan.to);
       if (result.plan.purpose === "repair") return;
       const { from, to, piecesBefore, piecesThrough: through } = result.plan;
       await steps.cleanSuperseded({ tenant: acme, from, to, piecesBefore, settleMs: 0 });

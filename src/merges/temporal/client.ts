@@ -19,6 +19,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId, Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import {
+  type MergeDue,
   type MergeInput,
   type MergeOutcome,
   type MergePlan,
@@ -136,9 +137,11 @@ class TemporalMergeClient implements TemporalClients {
 
   due(tenant: TenantId, reason: MergeReason): Promise<void> {
     return this.#call(limits.temporalRequestMs, async () => {
-      await this.#client.workflow.signalWithStart<typeof mergeTenant, [{ reason: MergeReason }]>(
+      const { deployment } = this.#options;
+      const due: MergeDue = { reason, ...(deployment === undefined ? {} : { deployment }) };
+      await this.#client.workflow.signalWithStart<typeof mergeTenant, [MergeDue]>(
         mergeNames.workflow,
-        { ...this.#start(tenant), signal: "due", signalArgs: [{ reason }] },
+        { ...this.#start(tenant), signal: "due", signalArgs: [due] },
       );
     });
   }

@@ -11,9 +11,9 @@
 import { Context } from "@temporalio/activity";
 import { type NativeConnection, Worker } from "@temporalio/worker";
 import {
-  checkDelivery,
   type DeliveryPorts,
   deliverEvents,
+  turnOfAnother,
 } from "../../../activities/deliver/deliver.ts";
 import type { DeliveryActivities } from "../../contract/delivery.ts";
 import { type Endpoint, endpointStatuses } from "../../contract/endpoint.ts";
@@ -60,7 +60,8 @@ function deliveryActivities({
       const beating = setInterval(() => heartbeat(delivered), limits.mergeHeartbeatEveryMs);
       const signal = () => context.cancellationSignal;
       try {
-        checkDelivery(request, deployment);
+        const another = turnOfAnother(request, deployment);
+        if (another !== undefined) return another;
         return await deliverEvents({ ...parts, heartbeat, signal }, request);
       } catch (thrown) {
         if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
