@@ -19,5 +19,7 @@ export interface MergeRuntime {
   failureOf(thrown: unknown): MergeError | undefined;
   /** The run should end soon and continue as new. */
   isFull(): boolean;
+  /** False where a history of before the change is replayed (ops/runbooks/upgrade-workflows.md). */
+  isNew(change: string): boolean;
   onState(state: MergeState): void;
 }

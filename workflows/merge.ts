@@ -22,6 +22,7 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
+  patched,
   scheduleActivity,
   setCurrentDetails,
   setHandler,
@@ -156,6 +157,7 @@ function temporalRuntime(input: MergeInput): MergeRuntime {
     failureOf,
     isFull: () =>
       workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > historyEventsMax,
+    isNew: patched,
     onState: display(input),
   };
 }

@@ -8,7 +8,9 @@
  *   TC2  what was missing is looked at again after another `confirmMs`; a look that failed, after a
  *        growing pause;
  *   TC3  what is unconfirmed outlives its run of the workflow: it is handed on, and the workflow
- *        does not complete before.
+ *        does not complete before;
+ *   TC4  a commit says where the watermark is. What is owed above it is of a log that this one
+ *        replaced, and is forgotten: it would stand for what this commit owes, and take its time.
  */
 
 import type { Position } from "../src/contract/ids.ts";
@@ -39,6 +41,15 @@ export class TenantConfirm {
   owe(to: Position | undefined, nowMs: number): void {
     if (to === undefined || this.#waiting.some((one) => one.to >= to)) return;
     this.#waiting.push({ to, atMs: nowMs + this.#confirmMs });
+  }
+
+  /** TC4: whether it owes what no commit up to `to` can have made. */
+  owesAbove(to: Position): boolean {
+    return this.#waiting.some((one) => one.to > to);
+  }
+
+  forgetAbove(to: Position): void {
+    this.#waiting = this.#waiting.filter((one) => one.to <= to);
   }
 
   /** Time until the next one is due, never negative; infinite when there is none. */

@@ -132,6 +132,11 @@ export class TenantRounds {
     const nowMs = runtime.nowMs();
     this.#failures = 0;
     this.#lastMerge = { from, to, chunks, documents, atMs: nowMs };
+    // TC4. Not of one that an earlier attempt had committed: others may have followed it.
+    const isNewest = unconfirmed && documents !== null;
+    if (isNewest && confirm.owesAbove(to) && runtime.isNew("confirm-own-log")) {
+      confirm.forgetAbove(to);
+    }
     if (unconfirmed) confirm.owe(to, nowMs);
     cleaning.merged(plan, nowMs);
     requests.merged(plan, result);

@@ -317,5 +317,9 @@ class MemoryRuntime implements MergeRuntime {
     return this.#closed.aborted;
   }
 
+  isNew(): boolean {
+    return true;
+  }
+
   onState(): void {}
 }

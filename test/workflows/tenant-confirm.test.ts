@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { createMergeActivities } from "../../activities/steps.ts";
+import { toFreshetError } from "../../src/contract/errors.ts";
 import type { Position } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import type { ConfirmResult } from "../../src/contract/merge.ts";
 import type { ConfirmRequest } from "../../src/contract/merge-steps.ts";
+import { MergeRequests } from "../../workflows/merge-requests.ts";
+import type { MergeRuntime } from "../../workflows/merge-runtime.ts";
+import { TenantCleaning } from "../../workflows/tenant-cleaning.ts";
 import { TenantConfirm } from "../../workflows/tenant-confirm.ts";
-import { acme } from "../activities/world.ts";
+import { TenantRounds } from "../../workflows/tenant-rounds.ts";
+import { WorkInHand } from "../../workflows/work-in-hand.ts";
+import { acme, createWorld } from "../activities/world.ts";
 
 const confirmMs = 1_000;
 const at = (to: number, atMs: number) => ({ to: to as Position, atMs });
@@ -92,4 +99,43 @@ describe("what is unconfirmed", () => {
     expect(next.carried()).toEqual([at(8, 700 + confirmMs)]);
     expect(next.dueInMs(1_200)).toBe(500);
   });
+
+  it("of another log takes no place of what a commit of this one owes, nor its time (TC4)", async () => {
+    const { ports, writer, log } = createWorld();
+    await writer.upsert("alpha");
+    let nowMs = 1_000;
+    const unconfirmed = [at(writer.last + 500, nowMs), at(writer.last - 1, nowMs + 10)];
+    const carried = { paused: false, due: false, lastMerge: null, unconfirmed };
+    const confirm = new TenantConfirm({ tenant: acme, confirmMs, carried });
+    const steps = createMergeActivities(ports);
+    const runtime = plainRuntime(() => nowMs);
+    const requests = new MergeRequests(undefined);
+    const work = new WorkInHand(runtime);
+    const cleaning = new TenantCleaning();
+    const parts = { tenant: acme, steps, runtime, work, requests, confirm, cleaning };
+    const rounds = new TenantRounds(parts, undefined);
+    const forced = requests.force(undefined);
+    expect(rounds.settle(await rounds.attempt())).toBeUndefined();
+    expect(await forced).toMatchObject({ kind: "merged", to: writer.last });
+    const own = [at(writer.last - 1, 1_010), at(writer.last, 1_000 + confirmMs)];
+    expect(confirm.carried()).toEqual(own);
+    nowMs += confirmMs;
+    await confirm.step(steps, () => nowMs);
+    expect(confirm.carried()).toEqual([]);
+    const stored = await log.manifests.get(acme);
+    expect(stored?.manifest).toMatchObject({ to: writer.last, confirmed: writer.last });
+  });
 });
+
+function plainRuntime(nowMs: () => number): MergeRuntime {
+  return {
+    nowMs,
+    until: async () => true,
+    cancellable: () => ({ run: (work) => work(), cancel: () => {} }),
+    uncancellable: (work) => work(),
+    failureOf: (thrown) => toFreshetError(thrown),
+    isFull: () => false,
+    isNew: () => true,
+    onState: () => {},
+  };
+}
