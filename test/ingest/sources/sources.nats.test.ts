@@ -1,5 +1,6 @@
 import { connect, type NatsConnection } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FreshetError } from "../../../src/contract/errors.ts";
 import type { TenantId } from "../../../src/contract/ids.ts";
 import { NatsSourceStore } from "../../../src/ingest/nats-source-store.ts";
 import { NatsSourceStreams } from "../../../src/ingest/nats-source-streams.ts";
@@ -105,4 +106,38 @@ describe("a copy of what sources keep that lags", () => {
     await new NatsSourceStore({ connection, replicas: 1 }).list();
     expect(await direct()).toBe(false);
   });
+});
+
+describe("a reading whose place in the stream is gone", () => {
+  it.each(["consumer", "stream"] as const)(
+    "ends when its %s is deleted, and does not wait for ever",
+    async (what) => {
+      const server = await startPrivateNats();
+      const connection = await connect({ servers: server.url });
+      try {
+        const jsm = await connection.jetstreamManager();
+        await jsm.streams.add({ name: "S", subjects: ["S.>"] });
+        const source = streamSource("one", "S");
+        const streams = new NatsSourceStreams({ connection, replicas: 1 });
+        await streams.create(source);
+        const reading = await streams.open(source);
+        await connection.jetstream().publish("S.a", "1");
+        const [first] = await reading.next(new AbortController().signal);
+        first?.ack();
+        await reading.flush();
+        if (what === "stream") await jsm.streams.delete("S");
+        else await streams.forget(source);
+        const next = reading.next(AbortSignal.timeout(45_000));
+        await expect(next).rejects.toBeInstanceOf(FreshetError);
+        await reading.close();
+        if (what === "stream") return;
+        const again = await streams.open(source);
+        expect(await again.next(AbortSignal.timeout(5_000))).toHaveLength(1);
+        await again.close();
+      } finally {
+        await connection.close();
+        await server[Symbol.asyncDispose]();
+      }
+    },
+  );
 });
