@@ -5,6 +5,7 @@ import type { TenantId } from "../../../src/contract/ids.ts";
 import { NatsSourceStore } from "../../../src/ingest/nats-source-store.ts";
 import { NatsSourceStreams } from "../../../src/ingest/nats-source-streams.ts";
 import { rewriteAnswers } from "../../log/nats-harness.ts";
+import { holdOnDisk } from "../../support/on-disk.ts";
 import { type PrivateNats, startPrivateNats } from "../../support/private-nats.ts";
 import { sourcesConformance, streamSource } from "./conformance.ts";
 
@@ -106,6 +107,27 @@ describe("a copy of what sources keep that lags", () => {
     await new NatsSourceStore({ connection, replicas: 1 }).list();
     expect(await direct()).toBe(false);
   });
+});
+
+it("an erase overwrites a tenant's definitions and letters in the files of the server (NE1)", async () => {
+  const server = await startPrivateNats();
+  const connection = await connect({ servers: server.url });
+  try {
+    const store = new NatsSourceStore({ connection, replicas: 1 });
+    const source = { ...streamSource("orders", "stream_that_goes"), tenant: "gone" as TenantId };
+    await store.add(source);
+    const { name, generation, tenant } = source;
+    const letter = { source: name, generation, tenant, sequence: 1, atMs: 1 };
+    await store.putLetter({ ...letter, subject: "s", message: "letter_that_goes" });
+    expect(holdOnDisk(server.directory, "stream_that_goes")).toBe(true);
+    await store.eraseTenant(tenant);
+    expect(await store.countOf(tenant)).toBe(0);
+    const texts = ["stream_that_goes", "letter_that_goes"];
+    expect(texts.map((text) => holdOnDisk(server.directory, text))).toEqual([false, false]);
+  } finally {
+    await connection.close();
+    await server[Symbol.asyncDispose]();
+  }
 });
 
 describe("a reading whose place in the stream is gone", () => {
