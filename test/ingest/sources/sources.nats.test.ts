@@ -99,6 +99,26 @@ describe("a copy of what sources keep that lags", () => {
     await expect(store.countOf(tenant)).rejects.toMatchObject({ code: "log_unavailable" });
   });
 
+  it("holds nobody up with what was to come and was removed meanwhile", async () => {
+    const other = await connect({ servers: server.url });
+    const jsm = await other.jetstreamManager();
+    const request = connection.request.bind(connection);
+    let removed = 0;
+    connection.request = async (subject, ...rest) => {
+      const answer = await request(subject, ...rest);
+      if (!subject.startsWith("$JS.API.CONSUMER.") || removed > 0) return answer;
+      // Three letters are pending. Another erase of the tenant is faster than this count.
+      for (; removed < 3; removed += 1) {
+        await jsm.streams.deleteMessage("freshet_source_letters", removed + 1);
+      }
+      return answer;
+    };
+    // Its definition is left.
+    expect(await store.countOf(tenant)).toBe(1);
+    expect(removed).toBe(3);
+    await other.close();
+  });
+
   it("is never asked for a definition: the bucket allows no direct reads, also one of before", async () => {
     const jsm = await connection.jetstreamManager();
     const direct = async () => (await jsm.streams.info("KV_freshet_sources")).config.allow_direct;
