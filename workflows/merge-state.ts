@@ -40,10 +40,15 @@ export const mergeRetries = {
   backoffMaxMs: limits.mergeRetryMaxMs,
 };
 
-/** What an operator's query tells. */
+/** What an operator's query tells. @param of.unconfirmed why what was merged is not confirmed */
 export function progressOf(
   state: MergeState,
-  rest: Pick<MergeProgress, "tenant" | "paused" | "lastMerge" | "scrub" | "lastScrub">,
+  {
+    unconfirmed,
+    ...rest
+  }: Pick<MergeProgress, "tenant" | "paused" | "lastMerge" | "scrub" | "lastScrub"> & {
+    readonly unconfirmed: MergeProgress["error"];
+  },
 ): MergeProgress {
   const plan = planOf(state);
   return {
@@ -57,7 +62,7 @@ export function progressOf(
     error:
       state.phase === "retrying"
         ? { ...state.error, attempt: state.attempt, retryAtMs: state.retryAtMs }
-        : null,
+        : unconfirmed,
   };
 }
 

@@ -15,7 +15,7 @@
 
 import type { Position } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import type { MergeInput, Unconfirmed } from "../src/contract/merge.ts";
+import type { MergeError, MergeInput, MergeProgress, Unconfirmed } from "../src/contract/merge.ts";
 import type { MergeActivities } from "../src/contract/merge-steps.ts";
 import { backoffMs } from "../src/runtime/backoff.ts";
 import { mergeRetries } from "./merge-state.ts";
@@ -25,6 +25,7 @@ export class TenantConfirm {
   #waiting: Unconfirmed[];
   /** Looks that failed since the last that did not. */
   #failures = 0;
+  #trouble: MergeProgress["error"] = null;
 
   constructor(input: MergeInput) {
     this.#input = input;
@@ -65,6 +66,7 @@ export class TenantConfirm {
     for (;;) {
       const { through, repaired } = await steps.confirmMerge({ tenant, to });
       this.#failures = 0;
+      this.#trouble = null;
       if (repaired > 0) return this.#putOff(to, nowMs() + this.#confirmMs);
       if (through >= to) break;
     }
@@ -72,10 +74,17 @@ export class TenantConfirm {
   }
 
   /** After a failure or a cancel. */
-  retryLater(nowMs: number): void {
+  retryLater(nowMs: number, error?: MergeError): void {
     const to = Math.max(...this.#waiting.map((one) => one.to)) as Position;
-    this.#putOff(to, nowMs + backoffMs(mergeRetries, this.#failures));
+    const retryAtMs = nowMs + backoffMs(mergeRetries, this.#failures);
+    this.#putOff(to, retryAtMs);
     this.#failures += 1;
+    this.#trouble = error === undefined ? null : { ...error, attempt: this.#failures, retryAtMs };
+  }
+
+  /** Why hot still holds what was merged, where looks fail. */
+  get trouble(): MergeProgress["error"] {
+    return this.#trouble;
   }
 
   #putOff(to: Position, atMs: number): void {

@@ -109,7 +109,8 @@ export class TenantMerges {
     const { isPaused: paused } = this.#requests;
     const { lastMerge } = this.#rounds;
     const { counts: scrub, last: lastScrub } = this.#scrub;
-    return progressOf(this.#work.shown, { tenant, paused, lastMerge, scrub, lastScrub });
+    const rest = { tenant, paused, lastMerge, scrub, lastScrub };
+    return progressOf(this.#work.shown, { ...rest, unconfirmed: this.#confirm.trouble });
   }
 
   /** Something is to do, or would be forgotten by completing (TM4). */
@@ -200,7 +201,9 @@ export class TenantMerges {
     const ended = await this.#work.attempt({ phase: "confirming" }, () =>
       this.#confirm.step(this.#steps, nowMs),
     );
-    if (ended.kind !== "done") this.#confirm.retryLater(nowMs());
+    if (ended.kind !== "done") {
+      this.#confirm.retryLater(nowMs(), ended.kind === "failed" ? ended.error : undefined);
+    }
     this.#finish();
   }
 

@@ -204,7 +204,10 @@ export interface MergeProgress {
   /** Of the scrub in work, and of the one before it as far as this workflow knows. */
   readonly scrub: ScrubCounts | null;
   readonly lastScrub: ScrubReport | null;
-  /** Why the merge does not continue now, and when it tries again. */
+  /**
+   * Why the merge does not continue now, and when it tries again; outside of `retrying`, why what
+   * it merged is not confirmed.
+   */
   readonly error: (MergeError & { readonly attempt: number; readonly retryAtMs: number }) | null;
 }
 

@@ -71,6 +71,7 @@ describe("what is unconfirmed", () => {
     pass(confirmMs);
     await step();
     expect(confirm.carried()).toEqual([]);
+    expect(confirm.trouble).toBeNull();
   });
 
   it("is tried again after growing, bounded pauses when a look fails (TC2)", async () => {
@@ -79,7 +80,9 @@ describe("what is unconfirmed", () => {
     const pauses: number[] = [];
     for (let attempt = 1; attempt <= 12; attempt += 1) {
       await expect(step()).rejects.toThrow("cold is down");
-      confirm.retryLater(now());
+      confirm.retryLater(now(), { code: "cold_unavailable", message: "cold is down" });
+      const retryAtMs = now() + confirm.dueInMs(now());
+      expect(confirm.trouble).toMatchObject({ code: "cold_unavailable", attempt, retryAtMs });
       pauses.push(confirm.dueInMs(now()));
       pass(confirm.dueInMs(now()));
     }
