@@ -1,7 +1,8 @@
 /**
  * What is asked for by time: merges of tenants whose records wait too long, or whose last merge
- * nobody confirms, and scrubs of all tenants. A tenant that fails is counted and named to the operator, and the others have their
- * turn; a failure that all would have ends the sweep, which is then repeated.
+ * nobody confirms, and scrubs of all tenants. A tenant that fails is counted and named to the
+ * operator, and the others have their turn; a failure that all would have ends the sweep, which is
+ * then repeated.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
@@ -163,7 +164,7 @@ interface DueBounds {
 
 /**
  * How long the tenant has no operation that waits unmerged for `ageMs`, whatever is written from
- * now on, and no merge that nobody confirms (OC1); 0 or less when it has one.
+ * now on, and no merge that nobody confirms (OW1); 0 or less when it has one.
  */
 async function dueIn(
   ports: MergePorts,

@@ -1,4 +1,4 @@
-/** NR1: any client that may write to the log can store anything in the place of such a record. */
+/** NQ1: any client that may write to the log can store anything in the place of such a record. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { begin, firstGeneration } from "../../src/contract/generation.ts";

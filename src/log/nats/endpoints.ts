@@ -159,7 +159,7 @@ export class NatsEndpoints implements EndpointStore {
     });
   }
 
-  /** NE1: a purge would leave secrets in the files of the server. Nothing is left, no mark either. */
+  /** NE1: a purge would leave secrets in the server's files. Nothing is left, no mark either. */
   #overwrite(key: string): Promise<void> {
     return this.#call(async (kv) => {
       const jsm = await this.#js.jetstreamManager();

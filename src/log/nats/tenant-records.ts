@@ -1,7 +1,7 @@
 /**
  * Small records of tenants on JetStream: one message each, beside the manifest.
  *
- *   NR1  a foreign message hides none: the newest record before it counts, for who asks and for who
+ *   NQ1  a foreign message hides none: the newest record before it counts, for who asks and for who
  *        reads all. A tenant that is suspended or erased would be served again, for one message.
  */
 
