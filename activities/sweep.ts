@@ -164,7 +164,7 @@ interface DueBounds {
 
 /**
  * How long the tenant has no operation that waits unmerged for `ageMs`, whatever is written from
- * now on, and no merge that nobody confirms (OW1); 0 or less when it has one.
+ * now on, and no merge that nobody confirms (OQ1); 0 or less when it has one.
  */
 async function dueIn(
   ports: MergePorts,

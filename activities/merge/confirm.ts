@@ -11,7 +11,7 @@
  *   CF4  what is owed above the watermark is owed to no record of this log, which came in the place
  *        of another one, or was restored: it ends with the watermark. Owed for ever it would keep
  *        its workflow, and every confirmation that comes after it, waiting. Of a manifest that an
- *        old leader has told, the rest is asked for again by the sweep (OW1).
+ *        old leader has told, the rest is asked for again by the sweep (OQ1).
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";

@@ -3,7 +3,7 @@
  * may be gone (terminated, or with the store of Temporal), and a tenant without news asks for
  * nothing: hot and the log would keep what was merged, and erases would wait, for ever.
  *
- *   OW1  a tenant whose confirmation has not moved for `patienceMs` is asked to merge, and again
+ *   OQ1  a tenant whose confirmation has not moved for `patienceMs` is asked to merge, and again
  *        after as long: its plan then says what is unconfirmed.
  *
  * State of one worker without time of its own: what it forgets only begins to wait anew.
