@@ -56,7 +56,8 @@ export function createMergeActivities(given: MergePorts): MergeActivities {
     const { log } = ports;
     const { life } = await log.lives.get(request.tenant);
     if (isErased(life) || (await isGivenUp(log, request.tenant))) {
-      if (isPlan(name)) return { kind: "nothing" } as ResultOf<Name>;
+      const nothing = ofErased[name];
+      if (nothing !== undefined) return nothing(request);
       // It would write again what was removed; the next plan says that there is nothing.
       throw new FreshetError("tenant_erased");
     }
@@ -65,9 +66,15 @@ export function createMergeActivities(given: MergePorts): MergeActivities {
   });
 }
 
-function isPlan(name: MergeStepName): boolean {
-  return name === "planMerge" || name === "planScrub";
-}
+/** What is nothing to do for a tenant that is erased. The other steps fail. */
+const ofErased: {
+  readonly [Name in MergeStepName]?: (request: RequestOf<Name>) => ResultOf<Name>;
+} = {
+  planMerge: () => ({ kind: "nothing" }),
+  planScrub: () => ({ kind: "nothing" }),
+  // A workflow that went on owing it would never end.
+  confirmMerge: ({ to }) => ({ through: to, repaired: 0 }),
+};
 
 const phases = new Set(Object.values(mergeSteps).map(({ phase }) => phase));
 phases.delete("idle");

@@ -1,17 +1,20 @@
 /**
- * What is asked for by time: merges of tenants whose records wait too long, and scrubs of all
- * tenants. A tenant that fails is counted and named to the operator, and the others have their
- * turn; a failure that all would have ends the sweep, which is then repeated.
+ * What is asked for by time: merges of tenants whose records wait too long, or whose last merge
+ * nobody confirms, and scrubs of all tenants. A tenant that fails is counted and named to the
+ * operator, and the others have their turn; a failure that all would have ends the sweep, which is
+ * then repeated.
  */
 
 import { FreshetError } from "../src/contract/errors.ts";
 import { type Partition, partitionOf, type TenantId, tenantOf } from "../src/contract/ids.ts";
 import { limits } from "../src/contract/limits.ts";
-import { emptyManifest } from "../src/contract/manifest.ts";
+import { emptyManifest, type Manifest } from "../src/contract/manifest.ts";
 import type { Described, MergeReason } from "../src/contract/merge.ts";
+import type { RecordHeader } from "../src/contract/record.ts";
 import { isErased, type TenantLife } from "../src/contract/tenant-life.ts";
 import type { MergePorts } from "./context.ts";
 import { type IsErasing, releaseHolds } from "./erase/holds.ts";
+import { OwedConfirmations } from "./merge/owed.ts";
 import { passingOver, type SweepStep } from "./passing-over.ts";
 import { givenUpNames, removeReleased } from "./reembed/remove.ts";
 import { purgeRaw } from "./retention/raw.ts";
@@ -52,6 +55,8 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
   const { clock } = ports;
   // Tenants that cannot be due yet, whatever is written: they cost no read until then.
   const quietUntilMs = new Map<TenantId, number>();
+  const { confirmMs = limits.mergeConfirmMs } = options;
+  const owed = new OwedConfirmations(confirmMs + limits.mergeConfirmPatienceMs);
   return {
     /** At most `sweepTenantsMax` requests; those left out are still due at the next sweep. */
     async signalDueTenants() {
@@ -59,23 +64,25 @@ export function createSweepActivities(options: SweepOptions): SweepActivities {
       for (const [tenant, untilMs] of quietUntilMs) {
         if (untilMs <= nowMs) quietUntilMs.delete(tenant);
       }
+      owed.forgetOld(nowMs);
       const asked = await eachTenant(ports, "merge", {
         tenants: allTenants(ports),
         async ask(tenant) {
           if (quietUntilMs.has(tenant)) return false;
-          const dueInMs = await dueIn(ports, tenant, options.ageMs);
+          const dueInMs = await dueIn(ports, tenant, { ageMs: options.ageMs, owed });
           if (dueInMs > 0) {
             quietUntilMs.set(tenant, clock.monotonicMs() + dueInMs);
             return false;
           }
           await options.requestMerge(tenant, "age");
+          owed.asked(tenant);
           return true;
         },
       });
       await releaseHolds(ports, options.isErasing);
       // Each minute, where retention of all else looks once an hour; merges wait for none of it.
       await purgeRaw(ports);
-      const { cancelMerge, confirmMs } = options;
+      const { cancelMerge } = options;
       await removeReleased({ ...ports, cancelMerge, confirmMs });
       return asked;
     },
@@ -150,18 +157,44 @@ export function isInSlot(tenant: TenantId, atMs: number): boolean {
   return partitionOf(tenant, slots) === Math.floor(atMs / scrubSlotMs) % slots;
 }
 
+interface DueBounds {
+  readonly ageMs: number;
+  readonly owed: OwedConfirmations;
+}
+
 /**
  * How long the tenant has no operation that waits unmerged for `ageMs`, whatever is written from
- * now on; 0 or less when it has one. A fence is none: it repeats the version of the record before
- * it, so the newest record tells a tail of fences.
+ * now on, and no merge that nobody confirms (OQ1); 0 or less when it has one.
  */
-async function dueIn(ports: MergePorts, tenant: TenantId, ageMs: number): Promise<number> {
+async function dueIn(
+  ports: MergePorts,
+  tenant: TenantId,
+  { ageMs, owed }: DueBounds,
+): Promise<number> {
   const { log, clock } = ports;
   const last = await log.chunks.last(tenant);
-  const stored = await log.manifests.get(tenant);
-  const { to: after, version } = stored?.manifest ?? emptyManifest;
+  const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
+  const unmergedMs = await unmergedDueIn(ports, { tenant, last, manifest, ageMs });
+  return Math.min(unmergedMs, owed.dueIn(tenant, manifest, clock.monotonicMs()));
+}
+
+/**
+ * A fence is no operation: it repeats the version of the record before it, so the newest record
+ * tells a tail of fences.
+ */
+async function unmergedDueIn(
+  { log, clock, signal }: MergePorts,
+  of: {
+    readonly tenant: TenantId;
+    readonly last: RecordHeader | null;
+    readonly manifest: Manifest;
+    readonly ageMs: number;
+  },
+): Promise<number> {
+  const { tenant, last, ageMs } = of;
+  const { to: after, version } = of.manifest;
   if (last === null || last.position <= after || last.version <= version) return ageMs;
-  const range = { tenant, after, to: last.position, signal: ports.signal() };
+  const range = { tenant, after, to: last.position, signal: signal() };
   try {
     for await (const { kind, atMs } of log.chunks.headers(range)) {
       // No longer than a record of now: the two clocks may differ.

@@ -258,10 +258,10 @@ class Turn {
 }
 
 /**
- * The turn of a webhook that is another deployment's, undefined where it is this worker's own. It is
- * over: the log that it was started for may be gone (a restored backup has another deployment), and
- * a run that tried again for ever would keep the webhook of the log that took its place from being
- * served. Who looks for webhooks that nobody serves starts each anew, for its own log.
+ * The turn of a webhook that is another deployment's, undefined where it is this worker's own. It
+ * is over: the log that it was started for may be gone (a restored backup has another deployment),
+ * and a run that tried again for ever would keep the webhook of the log that took its place from
+ * being served. Who looks for webhooks that nobody serves starts each anew, for its own log.
  */
 export function turnOfAnother(
   { deployment }: DeliveryRequest,

@@ -7,7 +7,11 @@
  *        keeps them (V3), an owner that starts loads them, and the log does not forget them
  *        (`retentionBounds`);
  *   CF2  what is missing is written again, and looked at once more after another wait;
- *   CF3  `confirmed` never moves back, and never beyond the watermark.
+ *   CF3  `confirmed` never moves back, and never beyond the watermark;
+ *   CF4  what is owed above the watermark is owed to no record of this log, which came in the place
+ *        of another one, or was restored: it ends with the watermark. Owed for ever it would keep
+ *        its workflow, and every confirmation that comes after it, waiting. Of a manifest that an
+ *        old leader has told, the rest is asked for again by the sweep (OQ1).
  */
 
 import { FreshetError } from "../../src/contract/errors.ts";
@@ -32,18 +36,23 @@ export async function confirmMerge(
 ): Promise<ConfirmResult> {
   const { heads, manifest } = await readScrubbed(ports, tenant);
   const after = confirmedTo(manifest);
-  if (after >= to) return { through: after, repaired: 0 };
-  const { headers } = await readBoundedHeaders(ports, { tenant, from: after, to });
-  const through = headers.at(-1)?.position ?? to;
+  const end = Math.min(to, manifest.to) as Position;
+  const moved = (position: Position): ConfirmResult => {
+    const isAll = position >= end && position < to;
+    return { through: isAll ? to : position, repaired: 0 };
+  };
+  if (after >= end) return moved(after);
+  const { headers } = await readBoundedHeaders(ports, { tenant, from: after, to: end });
+  const through = headers.at(-1)?.position ?? end;
   const live = liveIn(heads, headers);
   const found = await readBack(ports, tenant, live);
   if (found.lost.length === 0) {
-    return { through: await moveConfirmed(ports, tenant, through), repaired: 0 };
+    return moved(await moveConfirmed(ports, tenant, through));
   }
   const { repaired } = await repair(ports, tenant, found);
   // All that is missing was refused for good, and has dead letters: it would be missing at every
   // look.
-  if (repaired === 0) return { through: await moveConfirmed(ports, tenant, through), repaired };
+  if (repaired === 0) return moved(await moveConfirmed(ports, tenant, through));
   ports.logger.error({ tenant, objects: repaired }, "cold lost what it had acknowledged");
   ports.metrics.count("confirm_repaired_total", { tenant }, repaired);
   return { through: after, repaired };

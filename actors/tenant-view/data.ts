@@ -104,12 +104,10 @@ export class ViewData {
     return this.#visible;
   }
 
-  /** The adopted one. */
   get manifest(): Manifest {
     return this.#manifest;
   }
 
-  /** Live documents. */
   get documents(): number {
     return this.#heads.size;
   }
@@ -130,10 +128,13 @@ export class ViewData {
     if (record.position <= this.#folded) return false;
     this.#folded = record.position;
     this.seen(record.version);
-    if (record.position <= this.#headsTo) {
-      this.#keepUnconfirmed(record);
-      return false;
-    }
+    if (record.position <= this.#headsTo) this.#keepUnconfirmed(record);
+    else this.#foldNew(record, atMs);
+    return this.#postponed !== undefined && this.release(this.#postponed);
+  }
+
+  /** A record that the heads were not loaded with. */
+  #foldNew(record: PlacedRecord, atMs: number): void {
     switch (record.kind) {
       case "upsert":
         this.#applyToHeads(record.kind, record);
@@ -154,7 +155,6 @@ export class ViewData {
       const chunks = record.kind === "upsert" ? record.chunkCount : 0;
       this.#unmerged.add({ position: record.position, chunks, atMs });
     }
-    return this.#postponed !== undefined && this.release(this.#postponed);
   }
 
   /** False when it is no newer manifest than the adopted one. */

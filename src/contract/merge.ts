@@ -243,8 +243,8 @@ export interface MergeInput extends Described {
 }
 
 /**
- * A merge up to `to` is to be confirmed at the time `atMs`. It says whose log `to` is a position of:
- * a run can outlive the log that it began with.
+ * A merge up to `to` is to be confirmed at the time `atMs`. It says whose log `to` is a position
+ * of: a run can outlive the log that it began with.
  */
 export interface Unconfirmed extends Described {
   readonly to: Position;

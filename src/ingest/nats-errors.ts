@@ -7,6 +7,7 @@ export const jetStream = {
   streamNotFound: 10059,
   consumerNotFound: 10014,
   messageNotFound: 10037,
+  sequenceNotFound: 10043,
   /** A consumer's filter that matches nothing which the stream can hold. */
   noSuchSubject: 10093,
   wrongLastSequence: 10071,

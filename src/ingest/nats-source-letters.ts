@@ -1,7 +1,8 @@
 /**
  * Reading the letters of sources to their end. A consumer can be made on a copy of the stream that
- * lags, and then says that there is nothing, or less. So the end comes from the stream's leader,
- * and a consumer that stops before it is made again.
+ * lags, and then says that there is nothing, or less; and what it says is pending can be removed
+ * before it comes. So the end comes from the stream's leader, and a consumer that stops before it,
+ * or falls silent, is made again.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,6 +23,8 @@ interface Reading {
 
 /** A copy that lags catches up within some tens of milliseconds. */
 const againAfterMs = 50;
+/** What a consumer has comes at once. */
+const silenceMs = 2_000;
 
 /**
  * Every letter that the leader held when this began, in order of sequence.
@@ -33,13 +36,15 @@ export async function* readLetters(
 ): AsyncGenerator<StoredLetter> {
   const jsm = await js.jetstreamManager();
   let after = 0;
-  for (let waitedMs = 0; waitedMs <= limits.sourceReadMs; waitedMs += againAfterMs) {
+  const untilMs = () => performance.now() + limits.sourceReadMs;
+  for (let giveUpMs = untilMs(); performance.now() <= giveUpMs; ) {
     // Each time anew: the last letter may have been removed or replaced meanwhile.
     const last = await newestSequence(jsm, { stream, filter });
     if (last <= after) return;
     for await (const letter of readOnce(js, { stream, filter, after })) {
       yield letter;
       after = letter.seq;
+      giveUpMs = untilMs();
       if (after >= last) return;
     }
     await sleep(againAfterMs);
@@ -47,7 +52,7 @@ export async function* readLetters(
   throw new FreshetError("log_unavailable", "no copy of the letters of sources is complete");
 }
 
-/** As far as this consumer's copy goes. */
+/** As far as this consumer's copy goes, and while it says something. */
 async function* readOnce(
   js: JetStreamClient,
   { stream, filter, after }: Reading & { readonly after: number },
@@ -58,12 +63,16 @@ async function* readOnce(
   });
   if ((await consumer.info()).num_pending === 0) return;
   const messages = await consumer.consume();
+  let silence = setTimeout(() => messages.stop(), silenceMs);
   try {
     for await (const { data, seq, info } of messages) {
+      clearTimeout(silence);
       yield { data, seq };
       if (info.pending === 0) return;
+      silence = setTimeout(() => messages.stop(), silenceMs);
     }
   } finally {
+    clearTimeout(silence);
     await messages.close();
   }
 }

@@ -10,7 +10,8 @@
  *   NF2  what an earlier reading left comes first: until as many repetitions are here as were
  *        pending when the reading began, nothing is handed out; then all, in the stream's order.
  *        The broker gives them out in any order, and newer messages between them;
- *   NF3  after that sequences of the stream rise; one that does not was given out before.
+ *   NF3  after that sequences of the stream rise; one that does not was given out before;
+ *   NF4  a reading whose consumer or stream was deleted ends, so that somebody hears of it.
  *
  * A reading that finds it otherwise ends and lets go of what it holds; the next one begins with
  * that.
@@ -156,6 +157,8 @@ class NatsSourceReading implements SourceReading {
     const reading = new NatsSourceReading(began);
     const messages = await consumer.consume({
       max_messages: limits.sourceInHandMax,
+      // NF4. The client would ask for ever whether it has come back.
+      abort_on_missing_resource: true,
       callback: (message) => reading.#take(message),
     });
     return reading.#reads(messages);

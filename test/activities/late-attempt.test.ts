@@ -9,6 +9,7 @@ import { createMergeActivities } from "../../activities/steps.ts";
 import type { Position, Version } from "../../src/contract/ids.ts";
 import { confirmedTo, emptyManifest } from "../../src/contract/manifest.ts";
 import type { PlannedMerge } from "../../src/contract/merge.ts";
+import { changeLife } from "../../src/log/lives.ts";
 import { runRound, workflowId } from "./run-merge.ts";
 import { acme, coldState, createWorld, type World, writeStory } from "./world.ts";
 
@@ -198,6 +199,28 @@ describe("a confirmation", () => {
     await steps.confirmMerge({ tenant: acme, to: last });
     expect(await steps.confirmMerge({ tenant: acme, to })).toEqual({ through: last, repaired: 0 });
     expect(await confirmedOf(world)).toBe(last);
+  });
+
+  it("of what lies above the watermark, in a log that this one replaced, ends with the watermark (CF4)", async () => {
+    const { world, to } = await committed();
+    const { confirmMerge } = createMergeActivities(world.ports);
+    const other = (to + 1_000) as Position;
+    for (let look = 0; look < 2; look += 1) {
+      expect(await confirmMerge({ tenant: acme, to: other })).toEqual({
+        ...{ through: other, repaired: 0 },
+      });
+      expect(await confirmedOf(world)).toBe(to);
+    }
+    const empty = createMergeActivities(createWorld().ports);
+    expect(await empty.confirmMerge({ tenant: acme, to })).toEqual({ through: to, repaired: 0 });
+  });
+
+  it("of a tenant that was erased meanwhile has nothing to do, and is not owed for ever", async () => {
+    const { world, to } = await committed();
+    await changeLife(world.log.lives, acme, () => ({ state: "erasing", atMs: 1 }));
+    const { confirmMerge } = createMergeActivities(world.ports);
+    expect(await confirmMerge({ tenant: acme, to })).toEqual({ through: to, repaired: 0 });
+    expect(await confirmedOf(world)).toBe(0);
   });
 });
 

@@ -192,6 +192,55 @@ describe("a takeover of an idle tenant", () => {
   });
 });
 
+describe("a merge that nobody confirms", () => {
+  const committed = async () => {
+    const clock = createManualClock();
+    const world = createWorld({ clock });
+    await writeStory(world.writer);
+    const round = await runRound(world.ports);
+    if (round.kind !== "merged") throw new Error("nothing was merged");
+    return { clock, world, to: round.plan.to };
+  };
+
+  it("is asked for by the sweep, again and again, until it is confirmed: Temporal may have lost it", async () => {
+    const { clock, world, to } = await committed();
+    const { asked, sweep } = sweepOf(world);
+    const sweepFor = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += limits.mergeSweepEveryMs) {
+        await sweep.signalDueTenants();
+        await clock.advance(limits.mergeSweepEveryMs);
+      }
+    };
+    // Its own workflow has its time first.
+    await sweepFor(limits.mergeConfirmMs);
+    expect(asked).toEqual([]);
+    await sweepFor(10 * limits.mergeConfirmMs);
+    expect(asked.length).toBeGreaterThan(1);
+    expect(asked.length).toBeLessThan(6);
+    const nothing = { kind: "nothing", unconfirmedTo: to };
+    expect(await runRound(world.ports)).toMatchObject(nothing);
+    await createMergeActivities(world.ports).confirmMerge({ tenant: acme, to });
+    asked.length = 0;
+    await sweepFor(10 * limits.mergeConfirmMs);
+    expect(asked).toEqual([]);
+  });
+
+  it("is not asked for while confirmations keep coming", async () => {
+    const { clock, world } = await committed();
+    const { asked, sweep } = sweepOf(world);
+    const { confirmMerge } = createMergeActivities(world.ports);
+    for (let turn = 0; turn < 20; turn += 1) {
+      const to = world.writer.last;
+      await world.writer.upsert(`turn ${turn}`);
+      await runRound(world.ports);
+      await confirmMerge({ tenant: acme, to });
+      await sweep.signalDueTenants();
+      await clock.advance(limits.mergeSweepEveryMs);
+    }
+    expect(asked).toEqual([]);
+  });
+});
+
 describe("a worker whose clock is wrong", () => {
   const shifted = (clock: Clock, ms: number): Clock => ({
     ...clock,

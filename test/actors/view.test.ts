@@ -91,6 +91,22 @@ it("V3: an owner that starts holds what is merged and not confirmed, as far as i
   expect((await found(6)).hot).toEqual(["kept@1", "new@7", "replaced@4"]);
 });
 
+it("V3: what is released while the tail is still loaded is let go with its last record (I11)", async () => {
+  const { send, clock, statuses, found } = setUp();
+  // Read right before the confirmation; no fence follows, as the owner's epoch is the same.
+  send({ type: "load", stored: manifest(2, 1, 0), heads: headsOf(["a", 1], ["b", 2]) });
+  send({ type: "manifest", stored: manifest(2, 2, 2) });
+  await quiet();
+  send({ type: "replay", record: upsert({ id: "a", position: 1 }) });
+  await quiet();
+  await clock.advance(graceMs);
+  await quiet();
+  send({ type: "replay", record: upsert({ id: "b", position: 2 }) });
+  send({ type: "ready", visible: 2 as Version });
+  expect(await found(2, [coldHit("a", 1)])).toEqual({ hot: [], cold: ["a@1"] });
+  expect(statuses.at(-1)).toMatchObject({ unmergedChunks: 0, hot: { documents: 0 } });
+});
+
 it("V1: a merged chunk comes from cold as soon as cold finds it, and from hot where cold lacks it", async () => {
   const { becomeReady, apply, found, send } = setUp();
   becomeReady();

@@ -29,9 +29,9 @@ const hastyClock = {
     }),
 };
 
-function setUp(ageMs?: number) {
+function setUp(ageMs?: number, confirmMs?: number) {
   const world = createWorld({ clock: hastyClock });
-  const merges = createMemoryMerges({ ...world.ports, graceMs: 0, ageMs });
+  const merges = createMemoryMerges({ ...world.ports, graceMs: 0, ageMs, confirmMs });
   open.push(merges);
   return { ...world, merges };
 }
@@ -111,6 +111,20 @@ describe("merges in memory", () => {
     });
     cold.setDown(false);
     await eventually(async () => (await log.manifests.get(acme)) !== null);
+  });
+
+  it("say why what was merged is not confirmed, while it is not", async () => {
+    const { merges, writer, cold, log } = setUp(undefined, 50);
+    await writeStory(writer);
+    await merges.force(acme);
+    cold.setDown(true);
+    await eventually(async () => (await merges.progress(acme))?.error !== null);
+    const error = { code: "cold_unavailable", attempt: expect.any(Number) };
+    expect(await merges.progress(acme)).toMatchObject({ error });
+    cold.setDown(false);
+    await eventually(async () => (await merges.progress(acme))?.error === null);
+    const stored = await log.manifests.get(acme);
+    expect(stored?.manifest.confirmed).toBe(writer.last);
   });
 
   it("delete superseded objects after the commit", async () => {

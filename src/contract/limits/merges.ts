@@ -60,6 +60,11 @@ export const mergeLimits = {
    */
   mergeConfirmMs: 90 * secondMs,
   /**
+   * Beyond it a confirmation that has not moved is asked for by the sweep: its workflow may be
+   * gone. One whose looks fail is asked in vain so often, which costs a signal.
+   */
+  mergeConfirmPatienceMs: 2 * minuteMs,
+  /**
    * A document leaves heads and cold so long after it has expired: a worker whose clock is ahead
    * takes nothing away that an owner still shows.
    */
@@ -195,7 +200,10 @@ export const mergeRelations: Relations = {
     below(mergeAgeMs, scrubEveryMs),
     below(coldIdsPerRequestMax, mergeLimits.scrubWindowObjects),
   ],
-  "the sweep looks more often than records become due": [below(mergeSweepEveryMs, mergeAgeMs)],
+  "the sweep looks more often than records become due, or a confirmation late": [
+    below(mergeSweepEveryMs, mergeAgeMs),
+    below(mergeSweepEveryMs, mergeLimits.mergeConfirmPatienceMs),
+  ],
   "retention keeps what message ids are rebuilt from, and what a merge by age still needs": [
     atMost(publishingLimits.duplicateWindowMs * 2, replayWindowMs),
     below(mergeAgeMs * 4, replayWindowMs),

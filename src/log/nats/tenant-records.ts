@@ -1,4 +1,9 @@
-/** Small records of tenants on JetStream: one message each, beside the manifest. */
+/**
+ * Small records of tenants on JetStream: one message each, beside the manifest.
+ *
+ *   NQ1  a foreign message hides none: the newest record before it counts, for who asks and for who
+ *        reads all. A tenant that is suspended or erased would be served again, for one message.
+ */
 
 import { isDeepStrictEqual } from "node:util";
 import { isTenantId, type TenantId } from "../../contract/ids.ts";
@@ -98,8 +103,16 @@ export class NatsTenantRecords<Value> {
     for await (const { subject, data, seq } of messages) {
       const tenant = tenantIn(subject);
       const value = decode(data);
-      if (isTenantId(tenant) && value !== undefined) yield { tenant, value, revision: seq };
-      else this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+      if (isTenantId(tenant) && value !== undefined) {
+        yield { tenant, value, revision: seq };
+        continue;
+      }
+      this.#context.quarantine.add({ stream, seq, subject, why: "foreign" });
+      // What lies before it was yielded already, unless only the newest message of each tenant was
+      // asked for.
+      if (start !== "newest-of-each" || !isTenantId(tenant)) continue;
+      const found = await this.get(tenant);
+      if (found.value !== null) yield { tenant, value: found.value, revision: found.revision };
     }
   }
 }
