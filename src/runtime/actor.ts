@@ -61,8 +61,8 @@ export interface LifeOptions<Message> {
 }
 
 /**
- * Why an actor's signal aborts, made once: without a reason each abort makes such an exception anew,
- * with a stack, which was a twentieth of what the tests of a whole engine computed.
+ * Why an actor's signal aborts, made once: without a reason each abort makes such an exception
+ * anew, with a stack, which was a twentieth of what the tests of a whole engine computed.
  */
 export const actorStopped = new DOMException("the actor has stopped", "AbortError");
 
