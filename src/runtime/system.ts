@@ -12,7 +12,7 @@
  *   S5  after `stop` no actor is alive, or `stop` says which ones would not end.
  */
 
-import { type ActorState, type BehaviourFactory, live } from "./actor.ts";
+import { type ActorState, actorStopped, type BehaviourFactory, live } from "./actor.ts";
 import { judgeFailure, type RestartPolicy } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { late, waitAtMost } from "./deadline.ts";
@@ -130,7 +130,7 @@ export class ActorSystem {
       name: options.name,
       state: () => state,
       stop: async () => {
-        stop.abort();
+        stop.abort(actorStopped);
         await done;
       },
     };

@@ -385,4 +385,9 @@ describe("the edges of the API", () => {
     expect(reply.headers["content-type"]).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(reply.body).toContain("# TYPE freshet_questions_total counter");
   });
+
+  it("routes have no schema of Fastify's, whose compilers are never loaded", async () => {
+    it_.app.post("/of-fastify", { schema: { body: { type: "object" } } }, async () => null);
+    await expect(it_.app.ready()).rejects.toThrow("a route has no schema of Fastify's");
+  });
 });

@@ -4,20 +4,26 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { whyOf } from "../../src/merges/temporal/worker-failure.ts";
+import { compiledDirectory } from "../support/environment.ts";
 
 const worker = fileURLToPath(new URL("../../src/merges/temporal/worker.ts", import.meta.url));
-/** Only what a start looks at before it fails: the profile, which is in no file. */
+/**
+ * Only what a start looks at before it fails: the profile, which is in no file. The workflows come
+ * first; making their script anew would be three quarters of the test.
+ */
 const script = `
   const { startMergeWorker } = await import(${JSON.stringify(worker)});
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const clock = { monotonicMs: () => 0, nowMs: () => 0 };
   const profile = { name: "nobody", file: "/dev/null" };
+  const bundleDir = ${JSON.stringify(compiledDirectory())};
   // As main.ts does: what is thrown is said, and nothing exits the process.
   const failed = (thrown) => {
     console.error(thrown.message);
     process.exitCode = 1;
   };
-  await startMergeWorker({ address: "a:1", namespace: "n", profile, logger, clock }).catch(failed);
+  const options = { address: "a:1", namespace: "n", profile, bundleDir, logger, clock };
+  await startMergeWorker(options).catch(failed);
 `;
 const patientMs = 120_000;
 
