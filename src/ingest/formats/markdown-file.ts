@@ -4,7 +4,9 @@ import { firstHeading } from "../../text/markdown.ts";
 import type { Converted } from "./convert.ts";
 import { frontMatterOf, meaningOf } from "./front-matter.ts";
 
-export function markdownDocument(source: string): Converted {
+export function markdownDocument(file: string): Converted {
+  // Old programs end a line with a return alone, and Markdown takes it for an end.
+  const source = file.replace(/\r(?!\n)/g, "\n");
   const matter = frontMatterOf(source);
   if (matter === undefined) return { title: firstHeading(source), text: source };
   const { fields, body } = matter;
