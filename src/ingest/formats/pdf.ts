@@ -5,6 +5,7 @@
 
 import { type Converted, type FileMetadata, Unreadable } from "./convert.ts";
 import { saysNoTitle } from "./file-names.ts";
+import { writtenOver } from "./pdf-fields.ts";
 
 /** A page with fewer letters has a stamp on its picture, and no text layer. */
 const pageCharsMin = 8;
@@ -33,7 +34,10 @@ export async function pdfDocument(bytes: Uint8Array): Promise<Converted> {
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
-    pages.push(pageText(items.filter((item): item is typeof item & TextItem => "str" in item)));
+    const text = pageText(items.filter((item): item is typeof item & TextItem => "str" in item));
+    // A form that cannot be read is a page like others.
+    const written = writtenOver(await page.getAnnotations().catch(() => []));
+    pages.push([text, joinLines(written)].filter((each) => each !== "").join("\n\n"));
     page.cleanup();
   }
   const filled = pages.filter((text) => text.length >= pageCharsMin).length;
