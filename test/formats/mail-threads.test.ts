@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { kindOf } from "../../src/ingest/formats/kinds.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
@@ -92,5 +92,35 @@ describe("a mail", () => {
     const file = { id: "a.eml", source: "a.eml", kind: kindOf("a.eml") ?? "eml" };
     const skipped = (await reader.documentsOf(file, bytes)).filter((part) => "skipped" in part);
     expect(skipped).toEqual([{ skipped: "type", detail: 'its attachment "plans.zip"' }]);
+  });
+});
+
+describe("the time of a mail", () => {
+  test.each([
+    ["Tue Jul 24 18:55:07 2007", "2007-07-24T18:55:07Z"],
+    ["6 Oct 2022 12:27", "2022-10-06T12:27:00Z"],
+    ["Thu,6 Oct 2022 12:27:13 +0200", "2022-10-06T10:27:13Z"],
+    ["Thu, 6 Oct 2022 12:27:13 +0200 (GMT+02:00)", "2022-10-06T10:27:13Z"],
+    ["Thu, 6 Oct 2022 12:27:13 CEST", "2022-10-06T10:27:13Z"],
+    ["Thu, 6 Oct 2022 12:27:13 CET (Oslo)", "2022-10-06T11:27:13Z"],
+    ["Wed, 26 Jul 23 17:21:17 UT", "2023-07-26T17:21:17Z"],
+    ["10/06/2022 12:27", undefined],
+  ])("%s is the same on machines of every zone", async (written, time) => {
+    const seconds = time === undefined ? undefined : Date.parse(time) / 1_000;
+    for (const zone of ["America/New_York", "Asia/Tokyo"]) {
+      vi.stubEnv("TZ", zone);
+      const elsewhere = openFileReader();
+      try {
+        const { documents } = await readNamed(
+          elsewhere,
+          "a.eml",
+          mailWith("Tyres", `Date: ${written}\n\nBlue.\n`),
+        );
+        expect(documents[0]?.["timestamp"], zone).toBe(seconds);
+      } finally {
+        await elsewhere.close();
+        vi.unstubAllEnvs();
+      }
+    }
   });
 });

@@ -81,3 +81,13 @@ describe("a page", () => {
     },
   );
 });
+
+describe("a page as Confluence stores it", () => {
+  test("has its code, and of its macros what they show", async () => {
+    const page = `<h1>Run</h1><ac:structured-macro ac:name="code"><ac:parameter ac:name="language">python</ac:parameter><ac:plain-text-body><![CDATA[if a < b:
+    run()]]></ac:plain-text-body></ac:structured-macro><ac:structured-macro ac:name="panel"><ac:parameter ac:name="title">Care</ac:parameter><ac:rich-text-body><p>See <ri:page ri:content-title="X"/>below.</p></ac:rich-text-body></ac:structured-macro>`;
+    expect((await documentOf(page))?.["text"]).toBe(
+      "# Run\n\n```\nif a < b:\n    run()\n```\n\nCare\n\nSee below.",
+    );
+  });
+});

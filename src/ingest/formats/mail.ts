@@ -3,6 +3,7 @@
 import PostalMime, { type Address, type Attachment, type Email } from "postal-mime";
 import { limits } from "../../contract/limits.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, isConverted } from "./convert.ts";
+import { timestampOf } from "./dates.ts";
 import { readFragment } from "./html/page.ts";
 import { attributeOf, type Element } from "./html/tree.ts";
 import { kindOf } from "./kinds.ts";
@@ -155,11 +156,18 @@ async function messageParts(
 }
 
 function messageOf(mail: Email): Converted {
-  const { subject, date } = mail;
+  const { subject } = mail;
   const body = bodyOf(mail);
   // A message may be all in its subject.
   const text = body.trim() === "" ? (subject?.trim() ?? "") : body;
-  return { title: subject?.trim(), text, date, metadata: headersOf(mail) };
+  return { title: subject?.trim(), text, date: dateOf(mail), metadata: headersOf(mail) };
+}
+
+/** As it is written: the library reads one without a zone in that of this machine. */
+function dateOf({ headers, date }: Email): string | undefined {
+  const written = headers.find(({ key }) => key === "date")?.value;
+  if (timestampOf(written) !== undefined) return written;
+  return /[+-]\d{4}\b|\b(?:GMT|UTC)\b/.test(written ?? "") ? date : undefined;
 }
 
 /** How programs name what they forward, in the languages of common ones. */

@@ -66,6 +66,8 @@ export function isStruck(element: Element): boolean {
 /** `hidden` and the like: on the page, but not to be seen. */
 export function isHidden(element: Element): boolean {
   if (isFolded(element)) return false;
+  // Of Confluence: how a panel looks, but what is written above it.
+  if (element.tagName === "ac:parameter") return attributeOf(element, "ac:name") !== "title";
   const hidden = attributeOf(element, "hidden");
   // `until-found` is shown as soon as somebody looks for it.
   if (hidden !== undefined && hidden !== "until-found") return true;

@@ -49,13 +49,18 @@ const saysNothing =
   /^(?:untitled(?: (?:document|page))?|(?:html )?document|new page(?: \d+)?|no title)$/i;
 
 const isXml = /^\s*(?:<\?xml\b|<!DOCTYPE[^>]*\bXHTML\b)/i;
-const selfClosed = /<([a-z][\w-]*)((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*)\s*\/>/gi;
+/** What Confluence stores: pages with elements of its own, among them code. */
+const isConfluence = /<ac:[a-z-]+[\s>]/;
+const confluenceCode = /<(\/?)ac:plain-text-body>/g;
+const selfClosed = /<([a-z][\w:-]*)((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*)\s*\/>/gi;
 const alwaysEmpty = /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)$/i;
 
 /** In XHTML any element may close itself; to HTML `<title/>` is one that never ends. */
 function withClosedElements(html: string): string {
-  if (!isXml.test(html.slice(0, 1_000))) return html;
-  return withTextOfSections(html).replace(
+  const isStored = isConfluence.test(html);
+  if (!isStored && !isXml.test(html.slice(0, 1_000))) return html;
+  const page = isStored ? html.replace(confluenceCode, "<$1pre>") : html;
+  return withTextOfSections(page).replace(
     selfClosed,
     (element, name: string, attributes: string) =>
       alwaysEmpty.test(name) ? element : `<${name}${attributes}></${name}>`,
