@@ -58,6 +58,13 @@ describe("PDF", () => {
     ]);
   });
 
+  test("a word with hyphens of its own keeps the one at which it was cut", async () => {
+    const bytes = await pdf([["It is a state-of-the-", "art e-mail ad-", "dress."]]);
+    expect((await read("a.pdf", bytes)).documents).toMatchObject([
+      { text: "## Page 1\n\nIt is a state-of-the-art e-mail address." },
+    ]);
+  });
+
   test("without a text layer is counted as a scan, and as broken when it is none", async () => {
     expect(await read("scan.pdf", await pdf([[], []]))).toMatchObject({ skipped: ["scan"] });
     expect(await read("broken.pdf", "%PDF-1.7\nnothing")).toMatchObject({ skipped: ["broken"] });

@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from "vitest";
 import { asciidocDocument } from "../../src/ingest/formats/asciidoc.ts";
+import { withoutComments } from "../../src/ingest/formats/markdown-comments.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
 
@@ -100,5 +101,48 @@ describe("a directive of reStructuredText", () => {
     expect(await textOf("a.rst", table)).toBe('Prices\n"Route", "Price"\n\n   "Vikholm", 140');
     const code = ".. code-block:: sh\n   :caption: pay.sh\n   :linenos:\n\n   pay --all\n";
     expect(await textOf("a.rst", code)).toBe("pay.sh\n\n````sh\npay --all\n````");
+  });
+});
+
+describe("what its authors hide", () => {
+  test.each([
+    [".. A remark\n   over two lines.\n\n   And more.\n\nText.", "Text."],
+    ["Text.\n\n..\n   Hidden\n\nBelow.", "Text.\n\nBelow."],
+    ["- one\n\n..\n\n   a quotation", "- one\n\n   a quotation"],
+    ["See [1]_.\n\n.. [1] The note.", "See [1]_.\n\n.. [1] The note."],
+    [".. py:function:: run(x)\n\n   Runs.", ".. py:function:: run(x)\n\n   Runs."],
+  ])("in reStructuredText is no text: %j", async (content, text) => {
+    expect(await textOf("a.rst", content)).toBe(text);
+  });
+
+  test.each([
+    ["ifndef::pdf[Only on the web.]", "Only on the web."],
+    ["ifdef::pdf[]\nIn print.\nendif::[]", "In print."],
+    ["////\nnever ends\n\nText.", "never ends\n\nText."],
+    ["////\nhidden\n////\nText.", "Text."],
+  ])(
+    "in AsciiDoc is no text, but for conditions and what never ends: %j",
+    async (content, text) => {
+      expect(await textOf("a.adoc", content)).toBe(text);
+    },
+  );
+
+  test.each([
+    ["# New<!-- x -->\n\n<!-- # Old -->\n\nA <!-- b\nc --> d", "# New\n\n\n\nA  d"],
+    ["`<!-- a -->` and ``b ` <!-- c -->``", "`<!-- a -->` and ``b ` <!-- c -->``"],
+    ["a ` b <!-- ` --> c", "a ` b <!-- ` --> c"],
+    ["```\n<!-- a -->\n```\n\n    <!-- b -->", "```\n<!-- a -->\n```\n\n    <!-- b -->"],
+    ["a \\<!-- b --> c <!-- never ends", "a \\<!-- b --> c <!-- never ends"],
+    ["a<!-->b<!--->c --> d", "abc --> d"],
+    ["- a\n\n  <!-- b -->\n\n- c", "- a\n\n  \n\n- c"],
+  ])("in Markdown is no text: %j", async (content, text) => {
+    expect(await textOf("a.md", content)).toBe(text);
+  });
+
+  // Some tenths of a second, where the square of its length would take half a minute.
+  test("in Markdown goes in one pass over it", { timeout: 15_000 }, () => {
+    for (const sign of ["<!--", "`", "``` `", "<!-- `", "-->`"]) {
+      expect(withoutComments(`x ${sign.repeat(40_000)}<!-- a --> y`)).toContain("x");
+    }
   });
 });

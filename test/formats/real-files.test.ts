@@ -100,7 +100,8 @@ function missing(wanted: readonly string[], found: readonly string[]): readonly 
 const oneLine = (text: string) => text.replace(/\s+/g, " ").trim();
 
 async function mailText(bytes: Uint8Array): Promise<string> {
-  const mail = await PostalMime.parse(bytes);
+  // A message within it is a document of its own.
+  const mail = await PostalMime.parse(bytes, { forceRfc822Attachments: true });
   return mail.text ?? "";
 }
 

@@ -11,6 +11,8 @@ import { createQuoteGate } from "../../src/answer/quotes.ts";
 import { claimsOf } from "../../src/answer/references.ts";
 import { createRepetitionGuard } from "../../src/answer/repetition.ts";
 import { supportOf } from "../../src/answer/support.ts";
+import { csvDocument } from "../../src/ingest/formats/csv.ts";
+import { withoutHiddenRuns } from "../../src/ingest/formats/docx-xml.ts";
 import { readPage } from "../../src/ingest/formats/html/page.ts";
 import { withoutQuotes } from "../../src/ingest/formats/quotes.ts";
 
@@ -44,8 +46,39 @@ describe("a text of blanks", () => {
   });
 
   it.each(blanks)("%j ends as a mail whose quotations go", end, (blank) => {
-    expect(withoutQuotes(`a${fill(blank, 256 * 1_024)}b`)).toContain("b");
+    expect(withoutQuotes(`a${fill(blank, 256 * 1_024)}b`, true)).toContain("b");
   });
+
+  it("many heads of mails, none of them whole, end as a reply", end, () => {
+    const heads = "From: Bo\nTo: Ann\n".repeat(16 * 1_024);
+    expect(withoutQuotes(`a\n${heads}b`, true)).toContain("b");
+  });
+
+  it.each(["<w:r><w:rPr><w:vanish/>", "<w:t ", "<w:r>"])(
+    "runs of %j end as a Word text",
+    end,
+    (run) => {
+      const xml = `<w:vanish/>${fill(run, 256 * 1_024)}`;
+      expect(withoutHiddenRuns(xml).length).toBeLessThanOrEqual(xml.length);
+    },
+  );
+
+  it.each(['"', '",', '\\"', '\n"', ' "'])(
+    "%j ends as a table whose delimiter is looked for",
+    end,
+    (sign) => {
+      expect(csvDocument(`a,b\n${fill(sign, 64 * 1_024)}\nx,y\n`).text).toContain("x");
+    },
+  );
+
+  it(
+    "elements within elements that are crossed out, or beside lines, end as a page",
+    end,
+    async () => {
+      const page = `${"<s class=gutter>".repeat(500)}${"1 ".repeat(64 * 1_024)}a`;
+      expect((await readPage(page, async () => undefined)).text).toContain("~~");
+    },
+  );
 
   it.each(blanks)("%j ends as code of a page, whose fence is looked for", end, async (blank) => {
     const page = `<pre><code>a${fill(blank, 256 * 1_024)}b</code></pre>`;

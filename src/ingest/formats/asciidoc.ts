@@ -13,6 +13,8 @@ const otherFence = /^(?:={4,}|\*{4,}|_{4,}|\+{4,})$/;
 const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+).*\]$/;
 /** Attributes of the block below it, an anchor. */
 const attributesLine = /^\[[^\]]*\]$/;
+/** A condition with its text on one line. */
+const conditional = /^ifn?def::[^[\]]*\[(\S.*)\]$/;
 const silentLine = /^(?:ifdef|ifndef|ifeval|endif|include|toc)::.*$/;
 
 export function asciidocDocument(source: string): Converted {
@@ -33,6 +35,8 @@ export function asciidocDocument(source: string): Converted {
       at = end;
     } else if (fence !== undefined || commentFence.test(line)) {
       const end = endOf(lines, at, line);
+      // A comment that never ends would take the rest of the text.
+      if (fence === undefined && end === lines.length) continue;
       if (fence !== undefined) out.push(fenced(lines.slice(at + 1, end), language).join("\n"));
       at = end;
       language = "";
@@ -41,6 +45,9 @@ export function asciidocDocument(source: string): Converted {
       const text = attributes.resolved(written);
       title ??= plainTitle(text);
       out.push(`${"#".repeat(marks.length)} ${text}`, "");
+    } else if (conditional.test(line)) {
+      // What is shown for some readers only is there for them.
+      out.push(textLine(attributes.resolved(conditional.exec(line)?.[1] ?? "")));
     } else if (attributes.take(line)) {
       // Said where it is named.
     } else if (sourceLine.test(line)) {

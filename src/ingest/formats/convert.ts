@@ -15,7 +15,9 @@ export interface Converted {
 
 export type FileMetadata = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
-export type ConvertedPart = Converted | { readonly skipped: SkipReason };
+export type ConvertedPart =
+  | Converted
+  | { readonly skipped: SkipReason; readonly detail?: string | undefined };
 
 export interface ConversionRequest {
   readonly kind: FileKind;

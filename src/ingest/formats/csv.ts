@@ -40,23 +40,37 @@ function tableStart(rows: readonly (readonly string[])[]): number {
   return start > 0 && isTable ? start : 0;
 }
 
-/** A quotation mark that never ends is a letter like others, and so are all then. */
+/** How marks of quotation are written within quotations: doubled, or as C has them. */
+type Escape = '"' | "\\";
+
+/**
+ * A quotation mark that never ends is a letter like others, and so are all then. Databases and
+ * programs of C write `\"` in a quotation, where others double the mark.
+ */
 function readRows(text: string, delimiter: string): readonly (readonly string[])[] {
-  try {
-    return parseRows(text, delimiter, '"');
-  } catch {
-    return parseRows(text, delimiter, null);
+  const escapes: readonly Escape[] = backslashed.test(text) ? ["\\", '"'] : ['"'];
+  for (const escape of escapes) {
+    try {
+      return parseRows(text, delimiter, escape);
+    } catch {
+      // The next one, or none.
+    }
   }
+  return parseRows(text, delimiter, null);
 }
+
+/** Not at the end of a field: there it is a backslash, such as that of a folder. */
+const backslashed = /[^\\]\\"(?!\s*(?:[,;\t|\r\n]|$))/;
 
 function parseRows(
   text: string,
   delimiter: string,
-  quote: string | null,
+  escape: Escape | null,
 ): readonly (readonly string[])[] {
   return parse(text, {
     delimiter,
-    quote,
+    quote: escape === null ? null : '"',
+    ...(escape === null ? {} : { escape }),
     bom: true,
     relax_column_count: true,
     relax_quotes: true,
@@ -64,19 +78,23 @@ function parseRows(
     skip_records_with_empty_values: true,
     trim: true,
     // Where marks of quotation count, one that never ends would take the rest of the file.
-    ...(quote === null ? {} : { max_record_size: recordCharsMax }),
+    ...(escape === null ? {} : { max_record_size: recordCharsMax }),
   });
 }
+
+/** A field in quotation marks, over however many lines; not the inches of `5" wide`. */
+const quotedField = /(?<=^|[,;\t|\r\n])[ \t]*"(?:[^"]|"")*"(?=[ \t]*(?:[,;\t|\r\n]|$))/g;
 
 /** The one that cuts the first lines into the most columns that are the same for all of them. */
 function delimiterOf(text: string): string {
   const lines = text
     .slice(0, sampleChars)
+    .replace(quotedField, "")
     .split(/\r?\n|\r/)
     .slice(0, 20);
   const complete = lines.filter((line) => line.trim() !== "").slice(0, 10);
   const score = (delimiter: string): number => {
-    const counts = complete.map((line) => line.replace(/"[^"]*"/g, "").split(delimiter).length - 1);
+    const counts = complete.map((line) => line.split(delimiter).length - 1);
     const scores = counts.map((count) => {
       const same = counts.filter((other) => other === count).length;
       return count * (same / counts.length);
@@ -90,8 +108,10 @@ function delimiterOf(text: string): string {
 function hasHeader(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   const names = first.filter((cell) => cell !== "");
   const isNamed = names.length >= first.length / 2;
+  if (others.length === 0 || !isNamed) return false;
+  if (isOverYears(first, others)) return true;
   const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
-  if (others.length === 0 || !isNamed || !isWords) return false;
+  if (!isWords) return false;
   // A header that is repeated further down stays one.
   const isSame = (row: readonly string[]) => row.every((cell, at) => cell === first[at]);
   const sample = others.slice(0, 20).filter((row) => !isSame(row));
@@ -101,6 +121,24 @@ function hasHeader(first: readonly string[], others: readonly (readonly string[]
   return new Set(names).size === names.length && !isValue;
 }
 
+/**
+ * `Region, 2022, 2023`: a first column of words, and years in steps, with other numbers below. A
+ * row of data has no such row of years, and years as data stand in the rows below as well.
+ */
+function isOverYears(first: readonly string[], others: readonly (readonly string[])[]): boolean {
+  const columns = first.flatMap((cell, column) => (yearCell.test(cell) ? [column] : []));
+  const years = columns.map((column) => Number(first[column]));
+  const step = (years[1] ?? 0) - (years[0] ?? 0);
+  const isInSteps =
+    years.length > 1 &&
+    step !== 0 &&
+    years.every((year, index) => year === (years[0] ?? 0) + step * index);
+  if (!isInSteps || isNumber(first[0] ?? "")) return false;
+  const below = others.slice(0, 20).flatMap((row) => columns.map((column) => row[column] ?? ""));
+  return below.some(isNumber) && !below.every((cell) => yearCell.test(cell));
+}
+
+const yearCell = /^(?:19|20)\d{2}$/;
 const nameCharsMax = 100;
 
 function isNumber(cell: string): boolean {

@@ -1,44 +1,76 @@
 /** Word documents: to HTML by a library, and from there as every page. */
 
+import type Mammoth from "mammoth";
 import { limits } from "../../contract/limits.ts";
 import { type Converted, Unreadable } from "./convert.ts";
+import { propertiesOf, withoutHiddenRuns } from "./docx-xml.ts";
 import { readFragment } from "./html/page.ts";
+import { unpacked, type ZipPart, zipParts } from "./zip.ts";
 
 /** Beside the styles that the library knows itself. */
 const styleMap = ["p[style-name='Title'] => h1:fresh", "p[style-name='Subtitle'] => p:fresh"];
+const textPart = "word/document.xml";
+const propertiesPart = "docProps/core.xml";
+
+type Input = Parameters<typeof Mammoth.convertToHtml>[0];
 
 /** @throws Unreadable size */
 export async function docxDocument(bytes: Uint8Array): Promise<Converted> {
-  if (unpackedXmlBytes(bytes) > limits.unpackedXmlBytesMax) throw new Unreadable("size");
+  const parts = zipParts(bytes);
+  if (xmlBytesIn(parts) > limits.unpackedXmlBytesMax) throw new Unreadable("size");
   const { default: mammoth } = await import("mammoth");
-  const { value: html } = await mammoth.convertToHtml(
-    { buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) },
-    {
-      styleMap,
-      // Pictures would come as text.
-      convertImage: mammoth.images.imgElement(async () => ({ src: "" })),
-      externalFileAccess: false,
-    },
-  );
-  return readFragment(html);
+  const { value: html } = await mammoth.convertToHtml(inputOf(bytes, parts), {
+    styleMap,
+    // Pictures would come as text.
+    convertImage: mammoth.images.imgElement(async () => ({ src: "" })),
+    externalFileAccess: false,
+  });
+  const { text, title: heading } = readFragment(html);
+  const { title, ...said } = propertiesOf(textOf(bytes, parts, propertiesPart) ?? "");
+  return { ...said, title: heading ?? title, text };
 }
-
-const directoryEntry = Buffer.from("PK\x01\x02");
-const entryBytes = 46;
 
 /**
  * What the archive says its texts unpack to: a bomb says so. One that lies is ended by the memory
  * that it takes.
  */
-function unpackedXmlBytes(bytes: Uint8Array): number {
-  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let sum = 0;
-  for (let at = archive.indexOf(directoryEntry); at !== -1; ) {
-    const nameAt = at + entryBytes;
-    if (nameAt > archive.length) break;
-    const name = archive.toString("latin1", nameAt, nameAt + archive.readUInt16LE(at + 28));
-    if (/\.(?:xml|rels)$/i.test(name)) sum += archive.readUInt32LE(at + 24);
-    at = archive.indexOf(directoryEntry, nameAt);
+function xmlBytesIn(parts: readonly ZipPart[]): number {
+  return parts
+    .filter(({ name }) => /\.(?:xml|rels)$/i.test(name))
+    .reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
+}
+
+/** The file as it is, unless something in its text is hidden: the library shows that, too. */
+function inputOf(bytes: Uint8Array, parts: readonly ZipPart[]): Input {
+  const text = textOf(bytes, parts, textPart);
+  const shown = text === undefined ? undefined : withoutHiddenRuns(text);
+  if (shown === undefined || shown === text) {
+    return { buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
   }
-  return sum;
+  const file = {
+    exists: (name: string) => parts.some((part) => part.name === name),
+    read: async (name: string, encoding?: string) => {
+      const part = name === textPart ? Buffer.from(shown) : partOf(bytes, parts, name);
+      if (part === undefined) throw new Unreadable("broken");
+      if (encoding === undefined) return part;
+      if (encoding === "base64") return Buffer.from(part).toString("base64");
+      return new TextDecoder(encoding).decode(part);
+    },
+  };
+  // An opened archive is an input of the library, which its types do not say.
+  return { file } as unknown as Input;
+}
+
+function textOf(bytes: Uint8Array, parts: readonly ZipPart[], name: string): string | undefined {
+  const part = partOf(bytes, parts, name);
+  return part === undefined ? undefined : new TextDecoder().decode(part);
+}
+
+function partOf(
+  bytes: Uint8Array,
+  parts: readonly ZipPart[],
+  name: string,
+): Uint8Array | undefined {
+  const part = parts.find((each) => each.name === name);
+  return part === undefined ? undefined : unpacked(bytes, part, limits.unpackedXmlBytesMax);
 }

@@ -13,11 +13,25 @@ import type { Part } from "./port.ts";
 
 export function jsonParts(text: string): readonly Part[] {
   const value = parse(text);
-  if (value === noJson) return [documentPart(value)];
+  if (value === noJson) return [{ skipped: "format", detail: whyNoJson(text) }];
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (items.length === 0) return [{ skipped: "empty" }];
   const repeated = new Map(repeatedIn(text));
   return lastOfEach(items.map((item, index) => repeated.get(index) ?? documentPart(item)));
+}
+
+/** Where it ends to be JSON, or that it is lines of it under another name. */
+function whyNoJson(text: string): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const isLines = lines.length > 1 && lines.slice(0, 10).every((line) => parse(line) !== noJson);
+  if (isLines) return "it is one document a line: call it .ndjson";
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    const [place] = /line \d+ column \d+/.exec((error as Error).message) ?? [];
+    if (place !== undefined) return `it is no JSON from ${place} on`;
+  }
+  return "it is no JSON";
 }
 
 /** IJ1. */

@@ -3,6 +3,7 @@
 import PostalMime, { type Address, type Attachment, type Email } from "postal-mime";
 import { limits } from "../../contract/limits.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, isConverted } from "./convert.ts";
+import { timestampOf } from "./dates.ts";
 import { readFragment } from "./html/page.ts";
 import { attributeOf, type Element } from "./html/tree.ts";
 import { kindOf } from "./kinds.ts";
@@ -40,6 +41,8 @@ const parserOptions = {
   attachmentEncoding: "arraybuffer",
   maxNestingDepth: 64,
   maxRfc822NestingDepth: limits.attachmentDepthMax,
+  // Within the text its date would be written as people do where this runs: 3/2, or 2/3.
+  forceRfc822Attachments: true,
 } as const;
 
 /** Old programs write a subject in the charset of the text below it, and no name beside it. */
@@ -153,11 +156,18 @@ async function messageParts(
 }
 
 function messageOf(mail: Email): Converted {
-  const { subject, date } = mail;
+  const { subject } = mail;
   const body = bodyOf(mail);
   // A message may be all in its subject.
   const text = body.trim() === "" ? (subject?.trim() ?? "") : body;
-  return { title: subject?.trim(), text, date, metadata: headersOf(mail) };
+  return { title: subject?.trim(), text, date: dateOf(mail), metadata: headersOf(mail) };
+}
+
+/** As it is written: the library reads one without a zone in that of this machine. */
+function dateOf({ headers, date }: Email): string | undefined {
+  const written = headers.find(({ key }) => key === "date")?.value;
+  if (timestampOf(written) !== undefined) return written;
+  return /[+-]\d{4}\b|\b(?:GMT|UTC)\b/.test(written ?? "") ? date : undefined;
 }
 
 /** How programs name what they forward, in the languages of common ones. */
@@ -167,13 +177,36 @@ const forwarded = /^\s*(?:fwd?|wg|tr|rv|i|enc|doorst|vb|vs|vl|pd|ilt|転送|转�
  * Plain text where there is any that says something: it is what was written, more or less. What
  * somebody forwards is what they want to say, whatever stands above it.
  */
-function bodyOf({ subject = "", text = "", html = "" }: Email): string {
+function bodyOf({ subject = "", text = "", html = "", inReplyTo }: Email): string {
   const plain = text.trim();
-  const hasText = plain !== "" && !(html !== "" && isPlaceholder(plain));
+  const hasText = plain !== "" && !(html !== "" && (isPlaceholder(plain) || isStub(plain, html)));
   if (forwarded.test(subject)) return hasText || html === "" ? text : readFragment(html).text;
-  if (hasText || html === "") return withoutQuotes(text);
+  const isReply = inReplyTo !== undefined || answers.test(subject);
+  if (hasText || html === "") return withoutQuotes(text, isReply);
   const own = readFragment(html, isQuotation).text;
-  return own.trim() === "" ? readFragment(html).text : withoutQuotes(own);
+  return own.trim() === "" ? readFragment(html).text : withoutQuotes(own, isReply);
+}
+
+/** How programs name a reply. */
+const answers =
+  /^\s*(?:re|aw|antw|antwort|sv|odp|rif|res|ynt|回复|答复|回覆)\s?(?:\[\d+\])?[:：]/iu;
+
+/**
+ * A greeting, and the order itself only in the HTML beside it: what is written there is the mail.
+ * A text of the same content is a little shorter or longer, for its addresses of links.
+ */
+function isStub(plain: string, html: string): boolean {
+  const fewest = lettersIn(plain) * stubFactor + stubLettersMin;
+  // Without the parts of tags; a style sheet may count until the page is read.
+  if (lettersIn(html.replace(/<[^<>]*>/g, "")) < fewest) return false;
+  return lettersIn(readFragment(html, isQuotation).text) >= fewest;
+}
+
+const stubFactor = 3;
+const stubLettersMin = 200;
+
+function lettersIn(text: string): number {
+  return text.replace(/[^\p{L}\p{N}]+/gu, "").length;
 }
 
 /** Programs that send HTML only put a notice where the text should be. */
@@ -226,18 +259,24 @@ async function attachmentsOf(
   { depth, readAttachment }: MailContext,
 ): Promise<readonly ConvertedPart[]> {
   const parts: ConvertedPart[] = [];
-  const files = attachments.filter((each) => each.disposition !== "inline" || each.filename);
+  const files = attachments.filter(
+    ({ disposition, filename, mimeType }) =>
+      disposition !== "inline" || filename || mimeType === "message/rfc822",
+  );
   for (const [index, attachment] of files.entries()) {
     const kind = kindOfAttachment(attachment);
+    const name = attachment.filename ?? `${index + 1}`;
+    const detail = `its attachment ${JSON.stringify(attachment.filename ?? attachment.mimeType)}`;
     if (kind === undefined || neverAttached.has(kind)) {
-      parts.push({ skipped: "type" });
+      parts.push({ skipped: "type", detail });
     } else if (index >= limits.attachmentsMax || depth >= limits.attachmentDepthMax) {
-      parts.push({ skipped: "size" });
+      parts.push({ skipped: "size", detail });
     } else {
       const bytes = bytesOf(attachment);
-      const name = attachment.filename ?? `${index + 1}`;
       const read = await readAttachment({ kind, bytes }, depth + 1);
-      parts.push(...read.map((part) => ("skipped" in part ? part : named(part, name))));
+      parts.push(
+        ...read.map((part) => ("skipped" in part ? { detail, ...part } : named(part, name))),
+      );
     }
   }
   return parts;

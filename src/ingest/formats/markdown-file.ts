@@ -3,12 +3,18 @@
 import { firstHeading } from "../../text/markdown.ts";
 import type { Converted } from "./convert.ts";
 import { frontMatterOf, meaningOf } from "./front-matter.ts";
+import { withoutComments } from "./markdown-comments.ts";
 
-export function markdownDocument(source: string): Converted {
+export function markdownDocument(file: string): Converted {
+  // Old programs end a line with a return alone, and Markdown takes it for an end.
+  const source = file.replace(/\r(?!\n)/g, "\n");
   const matter = frontMatterOf(source);
-  if (matter === undefined) return { title: firstHeading(source), text: source };
+  if (matter === undefined) {
+    const text = withoutComments(source);
+    return { title: firstHeading(text), text };
+  }
   const { fields, body } = matter;
-  const below = body.replace(/^(?:[ \t]*\r?\n)+/, "");
+  const below = withoutComments(body).replace(/^(?:[ \t]*\r?\n)+/, "");
   const text = below.trim() === "" ? describedBy(fields) : below;
   const { title, date, metadata } = meaningOf(fields);
   return { title: title ?? firstHeading(text), text, date, metadata };

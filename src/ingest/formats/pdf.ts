@@ -4,6 +4,8 @@
  */
 
 import { type Converted, type FileMetadata, Unreadable } from "./convert.ts";
+import { saysNoTitle } from "./file-names.ts";
+import { writtenOver } from "./pdf-fields.ts";
 
 /** A page with fewer letters has a stamp on its picture, and no text layer. */
 const pageCharsMin = 8;
@@ -32,7 +34,10 @@ export async function pdfDocument(bytes: Uint8Array): Promise<Converted> {
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
-    pages.push(pageText(items.filter((item): item is typeof item & TextItem => "str" in item)));
+    const text = pageText(items.filter((item): item is typeof item & TextItem => "str" in item));
+    // A form that cannot be read is a page like others.
+    const written = writtenOver(await page.getAnnotations().catch(() => []));
+    pages.push([text, joinLines(written)].filter((each) => each !== "").join("\n\n"));
     page.cleanup();
   }
   const filled = pages.filter((text) => text.length >= pageCharsMin).length;
@@ -77,17 +82,17 @@ function pageText(items: readonly TextItem[]): string {
 /** What would be a heading, a fence or a rule to Markdown stands in a PDF as letters. */
 const looksLikeMarkup = /^(?=#{1,6}\s|`{3}|~{3}|[=-]+$)/;
 
+/** `state-of-the-`: a word with hyphens of its own is cut at one of them, which stays. */
+const compoundCut = /(?<=\p{Ll}[-\u2010]\p{Ll}{1,30}\u00ad?)([-\u2010])\n(?=\p{Ll})/gu;
+
 /** Lines of a paragraph; a word that was cut at the end of one is whole again. */
 function joinLines(lines: readonly string[]): string {
   return lines
     .map((line) => line.replace(looksLikeMarkup, "\\"))
     .join("\n")
+    .replace(compoundCut, "$1")
     .replace(/(\p{Ll})\u00ad?[-\u00ad\u2010]\n(?=\p{Ll})/gu, "$1");
 }
-
-/** Word processors leave the name of the file that was printed. */
-const isFileName =
-  /^(?:untitled|microsoft word - |[a-z]:\\|file:|\/)|\.(?:docx?|wpd|indd|tex|pdf)\b/i;
 
 function describe(
   info: Readonly<Record<string, unknown>>,
@@ -101,7 +106,7 @@ function describe(
   const author = textOf("Author");
   const metadata: FileMetadata = { pages, ...(author === "" ? {} : { author }) };
   return {
-    title: isFileName.test(title) ? undefined : title,
+    title: saysNoTitle(title) ? undefined : title,
     date: pdfDate(textOf("ModDate")) ?? pdfDate(textOf("CreationDate")),
     metadata,
   };

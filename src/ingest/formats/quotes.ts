@@ -6,6 +6,17 @@ const attribution =
 /** Outlook repeats the whole mail below such a line: of one that is trimmed. */
 const originalMessage =
   /^-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht)\s*-{2,}$/i;
+/** The head of a mail that Outlook repeats below a reply, in any of its languages. */
+const head = (names: string): RegExp => new RegExp(`^\\*?(?:${names})\\*?\\s?[:：]`, "iu");
+const headFrom = head("From|Von|De|Da|Van|Fra|Från|Od|Lähettäjä|发件人|差出人");
+const headSent = head(
+  "Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviada|Inviato|Data|Verzonden|Sendt|Dato|Skickat|Wysłano|Lähetetty|发送时间|送信日時",
+);
+const headSubject = head(
+  "Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Emne|Ämne|Temat|Aihe|主题|件名",
+);
+/** From, sent, to, copies and subject, each of which may be wrapped. */
+const headLinesMax = 10;
 const quotedLine = /^\s?>/;
 /** Three marks, and nowhere fewer, are Python's: replies of replies repeat a mail, too. */
 const prompt = /^\s?>>> /;
@@ -13,11 +24,16 @@ const prompt = /^\s?>>> /;
 /**
  * Quoted lines go, with the line that announces them, where anything is left without them. A mail
  * of nothing but quotations keeps them; of a forwarded one nothing goes, and it does not come here.
+ *
+ * @param isReply it answers a mail, so that one with a head below its text is repeated
  */
-export function withoutQuotes(text: string): string {
+export function withoutQuotes(text: string, isReply: boolean): string {
   const lines = text.split(/\r\n|\r|\n/);
-  const original = lines.findIndex((line) => originalMessage.test(line.trim()));
+  const original = lines.findIndex(
+    (line, at) => originalMessage.test(line.trim()) || (isReply && isHead(lines, at)),
+  );
   const upper = original === -1 ? lines : lines.slice(0, original);
+  while (original !== -1 && /^_*$/.test(upper.at(-1)?.trim() ?? "-")) upper.pop();
   const quoted = upper.filter((line) => quotedLine.test(line));
   if (quoted.length > 0 && quoted.every((line) => prompt.test(line))) return text;
   const own: string[] = [];
@@ -30,6 +46,14 @@ export function withoutQuotes(text: string): string {
     .replace(/\n{3,}/g, "\n\n")
     .trim();
   return kept === "" ? text : kept;
+}
+
+function isHead(lines: readonly string[], at: number): boolean {
+  if (!headFrom.test((lines[at] ?? "").trim())) return false;
+  const below = lines.slice(at + 1, at + headLinesMax).map((line) => line.trim());
+  const end = below.indexOf("");
+  const rows = end === -1 ? below : below.slice(0, end);
+  return rows.some((row) => headSent.test(row)) && rows.some((row) => headSubject.test(row));
 }
 
 /** The last lines before a quotation, when they say whose it is. */

@@ -20,6 +20,9 @@ const admonitions = new Set([
   "error",
   "seealso",
 ]);
+/** What begins with two dots, and what of it has a name: all else is a comment. */
+const explicit = /^(\s*)\.\.(?:[ \t]+(.*))?$/;
+const named = /^(?:\[[^\]]+\]|_|\|[^|]+\||[\w.+:-]+[ \t]?::)/;
 const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
 /** `.. _name:` names a place. */
 const targetLine = /^\s*\.\. _[^:]+:$/;
@@ -56,7 +59,7 @@ class RstReader {
 
   read(): Converted {
     while (this.#at < this.#lines.length) {
-      if (!this.#heading() && !this.#directive()) this.#line();
+      if (!this.#heading() && !this.#comment() && !this.#directive()) this.#line();
     }
     const author = this.#fields.get("author");
     return {
@@ -90,6 +93,23 @@ class RstReader {
     this.#title ??= plainTitle(text);
     this.#out.push("", `${"#".repeat(level)} ${text}`, "");
     this.#at += isOver ? 3 : 2;
+    return true;
+  }
+
+  /** A note of the authors: a mark without a name, and what stands further in below it. */
+  #comment(): boolean {
+    const line = this.#lineAt(0);
+    const [found, indent = "", content = ""] = explicit.exec(line) ?? [];
+    if (found === undefined || named.test(content)) return false;
+    this.#at += 1;
+    // With nothing to hide it only ends what is above it.
+    if (content === "" && this.#lineAt(0) === "") return true;
+    while (this.#at < this.#lines.length) {
+      const next = this.#lineAt(0);
+      if (next !== "" && indentOf(next) <= indent.length) break;
+      this.#at += 1;
+    }
+    this.#out.push("");
     return true;
   }
 

@@ -1,6 +1,6 @@
 /** What the elements of a page mean for its text. */
 
-import { attributeOf, type Element } from "./tree.ts";
+import { attributeOf, type Element, isElement, isText } from "./tree.ts";
 
 /** Nothing that a reader reads: programs, forms to fill in, pictures, other documents. */
 const silent = new Set([
@@ -52,19 +52,51 @@ export function isBlock(tagName: string): boolean {
   return blocks.has(tagName);
 }
 
-/** `<price-tag>`: an element that a page makes itself, and that its style sheet sets apart. */
-export function isComponent(tagName: string): boolean {
-  return tagName.includes("-");
+/** What only a style sheet sets apart: labels, who is quoted, and what a page makes itself. */
+export function isSetApart(tagName: string): boolean {
+  return tagName.includes("-") || tagName === "label" || tagName === "cite";
+}
+
+/** What somebody took back: a price that is crossed out is none. */
+export function isStruck(element: Element): boolean {
+  if (["del", "s", "strike"].includes(element.tagName)) return true;
+  return /\bline-through\b/i.test(attributeOf(element, "style") ?? "");
 }
 
 /** `hidden` and the like: on the page, but not to be seen. */
 export function isHidden(element: Element): boolean {
+  if (isFolded(element)) return false;
+  // Of Confluence: how a panel looks, but what is written above it.
+  if (element.tagName === "ac:parameter") return attributeOf(element, "ac:name") !== "title";
   const hidden = attributeOf(element, "hidden");
   // `until-found` is shown as soon as somebody looks for it.
   if (hidden !== undefined && hidden !== "until-found") return true;
   const style = attributeOf(element, "style");
   return (
     style !== undefined && /(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)/i.test(style)
+  );
+}
+
+/** A panel behind a tab, or below a name that unfolds it: its reader has it with one click. */
+function isFolded(element: Element): boolean {
+  const role = attributeOf(element, "role");
+  if (role === "tabpanel") return true;
+  return role === "region" && attributeOf(element, "aria-labelledby") !== undefined;
+}
+
+/** Beside code, or before each line of it, as Sphinx, Hugo, Jekyll and Hexo write them. */
+const lineNumberNames =
+  /(?:^|\s)(?:linenos?|linenodiv|lnt?|(?:rouge-)?gutter|line-?numbers?)(?:\s|$)/i;
+
+/** Numbers of lines are no part of the code: `12return` is no word. */
+export function isLineNumbers(element: Element): boolean {
+  return lineNumberNames.test(attributeOf(element, "class") ?? "") && isNumbers(element);
+}
+
+/** Recurses: a tree has a bound (PG1). */
+function isNumbers({ childNodes }: Element): boolean {
+  return childNodes.every((node) =>
+    isText(node) ? /^[\d\s]*$/.test(node.value) : !isElement(node) || isNumbers(node),
   );
 }
 

@@ -5,11 +5,13 @@ import {
   codeLanguage,
   headings,
   isBlock,
-  isComponent,
   isDrawnAgain,
   isHidden,
+  isLineNumbers,
+  isSetApart,
   isShownTemplate,
   isSilent,
+  isStruck,
   spanOf,
 } from "./elements.ts";
 import { isWord, mathText, rubyText } from "./inline-text.ts";
@@ -35,6 +37,8 @@ export function pageText(
   return writer.finish();
 }
 
+/** Markdown's, around text that is crossed out. */
+const struckMark = "~~";
 /** Each level of tables within tables goes through its text once more. */
 const tableDepthMax = 20;
 /** Marks beside headings that link to themselves. */
@@ -52,10 +56,13 @@ class PageWriter {
   /** Of each open definition list: the terms that wait for what explains them. */
   readonly #terms: { term: string; isUsed: boolean }[] = [];
   #links = 0;
+  /** Struck elements that are open, and whether their text is marked. */
+  #struckDepth = 0;
+  #isStruck = false;
   /** Nothing came since the last link ended. */
   #isAfterLink = false;
-  #isAfterComponent = false;
-  /** Of the text so far, to see what a component stands behind. */
+  #isAfterApart = false;
+  /** Of the text so far, to see what an element that is set apart stands behind. */
   #lastText = "";
   #ownChars = 0;
   #linkedChars = 0;
@@ -69,7 +76,7 @@ class PageWriter {
     const { tagName } = element;
     if (isShownTemplate(element)) return true;
     if (isSilent(tagName) || isHidden(element) || this.#leaveOut(element)) return false;
-    if (isDrawnAgain(element)) return false;
+    if (isDrawnAgain(element) || isLineNumbers(element)) return false;
     if (tagName === "pre") {
       this.#addCode(element);
       return false;
@@ -81,13 +88,14 @@ class PageWriter {
     if (headings.has(tagName)) this.#openHeading();
     else if (isBlock(tagName)) this.#openBlock(element);
     else this.#openInline(element);
+    if (isStruck(element)) this.#openStruck(element);
     return true;
   }
 
   text(value: string): void {
     this.#isAfterLink = false;
-    if (this.#isAfterComponent && !goesOn.test(value)) this.#blocks.space();
-    this.#isAfterComponent = false;
+    if (this.#isAfterApart && !goesOn.test(value)) this.#blocks.space();
+    this.#isAfterApart = false;
     this.#lastText = value;
     this.#blocks.text(value);
     const { length } = value.trim();
@@ -95,7 +103,9 @@ class PageWriter {
     else this.#linkedChars += length;
   }
 
-  close({ tagName }: Element): void {
+  close(element: Element): void {
+    const { tagName } = element;
+    if (isStruck(element)) this.#closeStruck();
     const level = headings.get(tagName);
     if (level !== undefined) this.#closeHeading(level);
     else if (isBlock(tagName)) this.#closeBlock(tagName);
@@ -128,7 +138,7 @@ class PageWriter {
   }
 
   #addCode(element: Element): void {
-    const code = rawText(element).replace(/^\n+/, "").trimEnd();
+    const code = rawText(element, isLineNumbers).replace(/^\n+/, "").trimEnd();
     if (code.trim() === "") return;
     const inner = element.childNodes.find((child) => isElement(child) && child.tagName === "code");
     const named = [element, inner as Element | undefined].map((each) =>
@@ -150,7 +160,7 @@ class PageWriter {
   #closeHeading(level: number): void {
     const title = this.#takeTarget().replace(permalink, "");
     if (title === "") return;
-    this.#heading ??= title;
+    this.#heading ??= title.replaceAll(struckMark, "");
     this.#blocks.add(`${"#".repeat(level)} ${title}`);
   }
 
@@ -185,16 +195,31 @@ class PageWriter {
         this.#blocks.space();
         break;
       default:
-        if (isComponent(element.tagName) && !opens.test(this.#lastText)) this.#blocks.space();
+        if (isSetApart(element.tagName) && !opens.test(this.#lastText)) this.#blocks.space();
     }
   }
 
   #closeInline(tagName: string): void {
     if (tagName === "a") this.#links -= 1;
     if (tagName === "a") this.#isAfterLink = true;
-    if (isComponent(tagName)) this.#isAfterComponent = true;
+    if (isSetApart(tagName)) this.#isAfterApart = true;
     if (tagName === "q") this.#blocks.text("”");
     if (tagName === "button") this.#blocks.space();
+  }
+
+  /** The marks belong around words of one line, and around all of them. */
+  #openStruck(element: Element): void {
+    this.#struckDepth += 1;
+    if (this.#struckDepth > 1) return;
+    this.#isStruck = isWord(element) && rawText(element).trim() !== "";
+    if (this.#isStruck) this.#blocks.text(struckMark);
+  }
+
+  #closeStruck(): void {
+    this.#struckDepth -= 1;
+    if (this.#struckDepth > 0 || !this.#isStruck) return;
+    this.#isStruck = false;
+    this.#blocks.text(struckMark);
   }
 
   #openBlock(element: Element): void {

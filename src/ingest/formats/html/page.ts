@@ -39,18 +39,28 @@ export async function readPage(source: string, findArticle: FindArticle): Promis
     return { title: title ?? heading, text };
   }
   const { text, heading } = await mainContent(page, { html, findArticle });
-  const head = readHead(page);
-  return { ...head, title: head.title ?? heading, text };
+  const { titles, ...head } = readHead(page);
+  const title = titles.find((each) => !saysNothing.test(each)) ?? heading ?? titles[0];
+  return { ...head, title, text };
 }
 
+/** What editors put where a title should be. */
+const saysNothing =
+  /^(?:untitled(?: (?:document|page))?|(?:html )?document|new page(?: \d+)?|no title)$/i;
+
 const isXml = /^\s*(?:<\?xml\b|<!DOCTYPE[^>]*\bXHTML\b)/i;
-const selfClosed = /<([a-z][\w-]*)((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*)\s*\/>/gi;
+/** What Confluence stores: pages with elements of its own, among them code. */
+const isConfluence = /<ac:[a-z-]+[\s>]/;
+const confluenceCode = /<(\/?)ac:plain-text-body>/g;
+const selfClosed = /<([a-z][\w:-]*)((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?)*)\s*\/>/gi;
 const alwaysEmpty = /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)$/i;
 
 /** In XHTML any element may close itself; to HTML `<title/>` is one that never ends. */
 function withClosedElements(html: string): string {
-  if (!isXml.test(html.slice(0, 1_000))) return html;
-  return withTextOfSections(html).replace(
+  const isStored = isConfluence.test(html);
+  if (!isStored && !isXml.test(html.slice(0, 1_000))) return html;
+  const page = isStored ? html.replace(confluenceCode, "<$1pre>") : html;
+  return withTextOfSections(page).replace(
     selfClosed,
     (element, name: string, attributes: string) =>
       alwaysEmpty.test(name) ? element : `<${name}${attributes}></${name}>`,
@@ -88,7 +98,12 @@ export function readFragment(
   }
 }
 
-function readHead(page: Document): Omit<Converted, "text"> {
+interface Head extends Pick<Converted, "date" | "metadata"> {
+  /** The one that counts first. */
+  readonly titles: readonly string[];
+}
+
+function readHead(page: Document): Head {
   const elements = elementsOf(page);
   const html = elements.find(({ tagName }) => tagName === "html");
   // The first one of HTML: a picture has titles, too, in a name space of its own.
@@ -101,7 +116,7 @@ function readHead(page: Document): Omit<Converted, "text"> {
   const date = dates.find((value) => timestampOf(value) !== undefined);
   const author = meta.get("author")?.trim();
   return {
-    title: [title, oneLine(meta.get("og:title") ?? "")].find((each) => each !== ""),
+    titles: [title, oneLine(meta.get("og:title") ?? "")].filter((each) => each !== ""),
     date,
     metadata: author === undefined || author === "" ? {} : { author },
   };

@@ -111,13 +111,16 @@ export function elementsOf(root: Parent): Element[] {
   return elements;
 }
 
-/** The text of an element, as it is. */
-export function rawText(root: Element): string {
+/** The text of an element, as it is, but for what is left out. */
+export function rawText(
+  root: Element,
+  leaveOut: (element: Element) => boolean = () => false,
+): string {
   const pieces: string[] = [];
   walk(root, {
-    open: ({ tagName }) => {
-      if (tagName === "br") pieces.push("\n");
-      return tagName !== "template";
+    open: (element) => {
+      if (element.tagName === "br") pieces.push("\n");
+      return element.tagName !== "template" && !leaveOut(element);
     },
     text: (value) => pieces.push(value),
     close: () => {},

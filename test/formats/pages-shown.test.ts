@@ -1,0 +1,93 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { readNamed } from "./support.ts";
+
+const reader = openFileReader();
+afterAll(() => reader.close());
+
+async function documentOf(html: string) {
+  return (await readNamed(reader, "a.html", html)).documents[0];
+}
+
+describe("a page", () => {
+  test.each([
+    [
+      "what is behind its tabs",
+      "<div role=tabpanel>apt</div><div role=tabpanel hidden>brew</div>",
+      "apt\n\nbrew",
+    ],
+    [
+      "what it folds up",
+      "<h3><button id=q>How long?</button></h3><div role=region aria-labelledby=q style='display:none'>A week.</div>",
+      "### How long?\n\nA week.",
+    ],
+    [
+      "what is crossed out as that",
+      "<p>Fee <del>100</del><ins>120</ins>, <s>at noon</s> at one",
+      "Fee ~~100~~120, ~~at noon~~ at one",
+    ],
+    [
+      "what a style crosses out",
+      "<p><span style='text-decoration: line-through'>old <s>and</s></span> new",
+      "~~old and~~ new",
+    ],
+    ["paragraphs that are crossed out", "<del><p>one</p><p>two</p></del>", "one\n\ntwo"],
+    [
+      "labels apart from their neighbours",
+      "<label>City</label><span>Rome</span><label>Age</label>",
+      "City Rome Age",
+    ],
+    ["who is quoted", "<blockquote>All is well.<cite>Ann</cite></blockquote>", "All is well. Ann"],
+    [
+      "a book within a sentence",
+      "<p>(<cite>Hamlet</cite>, <cite>Hamlet</cite>'s end)",
+      "(Hamlet, Hamlet's end)",
+    ],
+  ])("says %s", async (_name, html, text) => {
+    expect((await documentOf(`<title>T</title>${html}`))?.["text"]).toBe(text);
+  });
+
+  test.each([
+    [
+      "Sphinx",
+      "<pre><span class=linenos>1</span>def f():\n<span class=linenos>2</span>    return 12\n</pre>",
+    ],
+    [
+      "Hugo",
+      "<table><tr><td><pre><span class=lnt>1\n</span><span class=lnt>2\n</span></pre></td><td><pre>def f():\n    return 12</pre></td></tr></table>",
+    ],
+    [
+      "Jekyll",
+      "<table><tr><td class='rouge-gutter gl'><pre class=lineno>1\n2\n</pre></td><td class=rouge-code><pre>def f():\n    return 12</pre></td></tr></table>",
+    ],
+  ])("has code without the numbers of lines that %s writes", async (_name, html) => {
+    const document = await documentOf(`<p>Code:</p>${html}`);
+    expect(document?.["text"]).toBe("Code:\n\n```\ndef f():\n    return 12\n```");
+  });
+
+  test("keeps numbers where a class only sounds like lines, and code beside them", async () => {
+    const document = await documentOf("<div class=gutter>12 euros</div><p class=price>12</p>");
+    expect(document?.["text"]).toBe("12 euros\n\n12");
+  });
+
+  test.each(["Document", "Untitled", "untitled document", "New Page 1"])(
+    "that its editor calls %s is called as its heading, or else so",
+    async (title) => {
+      const page = (body: string) => documentOf(`<title>${title}</title>${body}`);
+      expect((await page("<h1><s>Old</s> Ferries</h1><p>Text."))?.["title"]).toBe("Old Ferries");
+      expect((await page("<p>Text."))?.["title"]).toBe(title);
+      const shared = `<meta property="og:title" content="Ferry times">`;
+      expect((await page(`${shared}<p>Text.`))?.["title"]).toBe("Ferry times");
+    },
+  );
+});
+
+describe("a page as Confluence stores it", () => {
+  test("has its code, and of its macros what they show", async () => {
+    const page = `<h1>Run</h1><ac:structured-macro ac:name="code"><ac:parameter ac:name="language">python</ac:parameter><ac:plain-text-body><![CDATA[if a < b:
+    run()]]></ac:plain-text-body></ac:structured-macro><ac:structured-macro ac:name="panel"><ac:parameter ac:name="title">Care</ac:parameter><ac:rich-text-body><p>See <ri:page ri:content-title="X"/>below.</p></ac:rich-text-body></ac:structured-macro>`;
+    expect((await documentOf(page))?.["text"]).toBe(
+      "# Run\n\n```\nif a < b:\n    run()\n```\n\nCare\n\nSee below.",
+    );
+  });
+});

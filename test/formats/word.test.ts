@@ -1,0 +1,60 @@
+import { Document, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
+import { afterAll, describe, expect, test } from "vitest";
+import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { readNamed } from "./support.ts";
+
+const reader = openFileReader();
+afterAll(() => reader.close());
+
+type Properties = Omit<ConstructorParameters<typeof Document>[0], "sections">;
+
+async function read(children: readonly Paragraph[], properties: Properties = {}) {
+  const file = new Document({ ...properties, sections: [{ children }] });
+  const { documents } = await readNamed(reader, "a.docx", await Packer.toBuffer(file));
+  return documents[0];
+}
+
+describe("a Word document", () => {
+  test("does not say what Word hides", async () => {
+    const runs = [
+      new TextRun("The fee is "),
+      new TextRun({ text: "ask Bo before you print ", vanish: true }),
+      new TextRun({ text: "140", bold: true, vanish: false }),
+      new TextRun("."),
+    ];
+    const heading = new Paragraph({ text: "Fees", heading: HeadingLevel.HEADING_1 });
+    const document = await read([heading, new Paragraph({ children: runs })]);
+    expect(document).toMatchObject({ title: "Fees", text: "# Fees\n\nThe fee is 140." });
+  });
+
+  test("says what is crossed out as that", async () => {
+    const runs = [new TextRun({ text: "100", strike: true }), new TextRun(" 120 euros")];
+    const document = await read([new Paragraph({ children: runs })]);
+    expect(document?.["text"]).toBe("~~100~~ 120 euros");
+  });
+
+  test("without a heading has the title of its properties, and their author and date", async () => {
+    const text = [new Paragraph("Prices hold from May.")];
+    const before = Math.floor(Date.now() / 1_000) - 1;
+    const document = await read(text, { title: "Prices & fees", creator: "Ann Aune" });
+    expect(document).toMatchObject({ title: "Prices & fees", metadata: { author: "Ann Aune" } });
+    expect(document?.["timestamp"]).toBeGreaterThanOrEqual(before);
+    const heading = new Paragraph({ text: "Prices", heading: HeadingLevel.HEADING_1 });
+    expect(await read([heading], { title: "Template" })).toMatchObject({ title: "Prices" });
+  });
+
+  test("has no title, author or date of the template of a library", async () => {
+    const document = await read([new Paragraph("Text.")], { title: "x", creator: "python-docx" });
+    expect(document).toEqual({
+      id: "a.docx",
+      source: "/files/a.docx",
+      title: "a.docx",
+      text: "Text.",
+    });
+    const named = await read([new Paragraph("Text.")], {
+      title: "Microsoft Word - b.docx",
+      creator: "Bo",
+    });
+    expect(named).toMatchObject({ title: "a.docx" });
+  });
+});
