@@ -2,10 +2,10 @@
  * What of an answer can cite: a marker `[1]`, but not in code, between fences or between backticks
  * of one line. What is written like a marker there is an index: `items[0]`. Pure.
  *
- *   CS1  whether code begins is decided by what stands in its line, within a bound: the same for a
+ *   MC1  whether code begins is decided by what stands in its line, within a bound: the same for a
  *        streamed answer and a whole one. A backtick that nothing closes is a backtick, and so are
  *        those behind it in its line;
- *   CS2  inline code holds no link, picture or loading tag: what is taken out of those moves
+ *   MC2  inline code holds no link, picture or loading tag: what is taken out of those moves
  *        nothing into code or out of it.
  */
 

@@ -21,7 +21,7 @@ export function sentenceStarts(text: string): number[] {
   return starts;
 }
 
-/** `https://example.org/health?x=1`: by Unicode's rules a sentence ends behind the question mark. */
+/** `https://example.org/health?x=1`: by Unicode, a sentence ends behind the question mark. */
 function isInsideWord(text: string, at: number): boolean {
   return /^[!?][\w%/&=#-]$/.test(text.slice(at - 1, at + 1));
 }
