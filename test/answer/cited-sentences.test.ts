@@ -208,7 +208,7 @@ describe("texts without full stops", () => {
     const said = asked("How do I read the first value?", code);
     expect(said).toContain("`first = items[0]` [1]");
     expect(citedNumbers(said)).toEqual([1]);
-    const foot = "The first value is five.[7] See items[2](http://evil.example).";
+    const foot = "The first value is five.[7]";
     expect(asked("What is the first value?", foot)).toBe("The first value is five. [1]");
   });
 
