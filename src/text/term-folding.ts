@@ -83,9 +83,7 @@ export function withSpelledOut(text: string): string {
   const composed = text.normalize("NFC");
   if (!spelledOut.test(composed)) return composed;
   return composed.replace(joinedWordPattern, (word) =>
-    spelledOut.test(word)
-      ? `${word} ${word.replace(spelledOutPattern, spelled(digraphs))}`
-      : word,
+    spelledOut.test(word) ? `${word} ${word.replace(spelledOutPattern, spelled(digraphs))}` : word,
   );
 }
 

@@ -36,7 +36,10 @@ const cases: readonly (readonly [string, string])[] = [
   ["forged [text]![a](b)(http://evil.example)", "forged [text] (http://evil.example)"],
   ["forged <i[mg](x) src=y>", "forged <i mg src=y>"],
   ["Use `items[0]` and `m[2][3]` [1], not [9].", "Use `items[0]` and `m[2][3]` [1], not."],
-  ["```py\nif a[9]:\n  b[x][0] = c[7]\n```\nDone [9] [2].", "```py\nif a[9]:\n  b[x][0] = c[7]\n```\nDone [2]."],
+  [
+    "```py\nif a[9]:\n  b[x][0] = c[7]\n```\nDone [9] [2].",
+    "```py\nif a[9]:\n  b[x][0] = c[7]\n```\nDone [2].",
+  ],
   ["an open fence\n```\na[9]", "an open fence\n```\na[9]"],
   ["``a ` [9]`` and [9] `open [9]\n`[9]", "``a ` [9]`` and `open\n`"],
   ["`[a](http://evil.example) <img src=x>` `b[9]`", "` a ` `b `"],

@@ -63,9 +63,7 @@ describe("cleaning", () => {
     const ascii = fc.string({ unit: fc.constantFrom(..."ab .:-_~!\t\n\r\x7f\0") });
     fc.assert(
       fc.property(fc.oneof(ascii, fc.string({ unit: codePoint })), (text) => {
-        expect(cleanLine(text)).toBe(
-          cleanText(text).replaceAll("\n", " ").trim().normalize("NFC"),
-        );
+        expect(cleanLine(text)).toBe(cleanText(text).replaceAll("\n", " ").trim().normalize("NFC"));
       }),
     );
   });
