@@ -6,8 +6,11 @@
  *   CC2  no Markdown image, link or reference, and no loading HTML tag leaves: a document could
  *       have made the model write one, and a reader's browser would then send the address to a
  *       stranger;
- *   CC3  everything else leaves as it was written.
+ *   CC3  everything else leaves as it was written, also what looks like a marker in code: `[0]` is
+ *        an index there, and cites nothing.
  */
+
+import { CodePlace, withoutCode } from "../contract/code-spans.ts";
 
 export interface TextGate {
   /** The text that may leave now. */
@@ -45,6 +48,8 @@ interface Token {
   readonly text: string;
   /** Nothing of it leaves, so the space before it goes too. */
   readonly removed?: boolean | undefined;
+  /** Of code: brackets in a row are indices. */
+  readonly isCode?: boolean | undefined;
 }
 
 /** `undefined`: it takes more text to tell. */
@@ -91,7 +96,7 @@ class Joiner {
     if (token.removed === true) this.#spaces = "";
     if (!isVerbatim) this.#seam = true;
     if (/^[ \t]+$/.test(token.text)) this.#spaces += token.text;
-    else if (token.text !== "") this.#emit(token.text);
+    else if (token.text !== "") this.#emit(token);
     if (!isVerbatim) this.#seam = true;
   }
 
@@ -102,9 +107,9 @@ class Joiner {
     return text;
   }
 
-  #emit(text: string): void {
+  #emit({ text, isCode = false }: Token): void {
     // A marker followed by other text in brackets would be a reference link.
-    const isReference = this.#last === "]" && /^\[(?!\d)/.test(text);
+    const isReference = !isCode && this.#last === "]" && /^\[(?!\d)/.test(text);
     const growsTogether =
       (this.#seam || isReference) &&
       this.#spaces === "" &&
@@ -125,10 +130,44 @@ export function filterCitations(text: string, shown: number): string {
 
 /** Numbers of the markers in a filtered text, each once. */
 export function citedNumbers(text: string): number[] {
-  return [...new Set([...text.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1])))];
+  const found = withoutCode(text).matchAll(/\[(\d+)\]/g);
+  return [...new Set(Array.from(found, (match) => Number(match[1])))];
 }
 
 function createReader(shown: number): Reader {
+  const place = new CodePlace();
+  const readProse = proseReader(shown);
+
+  function next(text: string, isLast: boolean): Token | undefined {
+    const token = place.isFenced ? readCode(text, isLast, readProse) : readProse(text, isLast);
+    if (token !== undefined) place.readAll(token.text);
+    return token;
+  }
+
+  return (text, isLast) => {
+    if (!text.startsWith("`")) return next(text, isLast);
+    const length = place.ticks(text, isLast);
+    if (length === undefined) return undefined;
+    const token = { length, text: text.slice(0, length) };
+    place.read(token.text);
+    return token;
+  };
+}
+
+/** `[1]`, `[^1]`, `[i]`, `[1:-1]`: whatever brackets mean in code, unless a link would begin. */
+function readCode(text: string, isLast: boolean, readProse: Reader): Token | undefined {
+  // Nothing that is taken out may close the fence.
+  const lineFeed = text.indexOf("\n");
+  const isWhole = isLast || lineFeed !== -1;
+  const line = lineFeed <= 0 ? text : text.slice(0, lineFeed);
+  const isBracket = line.startsWith("[") || line.startsWith("]");
+  const own = /^(?:\[[^[\]<(\n]{0,200}\]|\]|【)(?!\()/.exec(line)?.[0];
+  if (own === undefined) return readProse(line, isWhole);
+  if (isBracket && own.length === line.length && !isWhole) return undefined;
+  return { length: own.length, text: own, isCode: true };
+}
+
+function proseReader(shown: number): Reader {
   return (text, isLast) => {
     switch (text[0]) {
       case "[":
@@ -142,7 +181,7 @@ function createReader(shown: number): Reader {
       case "【":
         return readWideBracket(text, isLast, shown);
       default: {
-        const plain = /^(?:[ \t]+|[^[\]!<【 \t]+)/.exec(text)?.[0] ?? text.slice(0, 1);
+        const plain = /^(?:[ \t]+|\n|[^[\]!<【 \t\n`]+)/.exec(text)?.[0] ?? text.slice(0, 1);
         return { length: plain.length, text: plain };
       }
     }

@@ -13,7 +13,7 @@
 import type { Source } from "../contract/query.ts";
 import { sentenceStarts } from "../text/sentences.ts";
 import { filterCitations } from "./citations.ts";
-import { linesOf, type TextLine } from "./evidence-lines.ts";
+import { type LineKind, linesOf, type TextLine } from "./evidence-lines.ts";
 
 export interface EvidenceSentence {
   /** As it may be shown: in one line. */
@@ -98,15 +98,15 @@ function placesWithin(prose: string, { start, end }: Span, opened: Break | undef
       ? [{ start: 0, end: end - start }]
       : sentencesIn(prose.slice(start, end));
   return spans.flatMap((span) => {
-    const place = placeIn(prose, { start: start + span.start, end: start + span.end });
+    const place = placeIn(prose, { start: start + span.start, end: start + span.end }, kind);
     return place === undefined ? [] : [place];
   });
 }
 
 /** Undefined where nothing is left to show. */
-function placeIn(prose: string, { start, end }: Span): Place | undefined {
+function placeIn(prose: string, { start, end }: Span, kind?: LineKind): Place | undefined {
   const piece = prose.slice(start, end);
-  const text = shownOf(piece);
+  const text = (kind === "code" ? codeOf(piece) : undefined) ?? shownOf(piece);
   if (!/[\p{L}\p{N}]/u.test(text)) return undefined;
   const lead = piece.length - piece.trimStart().length;
   return { text, start: start + lead, end: start + lead + piece.trim().length };
@@ -185,6 +185,15 @@ function shownOf(prose: string): string {
   const checked = cited === prose ? prose : cited.replace(/(?:[ \t]*[,;])+(?=[ \t]*[.!?])/g, "");
   return checked.replaceAll(filler, "").replace(/\s+/g, " ").trim();
 }
+
+/** A line with an index is shown as code: `items[0]` cites nothing there, and stays whole. */
+function codeOf(piece: string): string | undefined {
+  if (!indexed.test(piece) || piece.includes("`")) return undefined;
+  const shown = `\`${piece.replaceAll(filler, "").replace(/\s+/g, " ").trim()}\``;
+  return filterCitations(shown, 0) === shown ? shown : undefined;
+}
+
+const indexed = /\[\s*\d/;
 
 /** Stands for what is left out. Cleaned text holds none. */
 const filler = "\0";

@@ -10,6 +10,7 @@
  */
 
 import type { Citation } from "../contract/citation.ts";
+import { withoutCode } from "../contract/code-spans.ts";
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
 import { terms } from "../text/lexical.ts";
@@ -47,7 +48,7 @@ const markersPattern = /\[\d{1,6}\](?:\s*\[\d{1,6}\])*/g;
 export function claimsOf(answer: string): Claim[] {
   const claims: Claim[] = [];
   let from = 0;
-  for (const { 0: run, index } of answer.matchAll(markersPattern)) {
+  for (const { 0: run, index } of withoutCode(answer).matchAll(markersPattern)) {
     const markers = [...new Set([...run.matchAll(/\d+/g)].map(([digits]) => Number(digits)))];
     const sentence = lastSentence(answer.slice(from, index));
     if (sentence !== undefined) {

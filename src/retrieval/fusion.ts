@@ -140,7 +140,7 @@ export function rank(options: FuseOptions): Ranking {
   const judge = (each: Pooled): Judged => {
     const { candidate, cosine } = each;
     const bm25 = words.bm25(candidate);
-    const share = words.full === 0 ? 0 : bm25 / words.full;
+    const share = words.share(candidate);
     const close = near(cosine);
     const both = alpha * close + (1 - alpha) * share;
     const terms = sparse.share(each);

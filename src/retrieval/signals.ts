@@ -3,9 +3,9 @@
  * placement (F2). Pure.
  */
 
-import type { Candidate } from "../contract/candidate.ts";
+import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
-import { bm25Max, bm25Of, termWeights } from "../text/lexical.ts";
+import { bm25Constants, bm25Max, bm25Of, type TermWeights, termWeights } from "../text/lexical.ts";
 import { lacksSparse, type Pooled } from "./pool.ts";
 
 /**
@@ -38,8 +38,8 @@ export function nearness(nearest: readonly Pooled[]): (cosine: number) => number
 
 interface WordScorer {
   bm25(candidate: Candidate): number;
-  /** Of a chunk that is full of every term of the question. */
-  readonly full: number;
+  /** Of what a chunk would have that is full of every term of the question. */
+  share(candidate: Candidate): number;
   readonly rarities: readonly number[];
 }
 
@@ -56,11 +56,34 @@ export function wordScorer(queried: readonly string[], nearest: readonly Pooled[
     averageLength: lengths / (nearest.length || 1),
     documentFrequency: (term) => holding.get(term) ?? 0,
   });
+  const full = bm25Max(weights);
+  const codes = queried.flatMap((term, index) => (codePattern.test(term) ? [index] : []));
   return {
     bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
-    full: bm25Max(weights),
+    share: ({ lexical }) => (full === 0 ? 0 : withCodes(lexical, codes, weights) / full),
     rarities: weights.rarities,
   };
+}
+
+/**
+ * `ops2137`, `1.10.2`, `4006381333931`: what names one thing. Not `5kg`, `19th`, `1960s` or a year.
+ */
+const codePattern = /\p{L}.*\p{N}|\p{N}[.:/-]\p{N}|^\p{N}{5,}/u;
+
+/**
+ * A passage that names a code once is about it; one that names it more often, or is shorter, is not
+ * more so. Else a passage with the code lies behind all that are a little nearer, since models see
+ * no difference between codes (0090).
+ */
+function withCodes(match: LexicalMatch, codes: readonly number[], weights: TermWeights): number {
+  const named = codes.filter((index) => (match.frequencies[index] ?? 0) > 0);
+  if (named.length === 0) return bm25Of(match, weights, lengthWeight);
+  const frequencies = Array.from(match.frequencies, (count, index) =>
+    named.includes(index) ? 0 : count,
+  );
+  const whole = named.reduce((sum, index) => sum + (weights.rarities[index] ?? 0), 0);
+  const words = bm25Of({ frequencies, length: match.length }, weights, lengthWeight);
+  return words + whole * (bm25Constants.k1 + 1);
 }
 
 /** Chunks that hold the term of this number. */

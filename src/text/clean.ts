@@ -60,8 +60,11 @@ export function cleanText(text: string): string {
 /** Visible ASCII with single blanks between: nothing of all that is in it. */
 const plainLinePattern = /^[!-~]+(?: [!-~]+)*$/;
 
-/** The same for a title or a value: one line. */
+/**
+ * The same for a title or a value: one line, and the letters of NFC. `é` in one code point or in
+ * two looks the same, and which one it is depends on who typed it: a filter knows one.
+ */
 export function cleanLine(text: string): string {
   if (plainLinePattern.test(text)) return text;
-  return cleanText(text).replaceAll("\n", " ").trim();
+  return cleanText(text).replaceAll("\n", " ").trim().normalize("NFC");
 }

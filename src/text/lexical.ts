@@ -7,14 +7,14 @@ import { stemmer } from "stemmer";
 import type { LexicalMatch } from "../contract/candidate.ts";
 import { limits } from "../contract/limits.ts";
 import { stopWords } from "./stop-words.ts";
-import { foldForTerms } from "./term-folding.ts";
+import { foldForTerms, withSpelledOut } from "./term-folding.ts";
 import { splitUnspaced } from "./unspaced.ts";
 
 /**
  * Goes up with every change of what a text's terms are: objects in cold with another number are
  * given new ones (activities/scrub).
  */
-export const termsVersion = 3;
+export const termsVersion = 4;
 
 /** Longer words are data (hashes, base64), not language: their start is enough to match them. */
 const termCharsMax = 64;
@@ -26,9 +26,12 @@ const termCharsMax = 64;
 export const bm25Constants = { k1: 1.5, b: 0.75 } as const;
 const { k1, b } = bm25Constants;
 
-/** A word, or words joined as in `snake_case`, `kebab-case`, `a.b.c`, `user's`, `c++`. */
+/**
+ * A word, or words joined as in `snake_case`, `kebab-case`, `a.b.c`, `user's`, `c++`, and by a
+ * non-joiner as in Persian.
+ */
 const compoundPattern =
-  /[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*(?:['’.\-/:][\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*)*(?:\+\+|#)?/gu;
+  /[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*(?:['’.\-/:\u200c][\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*)*(?:\+\+|#)?/gu;
 /**
  * The same where all is ASCII, which most text is: without Unicode's tables it takes half the time.
  */
@@ -43,12 +46,20 @@ const elisionPattern =
  */
 const endingPattern =
   /^(?<name>[\p{Script=Latin}\p{N}]{3,})['’](?:[aeiouAEIOU]|[\p{Script=Latin}]{2,})$/u;
-/** `U.S.A.` is `USA`, too. */
-const initialsPattern = /^\p{Script=Latin}(?:\.\p{Script=Latin})+$/u;
+/** `U.S.A.` is `USA` and no letter of it, which every list has; of `a.b` each may be meant. */
+const initialsPattern = /^\p{Lu}(?:\.\p{Lu})+$|^\p{Script=Latin}(?:\.\p{Script=Latin})+$/u;
+const spelledPattern = /^\p{Lu}(?:\.\p{Lu})+$|^\p{Script=Latin}(?:\.\p{Script=Latin}){2,}$/u;
+/** Names in capitals, stop words in small letters. */
+const capitalNames: ReadonlySet<string> = new Set(["IT", "US", "WHO"]);
+/** Where all is in capitals nobody can tell them. */
+const isShouted = (text: string): boolean =>
+  !/\p{Ll}/u.test(text) && /\p{Lu}\P{L}+\p{Lu}/u.test(text);
+/** `v2.0.0` is `2.0.0`. */
+const versionPattern = /^[vV](?=\p{N}+\.\p{N})/u;
 /** The Arabic article, alone or behind a one-letter word that is written with it. */
 const arabicArticlePattern =
   /^(?:[\u0648\u0641\u0628\u0643]?\u0627\u0644|\u0644\u0644)(?=\p{L}{3})/u;
-const joinerPattern = /[._\-/:]+/;
+const joinerPattern = /[._\-/:\u200c]+/;
 const asciiOnlyPattern = /^[\0-\x7f]*$/;
 const plainWordPattern = /^[A-Z]?[a-z0-9]+$/;
 const latinWordPattern = /^[a-z]{3,}$/;
@@ -57,8 +68,18 @@ const latinWordPattern = /^[a-z]{3,}$/;
  * word in which they alternate is a key or a hash, whose pieces say nothing.
  */
 const metPattern = /^(?:(?<name>\p{L}+)(?<digits>\p{N}+)|(?<count>\p{N}+)(?<unit>\p{L}+))$/u;
-/** `err-1042`, which is typed `err1042` as well. */
-const joinedPattern = /^(?:\p{L}+[-_]\p{N}+|\p{N}+[-_]\p{L}+)$/u;
+/** `50x70`: a size; `120m3`: an area or a volume. */
+const sizePattern = /^\p{N}+(?:x\p{N}+)+$/iu;
+const powerPattern = /^(?<count>\p{N}+)(?<unit>[cdk]?m|mm|ft|in|yd)(?<power>[23])$/iu;
+/**
+ * `err-1042`, `e-mail` and `max_ack_pending` are also written `err1042`, `email`, `maxAckPending`.
+ * Between digits a hyphen may say "to": `1-12` is not 112, and `11-2` neither.
+ */
+const hyphenPattern = /[-_\u200c]/g;
+const betweenDigits = /\p{N}[-_]\p{N}/u;
+/** Numbers of books, parts and days, written with hyphens or without. */
+const longNumberPattern = /^\p{N}+(?:-\p{N}+)*-[\p{N}xX]+$/u;
+const longNumberDigits = 8;
 const hasDigitPattern = /\d/;
 /** What groups the digits of a number, as it is printed: `1,375,000`. */
 const groupPattern = /[,\u00a0\u2009\u202f]\d{3}(?!\d)/;
@@ -105,7 +126,8 @@ function cut(text: string): { readonly kept: string[]; readonly stopped: string[
   const kept: string[] = [];
   const stopped: string[] = [];
   for (const compound of compoundsOf(text)) {
-    const known = remembered(compound);
+    const isWord = capitalNames.has(compound) && isShouted(text);
+    const known = remembered(isWord ? compound.toLowerCase() : compound);
     // One by one: a text without a space is one compound, too long to spread into arguments.
     for (const word of known.kept) kept.push(word);
     for (const word of known.stopped) stopped.push(word);
@@ -125,7 +147,7 @@ function compoundsOf(text: string): readonly string[] {
   const counted = groupPattern.test(text) ? text.replace(groupedPattern, withWhole) : text;
   const found = asciiOnlyPattern.test(counted)
     ? counted.match(asciiCompoundPattern)
-    : foldForTerms(counted).match(compoundPattern);
+    : foldForTerms(withSpelledOut(counted)).match(compoundPattern);
   return found ?? [];
 }
 
@@ -260,23 +282,39 @@ function wordsOf(compound: string): string[] {
     const word = compound.toLowerCase();
     return hasDigitPattern.test(word) ? parted(word).map(cutWord) : [cutWord(word)];
   }
-  const plain = compound.replace(elisionPattern, "").replace(apostrophePattern, "");
+  const plain = compound
+    .replace(elisionPattern, "")
+    .replace(apostrophePattern, "")
+    .replace(versionPattern, "");
   const pieces = plain
     .split(joinerPattern)
     .flatMap(splitCamelCase)
     .filter((piece) => piece !== "");
-  const words = pieces.flatMap(splitUnspaced).flatMap(parted);
+  const words = spelledPattern.test(plain) ? [] : pieces.flatMap(splitUnspaced).flatMap(parted);
   // The whole joins its parts only where they fit: a 200-letter path is found by its parts.
-  if (pieces.length > 1 && plain.length <= termCharsMax) words.push(plain);
-  if (joinedPattern.test(plain)) words.push(plain.replace(/[-_]/, ""));
-  if (dottedNumberPattern.test(plain)) words.push(plain.replaceAll(".", ""));
-  if (initialsPattern.test(plain)) words.push(plain.replaceAll(".", ""));
+  if (pieces.length > 1 && plain.length <= termCharsMax) words.push(...wholesOf(plain));
   const name = endingPattern.exec(compound)?.groups?.["name"];
   if (name !== undefined) words.push(name);
   return words.map(termOf);
 }
 
+/** What a compound is as one word, in each way that it is written. */
+function wholesOf(plain: string): string[] {
+  if (initialsPattern.test(plain)) {
+    const joined = plain.replaceAll(".", "");
+    const capital = joined.toUpperCase();
+    const name = capitalNames.has(capital) ? capital : joined;
+    return spelledPattern.test(plain) ? [name] : [plain, name];
+  }
+  if (dottedNumberPattern.test(plain)) return [plain, plain.replaceAll(".", "")];
+  const joined = plain.replace(hyphenPattern, "");
+  if (!betweenDigits.test(plain)) return [joined];
+  const isLong = longNumberPattern.test(plain) && joined.length >= longNumberDigits;
+  return isLong ? [plain, joined] : [plain];
+}
+
 function termOf(word: string): string {
+  if (capitalNames.has(word)) return word;
   const lower = word.toLowerCase();
   const folded = asciiOnlyPattern.test(lower)
     ? lower
@@ -291,6 +329,12 @@ function cutWord(word: string): string {
 
 /** The two sides of a word where letters and digits meet, and the word. */
 function parted(word: string): string[] {
+  if (sizePattern.test(word)) return [...word.split(/x/i), word];
+  const power = powerPattern.exec(word)?.groups;
+  if (power !== undefined) {
+    const unit = `${power["unit"]}${power["power"]}`;
+    return [power["count"] ?? "", ...parted(unit), word];
+  }
   const { name, digits, count, unit } = metPattern.exec(word)?.groups ?? {};
   const [first, second] = [name ?? count, digits ?? unit];
   return first === undefined || second === undefined ? [word] : [first, second, word];

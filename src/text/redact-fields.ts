@@ -35,7 +35,7 @@ export function fieldRedactor(redactor: Redactor, effort: Effort): FieldRedactor
   };
   return {
     line: (text) => redactor.redact(cleanLine(text), effort).text,
-    name: (name) => redactor.redact(name, effort).text,
+    name: (name) => redactor.redact(name.normalize("NFC"), effort).text,
     value: <Value extends Scalar>(name: string, value: Value): Value | string => {
       if (typeof value === "string") return redactValue(name, value);
       return typeof value === "number" ? (redactNumber(name, value) as Value | string) : value;

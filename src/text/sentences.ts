@@ -15,8 +15,15 @@ const splitFromChars = 48;
 export function sentenceStarts(text: string): number[] {
   if (text.length < splitFromChars) return [0];
   const starts: number[] = [];
-  for (const { index } of segmenter.segment(text.replaceAll("\n", " "))) starts.push(index);
+  for (const { index } of segmenter.segment(text.replaceAll("\n", " "))) {
+    if (!isInsideWord(text, index)) starts.push(index);
+  }
   return starts;
+}
+
+/** `https://example.org/health?x=1`: by Unicode, a sentence ends behind the question mark. */
+function isInsideWord(text: string, at: number): boolean {
+  return /^[!?][\w%/&=#-]$/.test(text.slice(at - 1, at + 1));
 }
 
 /** The sentences themselves, trimmed, none empty. */

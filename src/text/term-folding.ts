@@ -6,7 +6,9 @@
  *        ligatures, presentation forms, jamo) fold to one;
  *   TF2  marks go where readers leave them out: accents of European scripts, vowel signs of Arabic
  *        and Hebrew, the nukta of Indic scripts. Elsewhere a mark is part of the letter;
- *   TF3  digits of every script are the digits 0 to 9.
+ *   TF3  digits of every script are the digits 0 to 9;
+ *   TF4  a word with an umlaut, å or ø also stands as who has no such key types it: Müller is
+ *        `muller` and `mueller`.
  */
 
 /** Accents of European scripts; what joins letters or varies their shape and is not seen. */
@@ -49,32 +51,55 @@ const vowelSignPattern = new RegExp(`[${Object.values(vowelSigns).join("")}]`, "
 
 /** An abbreviation's quotation mark, typed in ASCII. */
 const gershayimPattern = /["'](?<=[\u05d0-\u05ea]["'])(?=[\u05d0-\u05ea])/g;
+/** The Koran writes the madda of its first letter as a hamza of its own. */
+const leadingHamzaPattern = /(?<!\p{L})\u0621(?=\u0627)/gu;
 /** In Persian a non-joiner stands between parts of a word, in Indic scripts inside a letter. */
 const indicNonJoinerPattern = /\u200c(?<=[\u0900-\u0dff]\u200c)/g;
 const catalanPattern = /\u00b7(?<=[lL]\u00b7)(?=[lL])/g;
 const foreignDigitPattern = /(?![0-9])\p{Nd}/gu;
 
+/** Two capitals for one would be taken for the end of a word inside `Æther`. */
+function spelled(table: Readonly<Record<string, string>>) {
+  return (letter: string, at: number, text: string): string => {
+    const typed = table[letter] ?? letter;
+    if (typed.length === 1 || !/^[A-Z]/.test(typed)) return typed;
+    return /^\p{Ll}/u.test(text.slice(at + 1, at + 3))
+      ? typed.charAt(0) + typed.slice(1).toLowerCase()
+      : typed;
+  };
+}
+
+const digraphs: Readonly<Record<string, string>> = {
+  ...{ ä: "ae", ö: "oe", ü: "ue", å: "aa", ø: "oe" },
+  ...{ Ä: "AE", Ö: "OE", Ü: "UE", Å: "AA", Ø: "OE" },
+};
+const spelledOutPattern = /[äöüåøÄÖÜÅØ]/g;
+const spelledOut = /[äöüåøÄÖÜÅØ]/;
+/** A word and what joins words to one (lexical.ts), marks for letters that are not composed. */
+const joinedWordPattern = /[\p{L}\p{N}\p{M}_'’.\-/:]+/gu;
+
+/** TF4. Linear. */
+export function withSpelledOut(text: string): string {
+  const composed = text.normalize("NFC");
+  if (!spelledOut.test(composed)) return composed;
+  return composed.replace(joinedWordPattern, (word) =>
+    spelledOut.test(word) ? `${word} ${word.replace(spelledOutPattern, spelled(digraphs))}` : word,
+  );
+}
+
 export function foldForTerms(text: string): string {
   const plain = text.normalize("NFKD").replace(strippedPattern, "").normalize("NFC");
-  const typed = plain.replace(letterPattern, letterFor).replace(catalanPattern, "");
+  const typed = plain.replace(letterPattern, spelled(letters)).replace(catalanPattern, "");
   return withRulesPattern.test(typed) ? foldScripts(typed) : typed;
 }
 
 function foldScripts(text: string): string {
   return text
     .replace(vowelSignPattern, "")
+    .replace(leadingHamzaPattern, "")
     .replace(gershayimPattern, "")
     .replace(indicNonJoinerPattern, "")
     .replace(foreignDigitPattern, asciiDigit);
-}
-
-/** Two capitals for one would be taken for the end of a word inside `Æther`. */
-function letterFor(letter: string, at: number, text: string): string {
-  const typed = letters[letter] ?? letter;
-  if (typed.length === 1 || !/^[A-Z]/.test(typed)) return typed;
-  return /^\p{Ll}/u.test(text.slice(at + 1, at + 3))
-    ? typed.charAt(0) + typed.slice(1).toLowerCase()
-    : typed;
 }
 
 const digits = new Map<string, string>();

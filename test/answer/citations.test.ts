@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { citedNumbers, createCitationFilter, filterCitations } from "../../src/answer/citations.ts";
+import { withoutCode } from "../../src/contract/code-spans.ts";
 import { runs } from "../support/runs.ts";
 
 const filtered = (text: string) => filterCitations(text, 3);
@@ -34,6 +35,14 @@ const cases: readonly (readonly [string, string])[] = [
   ["forged [![a](b)99]", "forged 99]"],
   ["forged [text]![a](b)(http://evil.example)", "forged [text] (http://evil.example)"],
   ["forged <i[mg](x) src=y>", "forged <i mg src=y>"],
+  ["Use `items[0]` and `m[2][3]` [1], not [9].", "Use `items[0]` and `m[2][3]` [1], not."],
+  [
+    "```py\nif a[9]:\n  b[x][0] = c[7]\n```\nDone [9] [2].",
+    "```py\nif a[9]:\n  b[x][0] = c[7]\n```\nDone [2].",
+  ],
+  ["an open fence\n```\na[9]", "an open fence\n```\na[9]"],
+  ["``a ` [9]`` and [9] `open [9]\n`[9]", "``a ` [9]`` and `open\n`"],
+  ["`[a](http://evil.example) <img src=x>` `b[9]`", "` a ` `b `"],
   ["  two  spaces\n\n- and lines\n", "  two  spaces\n\n- and lines\n"],
 ];
 
@@ -42,6 +51,7 @@ const pieces = fc.array(
     fc.constantFrom(...cases.flat()),
     fc.constantFrom("[", "]", "(", ")", "!", "<", ">", " ", "\n", ":", "1", "99", "img", "a", "/"),
     fc.constantFrom("【", "】", "【1", "†", "^1", "【1†L2】", "【99】", "【1:", "【2023", "^0-9"),
+    fc.constantFrom("`", "``", "```", "\n```", "a`b", "`[9]`", "\n```js\n[9]\n```\n"),
     fc.constantFrom("    ", "【    1】", "【  2  †x】", ":0"),
     fc.constantFrom("![", "](", "[1]", "[99]", "<img ", "http://x", "Source 1", "x".repeat(250)),
     fc.constantFrom("[".repeat(5), "(".repeat(2_100), "word ", ", ", ". "),
@@ -78,7 +88,8 @@ describe("citation filter", () => {
       fc.property(pieces, (parts) => {
         const out = filtered(parts.join(""));
         expect(citedNumbers(out).every((number) => number >= 1 && number <= 3)).toBe(true);
-        expect(out).not.toMatch(/\]\(|!\[|\]\[[^\]\d]*\]|\]:/);
+        expect(out).not.toMatch(/\]\(|!\[/);
+        expect(withoutCode(out)).not.toMatch(/\]\[[^\]\d]*\]|\]:/);
         expect(out).not.toMatch(/<\/?(?:img|a|iframe|script|style|link|svg)[\s/>]/i);
         expect(out).not.toMatch(/<https?:/i);
       }),

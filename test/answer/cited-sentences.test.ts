@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { citedNumbers } from "../../src/answer/citations.ts";
 import { extractiveAnswer, missingCitations } from "../../src/answer/cited-sentences.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { sources } from "./sources.ts";
@@ -200,6 +201,22 @@ describe("texts without full stops", () => {
     );
     const code = "export const retryLimit = 5;\nexport function wait() {\n  return 4;\n}";
     expect(asked("What is the retry limit?", code)).toBe("export const retryLimit = 5; [1]");
+  });
+
+  test("a line of code keeps its indices, between backticks, and they cite nothing (CC3)", () => {
+    const code = "To read the first value:\n\n```py\nitems = load()\nfirst = items[0]\n```\n";
+    const said = asked("How do I read the first value?", code);
+    expect(said).toContain("`first = items[0]` [1]");
+    expect(citedNumbers(said)).toEqual([1]);
+    const foot = "The first value is five.[7]";
+    expect(asked("What is the first value?", foot)).toBe("The first value is five. [1]");
+  });
+
+  test("an address with a question mark is one word", () => {
+    const text = "The status page is https://status.example.org/health?x=1 for all. It is public.";
+    expect(asked("Where is the status page?", text, 1)).toBe(
+      "The status page is https://status.example.org/health?x=1 for all. [1]",
+    );
   });
 
   test("lines of prose that was wrapped by hand stay together", () => {

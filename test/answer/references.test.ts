@@ -23,6 +23,11 @@ describe("claims of an answer", () => {
       expect(answer.slice(start, end)).toBe(text);
   });
 
+  test("an index in code is no marker (MC1)", () => {
+    const answer = "Read `items[0]`, then `items[1]` [2].\n```py\na = b[1]\n```\nDone [1].";
+    expect(claimsOf(answer).map(({ markers }) => markers)).toEqual([[2], [1]]);
+  });
+
   test("markers without words before them cite nothing", () => {
     expect(claimsOf("[1] [2]")).toEqual([]);
   });

@@ -95,6 +95,15 @@ describe("POST /v1/chat/completions", () => {
     expect(completion.usage?.["total_tokens"]).toBeGreaterThan(5);
   });
 
+  it("an index in code annotates nothing (MC1)", async () => {
+    await publish({ id: "a", text: "rivers are long" });
+    await publish({ id: "b", text: "rivers are wet" });
+    current.service.deltas = ["Use `list[2]` and `list[1]` [1]."];
+    const [choice] = (await chat(asking("rivers"))).json<Completion>().choices;
+    const cited = choice?.message.annotations.map(({ url_citation }) => url_citation) ?? [];
+    expect(cited.map(({ start_index }) => start_index)).toEqual([28]);
+  });
+
   it("gives every cited source a URL of its own", async () => {
     for (const id of ["a", "b", "c"]) {
       await publish({ id, text: "rivers", source: "https://example.com/page" });

@@ -129,4 +129,30 @@ describe("fusion", () => {
   test("nothing comes of nothing", () => {
     expect(all([])).toEqual([]);
   });
+
+  test("a passage that names the code once comes before those that are nearer", () => {
+    const near = Array.from({ length: 70 }, (_, at) =>
+      candidate({
+        id: `n${at}`,
+        cosine: 0.5 - at / 1_000,
+        text: `host ticket OPS-${3_000 + at} of the rack in the yard`,
+      }),
+    );
+    const code = candidate({
+      id: "code",
+      cosine: 0.4,
+      text: "host ticket OPS-2137 of the rack in the yard",
+    });
+    for (const question of ["OPS-2137", "ops2137", "which host has ticket OPS-2137"]) {
+      expect(ids(all([...near, code], [], question))[0]).toBe("code");
+    }
+  });
+
+  test("a number with a unit, an ordinal and a year are no codes", () => {
+    for (const number of ["5kg", "19th", "1960s", "1984"]) {
+      const often = candidate({ id: "often", cosine: 0.5, text: `${number} ${number} of grain` });
+      const once = candidate({ id: "once", cosine: 0.5, text: `${number} of grain` });
+      expect(ids(all([once, often], [], number))[0]).toBe("often");
+    }
+  });
 });

@@ -63,9 +63,14 @@ describe("cleaning", () => {
     const ascii = fc.string({ unit: fc.constantFrom(..."ab .:-_~!\t\n\r\x7f\0") });
     fc.assert(
       fc.property(fc.oneof(ascii, fc.string({ unit: codePoint })), (text) => {
-        expect(cleanLine(text)).toBe(cleanText(text).replaceAll("\n", " ").trim());
+        expect(cleanLine(text)).toBe(cleanText(text).replaceAll("\n", " ").trim().normalize("NFC"));
       }),
     );
+  });
+
+  test("a letter of a line is one, whichever keyboard or file system wrote it", () => {
+    expect(cleanLine("U\u0308bersicht Cafe\u0301")).toBe("\u00dcbersicht Caf\u00e9");
+    expect(cleanText("Cafe\u0301")).toBe("Cafe\u0301");
   });
 
   test("a lone surrogate becomes the replacement character", () => {

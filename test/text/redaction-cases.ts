@@ -157,6 +157,8 @@ export const kept: readonly string[] = [
   // facts that look like personal data
   "section 4.1.2.3, clause 10.4.2.1, § 2.30.40.5",
   "firmware 2.15.1.0; ## [1.128.1.0] - 2026-09-01",
+  "Java 11.0.22.7 is the supported runtime, 11.0.22.7 too",
+  "Oracle 10.2.0.5, Oracle Database 19.23.45.67 and JDK 17.30.22.1",
   "What was fixed in 10.4.2.1 and 1.128.1.0?",
   "upgrade from 2.0.0.14 to 2.0.0.15",
   "call 1000000 times, dialog 12345678, 212 555 1234 items",

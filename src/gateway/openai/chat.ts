@@ -9,6 +9,7 @@
  */
 
 import { z } from "zod";
+import { withoutCode } from "../../contract/code-spans.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
@@ -286,7 +287,7 @@ export function citedSources(
   baseUrl: string,
 ): readonly CitedSource[] {
   const places = new Map<number, { readonly start: number; readonly end: number }>();
-  for (const { 0: text, 1: digits, index } of answer.matchAll(marker)) {
+  for (const { 0: text, 1: digits, index } of withoutCode(answer).matchAll(marker)) {
     const at = Number(digits) - 1;
     if (!places.has(at)) places.set(at, { start: index, end: index + text.length });
   }

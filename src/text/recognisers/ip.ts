@@ -38,6 +38,11 @@ const versionBefore = new RegExp(
   String.raw`(?:(?:(?<!${joined})(?:v|ver|vers|versions?|versión|versione|versão|versie|wersja|версия|rel|releases?|revision|rev|build|firmware|fw|bios|driver|kernel|patch|hotfix|update|upgrade|tag|sdk|api|app|software|changelog|since|until|before|requires?|deprecated in|(?:fixe[ds]|changed|changes|new|added|removed|introduced|broken|shipped|resolved|solved|included|regression|bugs?|notes) (?:in|of|for|since|by|with)|(?:updat|upgrad|downgrad|migrat|bump|roll)\p{L}{0,5}(?: back)?(?: from| to)?|install(?:s|ed|ing)?|sections?|sec|clauses?|chapters?|articles?|art|annex|appendix|paragraphs?|para|subsection|rule|item|step|table|figure|fig|abschnitt|kapitel|ziffer|absatz|artikel|oid)|版本(?:号|號)?|バージョン|버전|เวอรชน|固件|ファームウェア|펌웨어)["'\x60]?[.:=_]?${unspacedIs}?\s{0,2}["'\x60([v]{0,2}|§{1,2} ?|(?<!\d)v|[~^]|[\p{L}\p{N}\]][~<>=]=|\p{L}/|(?:^|\n)#{1,6} ?\[?v?)$`,
   "iu",
 );
+/** Programs that are named with all four numbers: `Oracle 10.2.0.5`, `Java SE 11.0.22.7`. */
+const programBefore = new RegExp(
+  String.raw`(?<!${joined})(?:java|jdk|jre|openjdk|graalvm|zulu|temurin|corretto|oracle|weblogic|websphere|tomcat|jboss|wildfly|db2|mq|sap|hana|windows|macos|ios|ipados|android|chrome|chromium|firefox|edge|safari|opera|exchange|sharepoint|outlook|office|teams|skype|zoom|acrobat|reader|flash|photoshop|unity|unreal|vmware|esxi|vsphere|vcenter|citrix|python|ruby|rails|php|perl|node|npm|delphi|mysql|mariadb|postgres(?:ql)?|mongodb|elasticsearch|jenkins|gradle|maven|spring|struts|log4j|nginx|apache|openssl|wordpress|drupal|magento|firmware)(?: (?:se|ee|db|database|pro|ai|client|player|desktop|enterprise|standard|edition|os|lts|\d{1,2}[cgi]))?\s(?:v\.?\s?)?$`,
+  "iu",
+);
 /** A second version behind the first: `between version 1.2.3.4 and`. */
 const listBefore = /\d(?:\.\d+){3}\]?(?:,| and| or| to| und| -| –| →| ->) ?\[?$/;
 const addressAfter = /^(?:\/\d{1,2}(?!\d|[./])|:\d{2,5}(?!\d))/;
@@ -100,6 +105,7 @@ function isAddress(text: string, { start, end }: Span, match: string): boolean {
   if (addressBefore.test(before)) return true;
   if (/\p{L}\/$/u.test(before) && privateTen.test(match)) return true;
   if (versionBefore.test(before) || versionAfter.test(after)) return false;
+  if (programBefore.test(before)) return false;
   if (listBefore.test(before)) return isAddressByShape(match) && !isVersionList(text, start);
   return isAddressByShape(match);
 }
@@ -112,13 +118,16 @@ function isVersionList(text: string, start: number): boolean {
   return versionBefore.test(before.slice(0, first.index)) || !isAddressByShape(first[0]);
 }
 
-/** Versions begin small and stay small: `1.128.1.0`, `17.0.8.1`, `2.0.0.14`. */
+/**
+ * Versions begin small and stay small: `1.128.1.0`, `17.0.8.1`, `2.0.0.14`; behind `.0.` a number
+ * of builds may be larger: `11.0.22.7`.
+ */
 function isAddressByShape(match: string): boolean {
   if (privateTen.test(match)) return true;
   const [first = 0, ...rest] = match.split(".").map(Number);
   if (first >= 128) return true;
   const large = rest.filter((part) => part >= 20).length;
-  return large >= (first < 10 ? 2 : 1);
+  return large >= (first < 10 || rest[0] === 0 ? 2 : 1);
 }
 
 /**

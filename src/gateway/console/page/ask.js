@@ -111,7 +111,7 @@ async function ask(body, { told, answer, sources, signal }) {
  * @returns {(Node | string)[]}
  */
 function withCitations({ answer, sources, citations = [] }, signal) {
-  const parts = String(answer ?? "").split(/(\[\d+\])/);
+  const parts = String(answer ?? "").split(/(\[\d+\]|```[^]*?(?:```|$)|`[^`\n]{1,200}`)/);
   return parts.map((part) => {
     const marker = Number(/^\[(\d+)\]$/.exec(part)?.[1]);
     const source = sources[marker - 1];
