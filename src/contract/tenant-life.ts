@@ -28,7 +28,7 @@ export function isErased(life: TenantLife | undefined): boolean {
   return life?.state === "erasing" || life?.state === "erased";
 }
 
-/** Whether something may be set up for the tenant, which works once it is served. @throws FreshetError */
+/** Whether something may be set up for it, that works once it is served. @throws FreshetError */
 export function checkNotErased(life: TenantLife | undefined): void {
   if (isErased(life)) throw new FreshetError("tenant_erased");
 }
