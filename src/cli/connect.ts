@@ -12,6 +12,7 @@ import type { SourceStore, SourceStreams } from "../ingest/sources/port.ts";
 import type { AuditLog } from "../log/audit-port.ts";
 import type { DeadLetterLog } from "../log/dead-letter-port.ts";
 import type { EndpointAdminParts } from "../log/endpoint-admin.ts";
+import type { LifeStore } from "../log/life-port.ts";
 import type { ChunksLog, DocsLog, Log, ManifestStore } from "../log/port.ts";
 import type { EraseClient, MergeClient, WorkerVersions } from "../merges/port.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -29,6 +30,8 @@ export interface PublisherConnection {
   /** For those who look at what was refused, and publish it again. */
   readonly docs: Pick<DocsLog, "publish" | "readTenant" | "open">;
   readonly manifests: Pick<ManifestStore, "get">;
+  /** What the tenant is at, for those who do not ask an engine. */
+  readonly lives: Pick<LifeStore, "get">;
   readonly deadLetters: Pick<DeadLetterLog, "list" | "get">;
   readonly audit: AuditLog;
   close(): Promise<void>;
@@ -43,6 +46,7 @@ export async function connectLog(addresses: Addresses): Promise<PublisherConnect
     chunks: log.chunks,
     docs: log.docs,
     manifests: log.manifests,
+    lives: log.lives,
     deadLetters: log.deadLetters,
     audit: log.audit,
     close: () => log.close(),
@@ -122,6 +126,7 @@ function partsOf({ docs, chunks, manifests, generations, deployment, documentTex
 }
 
 export interface SourcesConnection {
+  readonly lives: Pick<LifeStore, "get">;
   readonly store: SourceStore;
   readonly streams: SourceStreams;
   readonly audit: AuditLog;
@@ -139,6 +144,7 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
   // An engine that ran before has created what sources need, with its replicas.
   const nats = { connection: log.connection, replicas: 1 };
   return {
+    lives: log.lives,
     store: new NatsSourceStore(nats),
     streams: new NatsSourceStreams(nats),
     audit: log.audit,
@@ -148,6 +154,7 @@ export async function connectSources(addresses: Addresses): Promise<SourcesConne
 }
 
 export interface EndpointsConnection {
+  readonly lives: Pick<LifeStore, "get">;
   readonly endpoints: Endpoints;
   readonly audit: AuditLog;
   close(): Promise<void>;
@@ -192,7 +199,7 @@ export async function connectEndpoints(
     await Promise.all([client.close(), temporal?.then((opened) => opened.close())]);
     await log.close();
   };
-  return { endpoints, audit: log.audit, close };
+  return { endpoints, lives: log.lives, audit: log.audit, close };
 }
 
 /** The log, for those who change what a tenant is at. @throws CliError as `connectLog` */

@@ -78,8 +78,8 @@ export const endpointSchema = z.looseObject({
   /** Why it is not active. */
   reason: z.string().optional(),
   createdAtMs: z.int(),
-  /** Newest first; two while they change. */
-  secrets: z.array(secretSchema).min(1).max(2),
+  /** Newest first; several while they change. */
+  secrets: z.array(secretSchema).min(1).max(limits.endpointSecretsMax),
 });
 export type Endpoint = z.infer<typeof endpointSchema>;
 

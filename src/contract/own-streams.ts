@@ -10,6 +10,8 @@ export const logStreams = [
   "DLQ",
 ] as const;
 export const sourceStreams = ["KV_freshet_sources", "freshet_source_letters"] as const;
+/** There while a restore is under way: no engine begins a log beside it. */
+export const restoreStream = "FRESHET_RESTORE";
 export const webhookStream = "KV_freshet_webhooks";
 export const auditStream = "AUDIT";
 export const feedbackStream = "FEEDBACK";

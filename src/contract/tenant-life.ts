@@ -28,9 +28,14 @@ export function isErased(life: TenantLife | undefined): boolean {
   return life?.state === "erasing" || life?.state === "erased";
 }
 
+/** Whether something may be set up for it, that works once it is served. @throws FreshetError */
+export function checkNotErased(life: TenantLife | undefined): void {
+  if (isErased(life)) throw new FreshetError("tenant_erased");
+}
+
 /** Whether the tenant may publish and ask; asleep it wakes. @throws FreshetError */
 export function checkServed(life: TenantLife | undefined): void {
-  if (isErased(life)) throw new FreshetError("tenant_erased");
+  checkNotErased(life);
   if (life?.state === "suspended") throw new FreshetError("tenant_suspended");
 }
 

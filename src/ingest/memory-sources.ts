@@ -21,6 +21,7 @@ import type {
   SourceStreams,
   StreamSource,
 } from "./sources/port.ts";
+import { refuseBeyond } from "./sources/start.ts";
 
 export class MemorySourceStore implements SourceStore {
   readonly #definitions = new Map<string, SourceDefinition>();
@@ -165,7 +166,10 @@ export class MemorySourceStreams implements SourceStreams {
 
   async create(source: StreamSource): Promise<void> {
     await Promise.resolve();
-    this.#durable(source, this.#eventsOf(source).length);
+    const { stream, start } = source.input;
+    const end = this.#eventsOf(source).length;
+    refuseBeyond(end, { stream, start });
+    this.#durable(source, end);
   }
 
   async open(source: StreamSource, signal: AbortSignal): Promise<SourceReading> {

@@ -35,6 +35,7 @@ import type { SourceProgress } from "../contract/source.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
 import type { NatsSourcesOptions } from "./nats-source-store.ts";
 import type { SourceDelivery, SourceReading, SourceStreams, StreamSource } from "./sources/port.ts";
+import { refuseBeyond } from "./sources/start.ts";
 
 export class NatsSourceStreams implements SourceStreams {
   readonly #connection: NatsSourcesOptions["connection"];
@@ -48,7 +49,11 @@ export class NatsSourceStreams implements SourceStreams {
   async create(source: StreamSource): Promise<void> {
     try {
       const jsm = await this.#js.jetstreamManager();
-      if ((await infoOf(jsm, source)) === null) await create(jsm, source);
+      if ((await infoOf(jsm, source)) !== null) return;
+      const { stream, start } = source.input;
+      const { last_seq: end } = (await jsm.streams.info(stream)).state;
+      refuseBeyond(end, { stream, start });
+      await create(jsm, source);
     } catch (thrown) {
       throw explained(thrown, source.input.stream);
     }

@@ -8,9 +8,11 @@
  * DR2  repeating a replay has no second effect: by its message id, and after that by DR1.
  * DR3  looking ahead is bounded: it ends when it knows enough, or after `replayRecordsMax` records,
  *      and remembers the documents of the letters alone. What it did not see the owner decides.
+ * DR4  what was refused for its form and names no document is not published again: nothing would
+ *      void it, so each replay would leave one letter more.
  */
 
-import { toFreshetError } from "../contract/errors.ts";
+import { type ErrorCode, toFreshetError } from "../contract/errors.ts";
 import type { DocumentId, Position, TenantId, Version } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { isLaterOperation } from "../contract/record.ts";
@@ -29,8 +31,16 @@ export type Replayed =
 
 const later = "its document had a later operation";
 const isVoid = "it was a replay that came too late";
+const noDocument = "what was sent names no document: publish it corrected";
 const noRecord = "the dead letter does not say where it was refused: publish the document again";
 const noPayload = "DOCS does not hold what was sent any more: publish the document again";
+
+/** Reasons that lie in the payload alone: the same bytes are refused again. */
+const isMalformed: ReadonlySet<ErrorCode> = new Set([
+  "invalid_json",
+  "invalid_document",
+  "unknown_operation",
+]);
 
 /** @throws FreshetError when the log refuses a publish or does not answer */
 export async function replay(
@@ -55,6 +65,7 @@ async function replayOne(log: ReplayLog, { tenant, letter, newest }: One): Promi
   const { version, documentId, reason, position } = letter;
   const skipped = (why: string): Replayed => ({ kind: "skipped", seq: version, why });
   if (reason === "replay_void") return skipped(isVoid);
+  if (documentId === null && isMalformed.has(reason)) return skipped(noDocument);
   if (position === undefined) return skipped(noRecord);
   if (documentId !== null) {
     if (newest === undefined) return skipped("the log does not hold what came after it any more");

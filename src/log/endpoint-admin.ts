@@ -139,12 +139,13 @@ function after(
     case "rotate": {
       const nowMs = parts.nowMs();
       const newest = { value: newSecret(parts), createdAtMs: nowMs };
-      const [old] = endpoint.secrets;
+      // One that was rotated before keeps its day: it may be all that receivers know.
       const ending = { endsAtMs: nowMs + limits.endpointSecretOverlapMs };
+      const old = secretsAt(endpoint, nowMs).map((secret) => ({ ...ending, ...secret }));
       return {
         ...endpoint,
         ...(reason === undefined ? {} : { reason }),
-        secrets: old === undefined ? [newest] : [newest, { ...old, ...ending }],
+        secrets: [newest, ...old].slice(0, limits.endpointSecretsMax),
       };
     }
   }

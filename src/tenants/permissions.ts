@@ -11,6 +11,7 @@ import {
   auditStream,
   feedbackStream,
   logStreams,
+  restoreStream,
   sourceStreams,
   webhookStream,
 } from "../contract/own-streams.ts";
@@ -143,6 +144,7 @@ export function enginePermissions({ sourceStreams: others }: EngineRights): Perm
         ...[...logStreams, ...sourceStreams, auditStream, feedbackStream, webhookStream].flatMap(
           streamApi,
         ),
+        `$JS.API.STREAM.INFO.${restoreStream}`,
         "$JS.API.DIRECT.GET.KV_freshet_sources",
         "$JS.API.DIRECT.GET.KV_freshet_sources.>",
         `$JS.API.DIRECT.GET.${webhookStream}`,

@@ -94,6 +94,24 @@ describe("replay", () => {
     expect(new Set(read.map(({ messageId }) => messageId)).size).toBe(1);
   });
 
+  it.each(["invalid_json", "invalid_document", "unknown_operation"] as const)(
+    "of what was refused as %s and names no document leaves no second letter (DR4)",
+    async (reason) => {
+      const log = createMemoryLog({ partitions: 1 });
+      const letter = { ...(await refuse(log, { reason })), documentId: null };
+      expect(await replay(log, acme, [letter])).toMatchObject([
+        { kind: "skipped", why: expect.stringContaining("publish it corrected") },
+      ]);
+      expect(await log.docs.lastVersion(acme)).toBe(letter.version);
+    },
+  );
+
+  it("of what names no document for another reason is published again", async () => {
+    const log = createMemoryLog({ partitions: 1 });
+    const letter = { ...(await refuse(log, { reason: "duplicate_id" })), documentId: null };
+    expect(await replay(log, acme, [letter])).toMatchObject([{ kind: "published" }]);
+  });
+
   it("looks ahead no further than it has to, and not for ever (DR3)", async () => {
     const log = createMemoryLog({ partitions: 1 });
     const letter = await refuse(log);

@@ -36,7 +36,22 @@ it("finds the log, the namespace and Weaviate of a site, and who polls for merge
   // A worker of another test may have polled the namespace a moment ago.
   expect(["ok", "warn"]).toContain(levelOf("merge workers"));
   expect(levelOf("Weaviate")).toBe("ok");
+  expect(levelOf("Weaviate gRPC")).toBe("ok");
   expect(levelOf("settings")).toBe("ok");
+});
+
+it.each(["nobody", "another program"])("names Weaviate's gRPC where %s answers it", async (who) => {
+  const rest = new URL(site.env["FRESHET_WEAVIATE_URL"] ?? "").host;
+  const FRESHET_WEAVIATE_GRPC = who === "nobody" ? "127.0.0.1:9" : rest;
+  const { code, report } = await doctor({ ...site.env, FRESHET_WEAVIATE_GRPC }, "--timeout", "30");
+  const failed = report.findings.filter(({ level }) => level === "fail");
+  expect(failed).toContainEqual(
+    expect.objectContaining({
+      what: "Weaviate gRPC",
+      found: expect.stringContaining(FRESHET_WEAVIATE_GRPC),
+    }),
+  );
+  expect(code).toBe(1);
 });
 
 it("comes to its end where nothing answers, names each wrong setting, and shows no secret", async () => {

@@ -79,6 +79,27 @@ it("signs with two secrets for a day after a rotation", async () => {
   expect((await endpoints.show(acme, webhook.id)).secrets).toHaveLength(1);
 });
 
+it("a second rotation within the day leaves the first secret its time, up to a bound", async () => {
+  const { endpoints, posts, later } = admin();
+  const { webhook, secret: first } = await endpoints.add(acme, wanted);
+  const rotate = async () =>
+    (await endpoints.change(acme, webhook.id, { action: "rotate" })).secret ?? "";
+  const second = await rotate();
+  later(limits.endpointSecretOverlapMs / 2);
+  const third = await rotate();
+  await endpoints.change(acme, webhook.id, { action: "test" });
+  later(limits.endpointSecretOverlapMs / 2);
+  await endpoints.change(acme, webhook.id, { action: "test" });
+  expect(posts.map(({ secrets }) => secrets)).toEqual([
+    [third, second, first],
+    [third, second],
+  ]);
+  const later4 = [await rotate(), await rotate(), await rotate()].reverse();
+  await endpoints.change(acme, webhook.id, { action: "test" });
+  expect(posts.at(-1)?.secrets).toEqual([...later4, third]);
+  expect(later4).toHaveLength(limits.endpointSecretsMax - 1);
+});
+
 it("tests without changing anything, and says what came back", async () => {
   const { endpoints, posts, answers } = admin();
   const { webhook } = await endpoints.add(acme, wanted);

@@ -13,8 +13,12 @@ import {
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { emptyManifest } from "../../src/contract/manifest.ts";
+import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
+import { openConnection } from "../../src/log/nats/connection.ts";
 import { messageHeaders } from "../../src/log/nats/publish.ts";
+import { NatsStreamCopies } from "../../src/log/nats/stream-copies.ts";
 import { conditionHeaders } from "../../src/log/wire/record.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { type PrivateNats, startPrivateNats } from "../support/private-nats.ts";
 import {
   connectTo,
@@ -48,6 +52,21 @@ describe("a log on JetStream", () => {
     const again = await connectTo(server);
     expect(await again.docs.lastVersion(demo)).toBe(seq);
     await again.close();
+  });
+
+  it("is not begun beside a restore that is under way or was cut off, which is named (BK2)", async () => {
+    const reports = { clock: systemClock, logger: silentLogger, metrics: silentMetrics };
+    const copies = new NatsStreamCopies(await openConnection({ servers: server.url }, reports));
+    await copies.setRestoring("some backup");
+    const beside = connectTo(server);
+    await expect(beside).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining("run freshet backup restore again"),
+    });
+    expect(await copies.names()).toEqual(["FRESHET_RESTORE"]);
+    await copies.setRestoring(null);
+    await (await connectTo(server)).close();
+    await copies.close();
   });
 
   it("is not created by a process that only reads, and the command line says so", async () => {

@@ -124,6 +124,12 @@ async function lookAtTarget(
   }
   const earlier = markIn(found);
   if (there.includes(manifestsName)) {
+    if ((await begunAtMs(copies)) !== earlier?.createdAtMs) {
+      throw new CliError(
+        `${where} holds a log that was begun while a restore was cut off, and nothing of a backup: ` +
+          "a backup is restored into an empty NATS",
+      );
+    }
     if (earlier?.id === id) return { state: "done", mark: earlier };
     throw new CliError(`${where} holds a log that was restored from ${earlier?.id ?? "a backup"}`);
   }
@@ -131,6 +137,18 @@ async function lookAtTarget(
   for (const name of there) await copies.remove(name);
   const createdAtMs = earlier?.createdAtMs ?? nowMs() + random();
   return { state: "cut off", mark: { id, createdAtMs } };
+}
+
+/** When the log that is there was begun: a restored one says what the mark of its restore says. */
+async function begunAtMs(copies: StreamCopies): Promise<number | undefined> {
+  const stream = await copies.read(manifestsName);
+  let begun: number | undefined;
+  for await (const { subject, body } of stream?.content ?? []) {
+    if (subject !== identitySubject) continue;
+    const reading = decodeIdentity(body);
+    if (reading.kind === "identity") begun = reading.identity.createdAtMs;
+  }
+  return begun;
 }
 
 function markIn(text: string): Target["mark"] | undefined {

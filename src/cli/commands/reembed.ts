@@ -15,6 +15,7 @@ import {
 } from "../../contract/generation.ts";
 import { generationName, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { checkNotErased } from "../../contract/tenant-life.ts";
 import { changeGenerations } from "../../log/generations.ts";
 import type { Log } from "../../log/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -145,6 +146,7 @@ async function withTemporal<Result>(
 async function start(parts: Run): Promise<void> {
   const { tenant, options, log } = parts;
   const { model = "", rate: textsPerS = limits.reembedTextsPerS } = options;
+  checkNotErased((await log.lives.get(tenant)).life);
   const { generations } = await log.generations.get(tenant);
   const isGoingOn = isUnderWay(generations) && generations.other.model === model;
   if (generations.state !== "single" && !isGoingOn) {

@@ -9,6 +9,7 @@ import {
   type SourceDefinition,
   signatureKinds,
 } from "../../contract/source.ts";
+import { checkNotErased } from "../../contract/tenant-life.ts";
 import { createMapper } from "../../ingest/sources/mapper-thread.ts";
 import { isStreamSource } from "../../ingest/sources/port.ts";
 import { presets } from "../../ingest/sources/presets.ts";
@@ -150,7 +151,8 @@ async function add(name: string, flags: AddOptions, terminal: Terminal): Promise
   const nowMs = systemClock.nowMs();
   const { tenant } = flags;
   const source = definitionOf({ name, tenant, mapper, flags, generation, nowMs });
-  await connected(flags, terminal, async ({ store, streams, audit }) => {
+  await connected(flags, terminal, async ({ lives, store, streams, audit }) => {
+    checkNotErased((await lives.get(tenant)).life);
     // Where it begins is decided now, and a stream that is not there is told to whom it concerns.
     if (isStreamSource(source)) await streams.create(source);
     await store.add(source).catch(async (thrown: unknown) => {

@@ -12,10 +12,11 @@ import {
   isEndpointId,
   wantedEndpointSchema,
 } from "../../contract/endpoint.ts";
+import { checkNotErased } from "../../contract/tenant-life.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { writeDown } from "../audit.ts";
-import { connectEndpoints } from "../connect.ts";
+import { connectEndpoints, type EndpointsConnection } from "../connect.ts";
 import { CliError, usageError } from "../exit.ts";
 import { type CommonOptions, wholeNumber, withCommon } from "../options.ts";
 import { printable } from "../print.ts";
@@ -118,7 +119,7 @@ function typesIn(value: string): readonly EventType[] {
 interface Work<Value> {
   readonly options: WebhookOptions;
   readonly terminal: Terminal;
-  readonly work: (endpoints: Endpoints) => Promise<Value>;
+  readonly work: (endpoints: Endpoints, lives: EndpointsConnection["lives"]) => Promise<Value>;
   /** What it leaves in the audit trail, when it is done; nothing where it only reads. */
   readonly operation?: AuditOperation;
 }
@@ -131,8 +132,8 @@ async function connected<Value>(parts: Work<Value>): Promise<Value> {
     random: randomBytes,
   });
   try {
-    const { endpoints, audit } = connection;
-    const value = await work(endpoints);
+    const { endpoints, lives, audit } = connection;
+    const value = await work(endpoints, lives);
     if (operation !== undefined) {
       await writeDown({ operation, tenant: options.tenant }, { addresses, terminal, audit });
     }
@@ -152,7 +153,10 @@ async function add(options: AddOptions, terminal: Terminal): Promise<void> {
   }
   const added = await connected({
     ...{ options, terminal, operation: "webhook_add" },
-    work: (endpoints) => endpoints.add(tenant, wanted.data),
+    work: async (endpoints, lives) => {
+      checkNotErased((await lives.get(tenant)).life);
+      return endpoints.add(tenant, wanted.data);
+    },
   });
   print(added, options, terminal);
 }

@@ -10,6 +10,7 @@ import type { Addresses } from "../addresses.ts";
 import { askUrl } from "../http-client.ts";
 import { startCommand } from "../run-file.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
+import { type GrpcAsked, grpcFault } from "./grpc.ts";
 import {
   judgeClock,
   judgeCopies,
@@ -64,9 +65,10 @@ const metaSchema = z.looseObject({ version: z.string() });
 export async function checkWeaviate(asked: Asked): Promise<readonly Finding[]> {
   const link = asked.addresses.weaviate ?? asked.config.weaviate;
   const urls = link.url.split(",");
-  const checks = urls.map((url) =>
+  const addresses = link.grpc.split(",");
+  const checks = urls.map((url, at) =>
     checkWeaviateAt(asked, {
-      ...{ ...link, url },
+      ...{ ...link, url, grpc: addresses[at]?.trim() ?? "" },
       what: urls.length === 1 ? "Weaviate" : `Weaviate ${hostOf(url)}`,
     }),
   );
@@ -75,7 +77,7 @@ export async function checkWeaviate(asked: Asked): Promise<readonly Finding[]> {
 
 async function checkWeaviateAt(
   { timeoutMs }: Asked,
-  { url, apiKey, tls, what }: Config["weaviate"] & { readonly what: string },
+  { url, grpc, apiKey, tls, what }: Config["weaviate"] & { readonly what: string },
 ): Promise<readonly Finding[]> {
   const mend = `${startCommand} starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)`;
   const ready = await ask(`${url}/v1/.well-known/ready`, { tls, timeoutMs });
@@ -92,9 +94,20 @@ async function checkWeaviateAt(
   const schema = await ask(`${url}/v1/schema`, { tls, timeoutMs, key: apiKey });
   return [
     judgeVersion(what, version, versionsMin.weaviate),
+    await checkGrpc({ address: grpc, isSecure: url.startsWith("https:"), tls, timeoutMs }),
     ...("failed" in schema ? [] : judgeCopies(schema.json)),
     ...clockOf("clock of Weaviate", meta),
   ];
+}
+
+/** Merges write and questions search by it; the rest of Weaviate is there without. */
+async function checkGrpc(asked: GrpcAsked): Promise<Finding> {
+  const what = "Weaviate gRPC";
+  const fault = await grpcFault(asked);
+  if (fault === undefined) return ok(what, asked.address);
+  const mend =
+    "correct FRESHET_WEAVIATE_GRPC (without it nothing is merged, and only memory answers)";
+  return fail(what, `${asked.address} does not answer: ${fault}`, mend);
 }
 
 const readySchema = z.looseObject({ ready: z.boolean(), missing: z.array(z.string()) });
@@ -110,8 +123,9 @@ export async function checkEngine({ addresses, timeoutMs }: Asked): Promise<read
     if (await isFree(hostname, at)) {
       return [warn(what, `none runs at ${http}; the port is free`, startCommand)];
     }
-    const mend = `stop what listens on port ${at}, or set FRESHET_HTTP_PORT`;
-    return [fail(what, `port ${at} is taken by something that does not answer`, mend)];
+    // An engine that is busy looks like a stranger: nobody is told to stop it.
+    const mend = `an engine may be busy: look at its log, or give it longer (--timeout); another program: stop it, or set FRESHET_HTTP_PORT`;
+    return [fail(what, `what listens on port ${at} does not answer: ${answer.failed}`, mend)];
   }
   const parsed = readySchema.safeParse(answer.json);
   if (!parsed.success) {

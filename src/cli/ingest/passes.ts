@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import type { FreshetError } from "../../contract/errors.ts";
 import type { DocumentId } from "../../contract/ids.ts";
+import { checkServed } from "../../contract/tenant-life.ts";
 import type { FileReader } from "../../ingest/formats/port.ts";
 import { openFileReader } from "../../ingest/formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -80,6 +81,7 @@ async function once(pass: Pass, corpus: Corpus): Promise<void> {
     terminal: terminal.terminal && flags.json !== true,
   });
   try {
+    await checkTenant(pass);
     const report = await run(pass, { corpus, onProgress: (progress) => bar.update(progress) });
     bar.stop();
     tell(report, pass);
@@ -109,6 +111,7 @@ async function watched(pass: Pass): Promise<void> {
     clock: systemClock,
     signal,
     pass: async () => {
+      await checkTenant(pass);
       await state.refresh();
       const lastSequence = await log.docs.lastSequence();
       seen = Seen.peek(memoryPath, { deployment: log.deployment, lastSequence });
@@ -126,6 +129,11 @@ async function watched(pass: Pass): Promise<void> {
     },
     onFailure: (error) => terminal.note(`${describeFailure(error, flags.json === true)}\n`),
   });
+}
+
+/** NATS takes what is published to any tenant, and nobody would say what becomes of it. */
+async function checkTenant({ connection, flags }: Pass): Promise<void> {
+  checkServed((await connection.lives.get(flags.tenant)).life);
 }
 
 function isCurrent(state: TenantState, seen: Seen | undefined, id: string): boolean {

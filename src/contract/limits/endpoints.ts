@@ -24,8 +24,10 @@ export const endpointLimits = {
   endpointBucketBytesMax: 64 * MiB,
   /** Standard Webhooks asks for 24 to 64 bytes. */
   endpointSecretBytes: 32,
-  /** Both secrets sign for so long after a rotation: time to bring the new one to the receiver. */
+  /** A secret signs on for so long after its rotation: time to bring the new one to receivers. */
   endpointSecretOverlapMs: 24 * hourMs,
+  /** That sign together: a new one that was lost is rotated while receivers know the first. */
+  endpointSecretsMax: 4,
   /** What is added to a wait by chance, as a share of it: endpoints that failed together spread. */
   endpointRetryJitter: 0.1,
   /** A receiver's `Retry-After` counts up to here. */

@@ -76,8 +76,8 @@ export interface SourceReading {
 export interface SourceStreams {
   /**
    * Creates the durable name, which fixes where the source begins.
-   * @throws FreshetError not_found (no such stream), invalid_request (no such subject in it),
-   * log_unavailable
+   * @throws FreshetError not_found (no such stream), invalid_request (no such subject in it, or
+   * it begins beyond the stream's end), log_unavailable
    */
   create(source: StreamSource): Promise<void>;
   /**

@@ -12,12 +12,15 @@
  *        rising, because a recreated lease stream starts at the next incarnation.
  */
 
+import { NatsError } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
 import { dayMs } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
+import { restoreStream } from "../../contract/own-streams.ts";
 import { decodeIdentity, encodeIdentity, type LogIdentity } from "../wire/identity.ts";
 import { identitySubject } from "../wire/subjects.ts";
 import type { NatsContext } from "./connection.ts";
+import { apiCode, jetStream, logError } from "./errors.ts";
 import { newestReadable } from "./newest.ts";
 import { publishIfLastUntilKnown } from "./publish.ts";
 import { createFirstStream, createStream } from "./room.ts";
@@ -132,6 +135,7 @@ function checkPartitions(stored: number, configured: number): void {
 
 async function beginLog(context: NatsContext, deployment: Deployment): Promise<StoredIdentity> {
   if (!deployment.creates) throw noLog();
+  if (await isRestoring(context)) throw halfRestored();
   for (const role of ["docs", "chunks", "heads"] as const) {
     if ((await streamInfo(context, role)) === null) continue;
     throw refusedLog(`stream ${streamNames[role]} exists, but no record of whose it is`);
@@ -149,6 +153,25 @@ async function beginLog(context: NatsContext, deployment: Deployment): Promise<S
     leases: incarnation,
   };
   return writeIdentity(context, identity, 0);
+}
+
+const halfRestored = (): FreshetError =>
+  new FreshetError(
+    "log_identity",
+    "a restore of a backup is under way on this NATS, or was cut off: wait for its end, or run " +
+      `freshet backup restore again; to begin a new log instead, delete the stream ${restoreStream}`,
+  );
+
+/** A user of an earlier Freshet's permissions may not ask; the streams are looked at either way. */
+async function isRestoring({ jsm }: NatsContext): Promise<boolean> {
+  try {
+    await jsm.streams.info(restoreStream);
+    return true;
+  } catch (thrown) {
+    if (apiCode(thrown) === jetStream.streamNotFound) return false;
+    if (thrown instanceof NatsError && thrown.isPermissionError()) return false;
+    throw logError(thrown);
+  }
 }
 
 async function complete(

@@ -11,14 +11,12 @@ import { type Msg, type NatsConnection, NatsError } from "nats";
 import type { CopiedMessage, CopiedState } from "../../contract/backup.ts";
 import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
+import { restoreStream } from "../../contract/own-streams.ts";
 import type { StreamCopies, StreamCopy, StreamHead, StreamToWrite } from "../backup-port.ts";
 import { ArchiveReader, archiveEnd, archiveHead, stateEntry } from "../wire/archive.ts";
 import { S2Decoder, s2Frames } from "../wire/s2.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
-
-/** A stream of nothing, there while a restore is under way; its description says of what. */
-const restoreStream = "FRESHET_RESTORE";
 
 interface ApiReply {
   readonly error?: { readonly code: number; readonly err_code?: number; description?: string };
@@ -136,6 +134,7 @@ export class NatsStreamCopies implements StreamCopies {
     }
   }
 
+  /** The stream holds nothing; its description says what is restored. */
   async restoring(): Promise<string | null> {
     return (await this.#info(restoreStream))?.config.description ?? null;
   }

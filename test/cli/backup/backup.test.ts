@@ -187,6 +187,22 @@ it("wherever a restore is cut off, the log's identity is not there, and it can b
   }
 });
 
+it("a log that an engine began while a restore was cut off is never taken for the backup (BK2)", async () => {
+  await create();
+  const [target, other] = [new MemoryStreams(), coldKit()];
+  target.onChange = () => {
+    if (target.mark !== null) throw new Error("killed");
+  };
+  await expect(restoreInto(target, other)).rejects.toThrow("killed");
+  expect([target.mark === null, target.streams.size]).toEqual([false, 0]);
+  target.onChange = () => {};
+  target.add("KV_freshet_manifests", [
+    { subject: "$KV.freshet_manifests.identity", seq: 1, atMs: 9, body: identity },
+  ]);
+  await expect(restoreInto(target, other)).rejects.toThrow(/nothing of a backup/);
+  expect(await other.cold.count(demo)).toBe(0);
+});
+
 it("any part that was changed or is missing is named, and nothing else", async () => {
   await create();
   const parts = [...store.files.keys()].filter((name) => name.startsWith("parts/"));

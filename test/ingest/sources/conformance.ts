@@ -194,6 +194,18 @@ export function sourcesConformance(name: string, open: () => Promise<SourcesHarn
       await Promise.all([first.close(), second.close()]);
     });
 
+    it("is not made to begin beyond the stream's end, where events to come would be left out", async () => {
+      await harness.addStream("in");
+      await publishSome("in", 3);
+      const beyond = streamSource("beyond", "in", { start: { after: 4 } });
+      await expect(harness.streams.create(beyond)).rejects.toMatchObject({
+        code: "invalid_request",
+        message: expect.stringContaining("ends at 3"),
+      });
+      expect(await harness.streams.progress(beyond)).toBeNull();
+      await harness.streams.create(streamSource("end", "in", { start: { after: 3 } }));
+    });
+
     it("gives what was not acknowledged to the next reading, in order, then what follows (SF2)", async () => {
       await harness.addStream("in");
       await publishSome("in", 6);
