@@ -51,7 +51,6 @@ export const ownSchema = questionSchema.pick({
   max_sentences: true,
   quote: true,
 });
-type Own = keyof typeof ownSchema.shape;
 
 /** What a refusal of the question calls its fields. */
 export const ownPlaces: Places = Object.fromEntries(
