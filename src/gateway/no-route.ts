@@ -12,6 +12,10 @@ const openAiNames =
 const openAiPath = new RegExp(`^/+(v1/+)*(${openAiNames})(/|$)`);
 const withVersion = new RegExp(`^/v1/(${openAiNames})(/|$)`);
 
+const bare = /^\/v1\/(answer|mcp|retrieval|healthz|readyz|metrics|docs|openapi\.json)$/;
+const versioned =
+  /^\/(documents|events|feedback|usage|status|merge|dead-letters|erases|webhooks|sources)(\/|$)/;
+
 /** Whether it is a client of OpenAI's API that asks there. */
 export function isOpenAiPath(url: string): boolean {
   return openAiPath.test(pathOf(url));
@@ -34,6 +38,8 @@ function hintOf(path: string): string {
   if (isOpenAi) {
     return ": of OpenAI's there are chat/completions, responses, embeddings, models and vector_stores/{tenant}/search";
   }
+  if (bare.test(path)) return ": this one stands without /v1";
+  if (versioned.test(path)) return ": this one begins with /v1";
   if (path.startsWith("/v1/documents/")) return ": a slash in a document's id is sent as %2F";
   return ", see /openapi.json";
 }

@@ -47,6 +47,17 @@ function parseEvents(text: string): Event[] {
 }
 
 describe("a streamed answer", () => {
+  it("has no line end that only some readers know (SER3)", async () => {
+    const { post } = await listening();
+    const title = "one\u2028two\u2029three\u0085four";
+    await post("/v1/documents", { id: "b", title, text: "harbours freeze" });
+    const reply = await post("/answer", { query: "harbours", stream: true });
+    const text = await reply.text();
+    expect(text).not.toMatch(/[\u0085\u2028\u2029]/);
+    const done = parseEvents(text).at(-1)?.data as { sources: readonly { title?: string }[] };
+    expect(done.sources.map((source) => source.title)).toContain(title);
+  });
+
   it("sends the sources, the text piece by piece, then the whole answer, with ids 1, 2, 3 …", async () => {
     const { post } = await listening();
     const reply = await post("/answer", { query: "rivers", stream: true });

@@ -62,6 +62,8 @@ describe("any other path that leads nowhere", () => {
     ["//answer", "two slashes"],
     ["/v1/documents/a/b", "%2F"],
     ["/v1/answers", "/openapi.json"],
+    ["/v1/answer", "without /v1"],
+    ["/documents/a", "begins with /v1"],
   ])("%s says in problem details what is wrong with it", async (url, says) => {
     const reply = await send("GET", url);
     expect(reply.headers["content-type"]).toContain("application/problem+json");
