@@ -26,6 +26,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
+import { closeIdleWhenScarce } from "./idle-sockets.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
@@ -217,6 +218,7 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
     },
   });
   app.server.maxConnections = bounds.connectionsMax;
+  closeIdleWhenScarce(app.server, bounds.connectionsMax);
   // Node refuses what it does not expect without a word (GH1); HTTP lets a server pass over it.
   app.server.on("checkExpectation", (request, response) => {
     app.server.emit("request", request, response);

@@ -1,5 +1,6 @@
 import { request as httpRequest } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import type { Socket } from "node:net";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { startHttp } from "../../src/gateway/http.ts";
@@ -322,6 +323,25 @@ describe("a connection", () => {
     await expect
       .poll(async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.status)
       .toBe(200);
+  });
+
+  it("that rests is kept longer than proxies keep theirs, and gives way to those that ask", async () => {
+    const { url } = await listening({ bounds: { connectionsMax: 8 } });
+    const ask = (socket: Socket): Promise<string> => {
+      socket.write("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+      return new Promise((resolve) => {
+        socket.once("data", (data) => resolve(String(data)));
+        socket.once("close", () => resolve("closed"));
+      });
+    };
+    for (let caller = 0; caller < 20; caller += 1) {
+      const { socket } = rawSocket(url);
+      onTestFinished(() => void socket.destroy());
+      const reply = await ask(socket);
+      expect(reply).toMatch(/^HTTP\/1\.1 200 /);
+      const [, keptS] = /keep-alive: timeout=(\d+)/i.exec(reply) ?? [];
+      expect(Number(keptS)).toBeGreaterThan(60);
+    }
   });
 
   it("may pipeline requests and gets the answers in order", async () => {
