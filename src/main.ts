@@ -11,7 +11,6 @@ import { join } from "node:path";
 import type { Running } from "./compose/foundation.ts";
 import { isolatedRole } from "./compose/roles.ts";
 import { type Config, ConfigError, readConfig } from "./config/config.ts";
-import { FreshetError } from "./contract/errors.ts";
 
 const usage = `Usage: node src/main.ts <engine|merge-worker>
 
@@ -106,7 +105,7 @@ try {
 }
 
 function isCancelled(thrown: unknown): boolean {
-  return thrown instanceof FreshetError && thrown.code === "cancelled";
+  return thrown instanceof Error && "code" in thrown && thrown.code === "cancelled";
 }
 
 function messageOf(thrown: unknown): string {
