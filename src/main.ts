@@ -41,17 +41,17 @@ function configure(): Config {
   return config;
 }
 
-async function start(role: string): Promise<Running> {
+async function start(role: string, stopping: AbortSignal): Promise<Running> {
   const config = configure();
   if (role === "merge-worker") {
     const { startMerges } = await import("./compose/merges.ts");
     flushCompileCache();
-    const worker = await startMerges(config, packageVersion());
+    const worker = await startMerges(config, packageVersion(), { stopping });
     void worker.ready.then(() => process.stdout.write("freshet merge worker polls\n"));
     return worker;
   }
   const { startEngine } = await import("./compose/engine.ts");
-  const engine = await startEngine(config, packageVersion());
+  const engine = await startEngine(config, packageVersion(), { stopping });
   process.stdout.write(`freshet engine listens on ${engine.httpUrl}\n`);
   return engine;
 }
@@ -75,11 +75,17 @@ async function main(role: string | undefined): Promise<number> {
     return 2;
   }
   // Before anything starts: a signal that comes early is kept, and the start is undone as a stop
-  // is.
+  // is. One that waits for a server waits no longer.
+  const early = new AbortController();
   const signalled = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+    early.signal.addEventListener("abort", () => resolve());
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => early.abort());
   });
-  const running = await start(role);
+  const running = await start(role, early.signal).catch((thrown: unknown) => {
+    if (early.signal.aborted && isCancelled(thrown)) return undefined;
+    throw thrown;
+  });
+  if (running === undefined) return 0;
   try {
     await Promise.race([running.ended, signalled]);
   } finally {
@@ -96,6 +102,10 @@ try {
   const lines = thrown instanceof ConfigError ? thrown.lines : [messageOf(thrown)];
   for (const line of lines) process.stderr.write(`freshet: ${line}\n`);
   process.exitCode = 1;
+}
+
+function isCancelled(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "cancelled";
 }
 
 function messageOf(thrown: unknown): string {

@@ -265,14 +265,21 @@ export class TenureTenants {
 
   async #hasRecords(tenant: TenantId): Promise<boolean> {
     const { catalogue, log } = this.#options;
-    if (catalogue.isNamed(tenantOf(tenant))) return true;
-    try {
-      return (await log.chunks.last(tenant)) !== null;
-    } catch (thrown) {
-      // It has one that cannot be read: its writer stops by itself, and says so.
-      if (toFreshetError(thrown).code === "broken_chain") return true;
-      throw thrown;
-    }
+    return catalogue.isNamed(tenantOf(tenant)) || hasRecords(log, tenant);
+  }
+}
+
+/** @throws FreshetError log_unavailable */
+export async function hasRecords(
+  { chunks }: { readonly chunks: Pick<Log["chunks"], "last"> },
+  tenant: TenantId,
+): Promise<boolean> {
+  try {
+    return (await chunks.last(tenant)) !== null;
+  } catch (thrown) {
+    // It has one that cannot be read: its writer stops by itself, and says so.
+    if (toFreshetError(thrown).code === "broken_chain") return true;
+    throw thrown;
   }
 }
 

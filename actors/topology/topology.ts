@@ -26,6 +26,7 @@ import { manifestWatcherActor } from "../manifest-watcher.ts";
 import { mergeTriggerActor } from "../merge-trigger.ts";
 import type { MergeTriggerMessage, PartitionMessage } from "../messages.ts";
 import { createProofs } from "../partition/lease-proofs.ts";
+import { hasRecords } from "../partition/tenants.ts";
 import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder, spawnSparse } from "./embedders.ts";
@@ -55,6 +56,11 @@ export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
   readonly quotas: Quotas;
   /** What the tenant holds here, as its quotas count it. @throws FreshetError cold_unavailable */
   held(tenant: TenantId): Promise<HeldAmounts>;
+  /**
+   * Why a tenant that has nothing may not come in (P5), told to its publisher; undefined where it
+   * has something, or may. @throws FreshetError log_unavailable
+   */
+  refusalOfNew(tenant: TenantId): Promise<FreshetError | undefined>;
   /** Why the tenant may not store more; undefined while it may. */
   refusalOfMore(tenant: TenantId): FreshetError | undefined;
   /** Which generations tenants have, as far as this node has heard. */
@@ -129,6 +135,16 @@ export function startTopology(options: TopologyOptions): Topology {
     isOwner,
     quotas: options.quotas,
     held: amounts.held,
+    refusalOfNew: async (tenant) => {
+      const { catalogue } = wiring;
+      // How many tenants there are is known where they come in.
+      if (catalogue.isNamed(tenant) && !isOwner(tenant)) return undefined;
+      const refused = catalogue.wouldAdmit(tenant);
+      if (refused.kind === "admitted" || lives.of(tenant) !== undefined) return undefined;
+      const name = answering(tenant);
+      if (directory.tenant(name) !== undefined || (await hasRecords(log, name))) return undefined;
+      return new FreshetError("unknown_tenant", refused.message);
+    },
     refusalOfMore: amounts.refusalOfMore,
     hasOthers,
     leave,

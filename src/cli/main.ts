@@ -31,6 +31,8 @@ async function command(): Promise<number> {
     process.stderr.write(`freshet: the output can not be written: ${error.message}\n`);
     process.exit(1);
   });
+  // Whoever closed it does not read what is said of the work; the work goes on.
+  process.stderr.on("error", () => {});
   return runCli(
     process.argv.slice(2),
     {

@@ -35,28 +35,40 @@ export async function runCli(
   terminal: Terminal,
   version: string,
 ): Promise<ExitCode> {
+  const asJson = args.includes("--json");
+  const usage: string[] = [];
+  // What is wrong with the usage is for programs, too, where they asked for JSON.
+  const said = asJson ? { ...terminal, note: (text: string) => void usage.push(text) } : terminal;
   try {
-    await createProgram(terminal, version).parseAsync([...args], { from: "user" });
+    await createProgram(terminal, version, said).parseAsync([...args], { from: "user" });
     return terminal.signal.aborted ? exitCodes.interrupted : exitCodes.done;
   } catch (thrown) {
     if (thrown instanceof Stopped) return exitCodes.done;
     if (terminal.signal.aborted) return exitCodes.interrupted;
     // Commander has already said what was wrong with the usage, or shown the help.
-    if (thrown instanceof CommanderError)
+    if (thrown instanceof CommanderError) {
+      if (usage.length > 0) terminal.note(`${describeFailure(new Error(asOne(usage)), true)}\n`);
       return thrown.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    terminal.note(`${describeFailure(thrown, args.includes("--json"))}\n`);
+    }
+    terminal.note(`${describeFailure(thrown, asJson)}\n`);
     return thrown instanceof CliError ? thrown.exitCode : exitCodes.failed;
   }
 }
 
-function createProgram(terminal: Terminal, version: string): Command {
+const asOne = (usage: readonly string[]): string =>
+  usage
+    .join("")
+    .replace(/^error: /, "")
+    .trim();
+
+function createProgram(terminal: Terminal, version: string, said: Terminal): Command {
   const program = new Command("freshet")
     .description("answers with sources over documents that arrived a moment ago")
     .version(version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),
-      writeErr: (text) => terminal.note(text),
+      writeErr: (text) => said.note(text),
     })
     .showHelpAfterError("(--help shows how)")
     .addHelpText(

@@ -21,7 +21,7 @@ import {
   type NatsLog,
   openReplies,
   type Running,
-  type Seams,
+  type Start,
 } from "./foundation.ts";
 import { Stack } from "./stack.ts";
 import { openTracing } from "./tracing.ts";
@@ -37,7 +37,7 @@ export interface Engine extends Running {
 export async function startEngine(
   config: Config,
   version: string,
-  seams: Seams = {},
+  seams: Start = {},
 ): Promise<Engine> {
   const base = foundation(config, version, seams);
   const stack = new Stack();

@@ -30,7 +30,7 @@ export interface Running {
 
 export interface Foundation {
   readonly config: Config;
-  readonly seams: Seams;
+  readonly seams: Start;
   /**
    * This process, in leases and between peers: the node's name and a random part. Two processes
    * that were given one name must not take each other's lease for their own, and a restarted one
@@ -45,6 +45,12 @@ export interface Foundation {
 
 export type NatsLog = Awaited<ReturnType<typeof connectNatsLog>>;
 
+/** How a process is started, beside its configuration. */
+export interface Start extends Seams {
+  /** Aborted when it is to stop before it has begun: it waits for no server any more. */
+  readonly stopping?: AbortSignal | undefined;
+}
+
 /** What may stand between a process and its stores. Only a test harness puts something there. */
 export interface Seams {
   readonly log?: ((log: NatsLog) => NatsLog) | undefined;
@@ -55,7 +61,7 @@ export interface Seams {
   readonly isolated?: URL | undefined;
 }
 
-export function foundation(config: Config, version: string, seams: Seams): Foundation {
+export function foundation(config: Config, version: string, seams: Start): Foundation {
   const { level, format } = config.log;
   const metrics = createMetrics();
   metrics.set("build_info", 1, { version, runtime: process.versions.node });
@@ -82,6 +88,7 @@ export async function connectLog(
     ...config.nats,
     servers: config.nats.url,
     partitions: config.partitions,
+    stopping: base.seams.stopping,
     name: `freshet-${role}-${config.node}`,
     clock,
     logger,
@@ -101,13 +108,14 @@ export async function connectLog(
 
 /** Where requests of tenants and peers come in and are answered. */
 export async function openReplies(
-  { config, clock, logger, metrics }: Foundation,
+  { config, seams, clock, logger, metrics }: Foundation,
   { connection }: NatsLog,
   stack: Stack,
 ): Promise<NatsLog["connection"]> {
   const { replies, url, ...link } = config.nats;
   if (replies === undefined) return connection;
   const access = { ...link, servers: url, name: `freshet-replies-${config.node}` };
-  const opened = await connectReplies(access, replies, { clock, logger, metrics });
+  const { stopping } = seams;
+  const opened = await connectReplies({ ...access, stopping }, replies, { clock, logger, metrics });
   return stack.push("replies", opened, (part) => closeConnection(part, clock));
 }

@@ -11,7 +11,7 @@ import { watchCertificates } from "./certificates.ts";
 import { connectCold } from "./cold.ts";
 import { readModelShape } from "./embedding.ts";
 import { openDeliveries } from "./endpoints.ts";
-import { connectLog, type Foundation, foundation, type Running, type Seams } from "./foundation.ts";
+import { connectLog, type Foundation, foundation, type Running, type Start } from "./foundation.ts";
 import { GenerationEncoders } from "./reembed.ts";
 import { Stack } from "./stack.ts";
 import { openTracing } from "./tracing.ts";
@@ -36,7 +36,7 @@ async function showMetrics({ config, metrics, logger }: Foundation, stack: Stack
 export async function startMerges(
   config: Config,
   version: string,
-  seams: Seams = {},
+  seams: Start = {},
 ): Promise<MergeWorkerProcess> {
   const base = foundation(config, version, seams);
   const stack = new Stack();

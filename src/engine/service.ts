@@ -52,6 +52,9 @@ export function createService(options: ServiceOptions, local: LocalService): Ser
       await trust.pass();
       await topology.lives.load();
       topology.lives.check(tenant);
+      // A document for nobody is refused now, not from a dead letter.
+      const stranger = await topology.refusalOfNew(tenant);
+      if (stranger !== undefined) throw stranger;
       if (isDelete !== true) {
         const user = { tenant, credential };
         const bytes = payload.byteLength;

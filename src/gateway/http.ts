@@ -26,9 +26,12 @@ import { systemClock } from "../runtime/clock.ts";
 import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
+import { closeIdleWhenScarce } from "./idle-sockets.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
+import { isOpenAiPath, noRoute } from "./no-route.ts";
+import { openAiErrorOf } from "./openai/errors.ts";
 import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 import { RequestAudit } from "./request-audit.ts";
@@ -162,11 +165,12 @@ export function createBareApp(options: BareOptions): {
   const app = newServer(bounds, options.tls);
   const audit = new RequestAudit(options.audit ?? noAudit);
   const refuse = refusal(options, audit);
+  wantsHost(app);
   refuseWhileClosing(app, options.isLeaving);
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
-  app.setNotFoundHandler((_request, reply) => refuse(new FreshetError("not_found"), reply));
+  app.setNotFoundHandler(({ url }, reply) => refuse(noRoute(url), reply));
   audit.watch(app);
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
@@ -188,6 +192,8 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
   const server = {
     headersTimeout: bounds.headersMs,
     maxHeaderSize: limits.httpHeaderBytesMax,
+    // `wantsHost` says what is missing.
+    requireHostHeader: false,
     connectionsCheckingInterval: Math.min(1_000, bounds.headersMs),
   };
   const app = fastify({
@@ -213,10 +219,12 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
     },
   });
   app.server.maxConnections = bounds.connectionsMax;
+  closeIdleWhenScarce(app.server, bounds.connectionsMax);
   // Node refuses what it does not expect without a word (GH1); HTTP lets a server pass over it.
   app.server.on("checkExpectation", (request, response) => {
     app.server.emit("request", request, response);
   });
+  app.server.on("connect", (_request, socket: Socket) => refuseOnSocket(noProxy(), socket));
   return app;
 }
 
@@ -250,6 +258,24 @@ function refuseWhileClosing(app: FastifyInstance, isLeaving: () => boolean = () 
     if (!isClosing && !isLeaving()) return;
     reply.header("connection", "close");
     if (isClosing) throw new FreshetError("not_ready");
+  });
+}
+
+/**
+ * Node would refuse it without a word (GH1). What follows on its connection is no request: who
+ * writes no Host may be read in another way by a proxy in front.
+ */
+function wantsHost(app: FastifyInstance): void {
+  const refused = new WeakSet<Socket>();
+  app.addHook("onRequest", async ({ raw }, reply) => {
+    const { socket, headers, httpVersion } = raw;
+    const isFollowing = refused.has(socket);
+    if (!isFollowing && (httpVersion !== "1.1" || headers.host !== undefined)) return;
+    reply.hijack();
+    if (isFollowing) return;
+    refused.add(socket);
+    const says = "a request of HTTP/1.1 has the header Host";
+    refuseOnSocket(new FreshetError("invalid_request", says), socket);
   });
 }
 
@@ -311,6 +337,10 @@ function refusal({ explain }: Pick<Handler, "explain">, audit: RequestAudit) {
 }
 
 function sendProblem(error: FreshetError, reply: FastifyReply): FastifyReply {
+  // Without a route of theirs, whose own handler would have said it.
+  if (isOpenAiPath(reply.request.url)) {
+    return reply.code(error.status).headers(errorHeaders(error)).send(openAiErrorOf(error));
+  }
   return reply
     .code(error.status)
     .headers(errorHeaders(error))
@@ -324,7 +354,14 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
     socket.destroy();
     return;
   }
-  const told = brokenRequest(error.code);
+  refuseOnSocket(brokenRequest(error.code), socket);
+}
+
+/** Who says CONNECT takes this for a proxy. */
+const noProxy = (): FreshetError =>
+  new FreshetError("method_not_allowed", "this is no proxy: leave it out of HTTP_PROXY");
+
+function refuseOnSocket(told: FreshetError, socket: Socket): void {
   const body = JSON.stringify(problemOf(told));
   socket.end(
     `HTTP/1.1 ${told.status} ${told.code}\r\ncontent-type: ${problemType}\r\n` +

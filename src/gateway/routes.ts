@@ -26,6 +26,7 @@ import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
 import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
 import { countsOf, ndjsonType, publishLines } from "./ndjson.ts";
+import { otherMethod } from "./no-route.ts";
 import type { EmbeddingsHandler } from "./openai/embeddings.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -249,9 +250,9 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
 function refuseOtherMethods(app: FastifyInstance): void {
   for (const [url, own] of Object.entries(ownMethods)) {
     const method = app.supportedMethods.filter((name) => !own.includes(name)) as HTTPMethods[];
-    const refuse = async (_request: FastifyRequest, reply: FastifyReply) => {
+    const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header("allow", own.join(", "));
-      throw new FreshetError("method_not_allowed");
+      throw otherMethod(request.url, own);
     };
     app.route({ method, url, onRequest: refuse, handler: refuse });
   }

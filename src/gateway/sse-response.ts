@@ -7,9 +7,17 @@
  * SER1  nothing is sent before the first event or heartbeat, so an early error keeps its HTTP
  *       status.
  * SER2  after `end` nothing follows.
+ * SER3  what is written is JSON, and holds no line end but those of the events.
  */
 
 import type { ServerResponse } from "node:http";
+
+/**
+ * JSON leaves these as they are, and readers that cut lines as their language does (Python's
+ * `splitlines`, under many clients) would end an event in the middle of a title.
+ */
+const otherLineEnds = /[\u0085\u2028\u2029]/g;
+const escaped = (end: string): string => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 export interface SseResponseOptions {
   readonly response: ServerResponse;
@@ -40,7 +48,7 @@ export class SseResponse {
     const { response, bufferBytesMax, onCut } = this.#options;
     if (this.#state === "closed" || response.destroyed) return this.abandon();
     if (this.#state === "waiting") this.#begin();
-    response.write(text);
+    response.write(text.replace(otherLineEnds, escaped));
     if (response.writableLength <= bufferBytesMax) return;
     this.abandon();
     response.destroy();

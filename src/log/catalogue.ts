@@ -63,12 +63,18 @@ export class TenantCatalogue {
     return this.#looking;
   }
 
-  /** For a tenant without records. Answers at once, from the last look, and looks again. */
-  admit(tenant: TenantId): Admission {
+  /** What `admit` would say now; nobody comes in by it. */
+  wouldAdmit(tenant: TenantId): Admission {
     const { named, max } = this.#bounds;
     if (named !== undefined) return named.has(tenant) ? admitted : unnamed;
+    return this.#admitted.has(tenant) || this.#total < max ? admitted : full;
+  }
+
+  /** For a tenant without records. Answers at once, from the last look, and looks again. */
+  admit(tenant: TenantId): Admission {
+    const admission = this.wouldAdmit(tenant);
+    if (this.#bounds.named !== undefined || admission.kind === "refused") return admission;
     if (this.#admitted.has(tenant)) return admitted;
-    if (this.#total >= max) return full;
     this.#total += 1;
     this.#admitted.add(tenant);
     // A look that fails leaves the bound where it was.

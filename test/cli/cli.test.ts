@@ -113,6 +113,13 @@ describe("a server that is not there", () => {
     expect(err).toMatch(line);
   });
 
+  it("a wrong usage is JSON, too, where JSON was asked for", async () => {
+    const { code, err, out } = await runHere(["ask", "x", "--topk", "3", "--json"]);
+    expect([code, out]).toEqual([2, ""]);
+    const message = "unknown option '--topk'; (Did you mean --top-k?); (--help shows how)";
+    expect(JSON.parse(err)).toEqual({ error: { message } });
+  });
+
   it("is one JSON line for programs", async () => {
     const { code, err } = await runHere(["status", "--json", "--url", nobody]);
     expect(code).toBe(1);

@@ -1,8 +1,9 @@
 import { createServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { freePort } from "../../ops/servers/ports.ts";
 import { isGroupAlive } from "../../ops/servers/process-group.ts";
 import type { Partition } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { freshTenant, openSite, type Site } from "../support/engine-process.ts";
 import { httpClient } from "../support/http-service.ts";
 import { expectOneLine, runRole } from "../support/run-freshet.ts";
@@ -105,6 +106,27 @@ describe("a clean stop", () => {
     expect(answer.sources).toMatchObject([{ id: "note", version: seq, shard: "hot" }]);
     await second.stop();
   });
+
+  it.each(["engine", "merge-worker"] as const)(
+    "of an %s that waits for NATS does not wait on",
+    async (role) => {
+      const seen = Promise.withResolvers<void>();
+      const silent = createServer((socket) => {
+        socket.destroy();
+        seen.resolve();
+      });
+      onTestFinished(() => void silent.close());
+      const port = await freePort();
+      await new Promise<void>((resolve) => silent.listen(port, "127.0.0.1", resolve));
+      const run = runRole(role, { ...site.env, FRESHET_NATS_URL: `nats://127.0.0.1:${port}` });
+      await seen.promise;
+      const begunMs = performance.now();
+      run.signal("SIGINT");
+      expect(await run.ended).toBe(0);
+      expect(performance.now() - begunMs).toBeLessThan(limits.natsConnectMs / 2);
+      expect(run.stderr()).not.toContain("does not answer");
+    },
+  );
 
   it("of the merge worker exits with 0, on SIGINT as well", async () => {
     const worker = runRole("merge-worker", site.env);

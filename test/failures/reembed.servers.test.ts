@@ -59,12 +59,10 @@ it("refuses a model that is not installed, and says so where the build is looked
   const other = freshTenant("nomodel");
   await publish(other, textOf(1));
   expect(await cli("start", "--model", "no-such-model", "--tenant", other)).toMatchObject({
-    code: 0,
+    code: 1,
+    err: expect.stringContaining("no model no-such-model"),
   });
-  await eventually(async () => {
-    const { out } = await cli("status", "--tenant", other);
-    expect(out).toContain("failed");
-  });
+  expect((await cli("status", "--tenant", other)).out).toContain("failed");
   expect((await site.log.generations.get(other)).generations.state).toBe("single");
 });
 

@@ -1,5 +1,6 @@
 import { request as httpRequest } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import type { Socket } from "node:net";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { silentLogger } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { startHttp } from "../../src/gateway/http.ts";
@@ -47,6 +48,17 @@ function parseEvents(text: string): Event[] {
 }
 
 describe("a streamed answer", () => {
+  it("has no line end that only some readers know (SER3)", async () => {
+    const { post } = await listening();
+    const title = "one\u2028two\u2029three\u0085four";
+    await post("/v1/documents", { id: "b", title, text: "harbours freeze" });
+    const reply = await post("/answer", { query: "harbours", stream: true });
+    const text = await reply.text();
+    expect(text).not.toMatch(/[\u0085\u2028\u2029]/);
+    const done = parseEvents(text).at(-1)?.data as { sources: readonly { title?: string }[] };
+    expect(done.sources.map((source) => source.title)).toContain(title);
+  });
+
   it("sends the sources, the text piece by piece, then the whole answer, with ids 1, 2, 3 …", async () => {
     const { post } = await listening();
     const reply = await post("/answer", { query: "rivers", stream: true });
@@ -311,6 +323,25 @@ describe("a connection", () => {
     await expect
       .poll(async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.status)
       .toBe(200);
+  });
+
+  it("that rests is kept longer than proxies keep theirs, and gives way to those that ask", async () => {
+    const { url } = await listening({ bounds: { connectionsMax: 8 } });
+    const ask = (socket: Socket): Promise<string> => {
+      socket.write("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+      return new Promise((resolve) => {
+        socket.once("data", (data) => resolve(String(data)));
+        socket.once("close", () => resolve("closed"));
+      });
+    };
+    for (let caller = 0; caller < 20; caller += 1) {
+      const { socket } = rawSocket(url);
+      onTestFinished(() => void socket.destroy());
+      const reply = await ask(socket);
+      expect(reply).toMatch(/^HTTP\/1\.1 200 /);
+      const [, keptS] = /keep-alive: timeout=(\d+)/i.exec(reply) ?? [];
+      expect(Number(keptS)).toBeGreaterThan(60);
+    }
   });
 
   it("may pipeline requests and gets the answers in order", async () => {

@@ -26,6 +26,7 @@ import { createService } from "../../src/engine/service.ts";
 import { createExactHotShardFactory } from "../../src/hot/memory.ts";
 import { inlinePreparation } from "../../src/ingest/preparation/inline.ts";
 import { createPreparer } from "../../src/ingest/preparer.ts";
+import type { TenantBounds } from "../../src/log/catalogue.ts";
 import { createMemoryLog, type MemoryLog } from "../../src/log/memory/log.ts";
 import type { Log } from "../../src/log/port.ts";
 import { createMemoryMerges } from "../../src/merges/memory.ts";
@@ -54,6 +55,7 @@ export interface MemoryEngineOptions {
   readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
   readonly partitions?: number | undefined;
+  readonly tenants?: TenantBounds | undefined;
   readonly graceMs?: number | undefined;
   readonly mergeSizeChunks?: number | undefined;
   /** 0: what is merged is dropped, so that questions ask cold. */
@@ -153,6 +155,7 @@ export function startMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngi
         keptBytesMax: options.keptBytesMax,
         tenantWeights: options.tenantWeights,
         tenantSleepMs: options.tenantSleepMs,
+        tenants: options.tenants,
       },
     });
     const services = { log: "up", cold: "up", temporal: "up", model: "none" } as const;

@@ -25,6 +25,7 @@ import { connectReembeds, connectTenants } from "../connect.ts";
 import { CliError } from "../exit.ts";
 import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
+import { untilBegun } from "../reembed/begun.ts";
 import { compareGenerations } from "../reembed/compare.ts";
 import { lackingNodes } from "../reembed/nodes.ts";
 import { linesOf, stateOf } from "../reembed/print.ts";
@@ -161,10 +162,19 @@ async function start(parts: Run): Promise<void> {
   if ((await log.docs.lastVersion(tenant)) === 0 && (await log.chunks.last(tenant)) === null) {
     throw new CliError(`nothing is known of a tenant ${tenant}`);
   }
-  await withTemporal(parts, (reembeds) => reembeds.start(tenant, { model, textsPerS }));
-  await written(parts, "reembed_start");
-  tell(parts, { started: true, model, textsPerS }, [
+  const beginning = await withTemporal(parts, async (reembeds) => {
+    await reembeds.start(tenant, { model, textsPerS });
+    await written(parts, "reembed_start");
+    return await untilBegun(reembeds, tenant, { clock: systemClock });
+  });
+  if (beginning.kind === "failed") {
+    throw new CliError(`the build of ${tenant} has not begun: ${beginning.why}`);
+  }
+  const begun = beginning.kind === "begun";
+  const late = "no merge worker has looked at it yet: is one running, or busy with another tenant?";
+  tell(parts, { started: true, begun, model, textsPerS }, [
     `tenant ${tenant} is re-embedded by ${model}, at most ${textsPerS} texts a second`,
+    ...(begun ? [] : [late]),
     `freshet reembed status --tenant ${tenant} shows how far it is`,
   ]);
 }

@@ -31,6 +31,8 @@ export const mergeLimits = {
   reembedQuestionChars: 200,
   /** A cut-over waits so long for the generation that takes over: both are fed at once. */
   reembedCutWaitMs: 10 * secondMs,
+  /** `reembed start` waits so long for a worker to look at the model: it may have to load it. */
+  reembedBeginWaitMs: 15 * secondMs,
   /** While the model or cold is away, or an owner still appends. */
   reembedRetryMaxMs: 30 * secondMs,
   /** Turns of one workflow run before it continues as new. */

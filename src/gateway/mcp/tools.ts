@@ -15,7 +15,9 @@ import type { Source } from "../../contract/query.ts";
 import type { Asker } from "../../contract/service.ts";
 import { explainAsBody, type Handler } from "../handler.ts";
 import { type Nothing, unlessNothing } from "../no-results.ts";
+import { parsed } from "../parsed.ts";
 import { fetchDocument, urlOf } from "./documents.ts";
+import { shown } from "./shown.ts";
 
 export interface ToolsOptions {
   readonly handler: Handler;
@@ -82,12 +84,12 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
     {
       title: "Search",
       description: "Passages of the documents, the best first, also of what changed a second ago",
-      inputSchema: searched,
+      inputSchema: shown(searched),
       annotations: reading,
     },
-    (input, { mcpReq: { signal } }) =>
+    (given, { mcpReq: { signal } }) =>
       call(async () => {
-        const body = { ...input, mode: "search" };
+        const body = { ...parsed(searched, given), mode: "search" };
         const searching = handler.answer({ ...asker, body, signal });
         const reply = await unlessNothing(searching, nothingMatches);
         const results = reply.sources.map((source) => resultOf(asker.tenant, source));
@@ -99,22 +101,26 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
     {
       title: "Fetch a document",
       description: "The text of one document as it is now, with its version and metadata",
-      inputSchema: fetched,
+      inputSchema: shown(fetched),
       annotations: reading,
     },
-    ({ id, min_seq: minSeq }, { mcpReq: { signal } }) =>
-      call(async () => ({ ...(await fetchDocument({ handler, asker, id, minSeq, signal })) })),
+    (given, { mcpReq: { signal } }) =>
+      call(async () => {
+        const { id, min_seq: minSeq } = parsed(fetched, given);
+        return { ...(await fetchDocument({ handler, asker, id, minSeq, signal })) };
+      }),
   );
   server.registerTool(
     "answer",
     {
       title: "Answer",
       description: "An answer from the documents; [n] in it names the n-th of its sources",
-      inputSchema: answered,
+      inputSchema: shown(answered),
       annotations: reading,
     },
-    (body, { mcpReq: { signal } }) =>
+    (given, { mcpReq: { signal } }) =>
       call(async () => {
+        const body = parsed(answered, given);
         const reply = await handler.answer({ ...asker, body, signal });
         const sources = reply.sources.map((source) => resultOf(asker.tenant, source));
         const { answer, visible_seq, coverage, model, fallback, usage } = reply;
@@ -130,30 +136,30 @@ function addWritingTools(server: McpServer, { handler, asker }: ToolsOptions): v
     {
       title: "Publish a document",
       description: "Stores a document, or replaces it; ask with min_seq to see it at once",
-      inputSchema: published,
+      inputSchema: shown(published),
       annotations: writing,
     },
-    (body) =>
-      call(async () => ({
-        ...(await handler.publish({ tenant: asker.tenant, credential: asker.credential, body })),
-      })),
+    (given) =>
+      call(async () => {
+        const { tenant, credential } = asker;
+        const body = parsed(published, given);
+        return { ...(await handler.publish({ tenant, credential, body })) };
+      }),
   );
   server.registerTool(
     "delete",
     {
       title: "Delete a document",
       description: "Takes a document out of all answers",
-      inputSchema: named,
+      inputSchema: shown(named),
       annotations: writing,
     },
-    ({ id }) =>
-      call(async () => ({
-        ...(await handler.publish({
-          tenant: asker.tenant,
-          credential: asker.credential,
-          body: { op: "delete", id },
-        })),
-      })),
+    (given) =>
+      call(async () => {
+        const { tenant, credential } = asker;
+        const body = { op: "delete", id: parsed(named, given).id };
+        return { ...(await handler.publish({ tenant, credential, body })) };
+      }),
   );
 }
 

@@ -11,6 +11,7 @@
 import { z } from "zod";
 import { withoutCode } from "../../contract/code-spans.ts";
 import { FreshetError } from "../../contract/errors.ts";
+import { describeIssue } from "../../contract/issue.ts";
 import { limits } from "../../contract/limits.ts";
 import { type Answer, questionSchema, type Source, type Turn } from "../../contract/query.ts";
 import { cutText } from "../../contract/well-formed.ts";
@@ -51,7 +52,6 @@ export const ownSchema = questionSchema.pick({
   max_sentences: true,
   quote: true,
 });
-type Own = keyof typeof ownSchema.shape;
 
 /** What a refusal of the question calls its fields. */
 export const ownPlaces: Places = Object.fromEntries(
@@ -78,6 +78,10 @@ export type ChatRequest = Pick<z.infer<typeof chatSchema>, "stream" | "stream_op
 const envelopeSchema = chatSchema.extend({
   freshet: z.record(z.string(), z.unknown()).nullish(),
 });
+/** Names alone. */
+const ownNames = z.strictObject(
+  Object.fromEntries(Object.keys(ownSchema.shape).map((name) => [name, z.unknown().optional()])),
+);
 const inner = [...Object.keys(messageSchema.shape), "include_usage", "type"];
 
 /** @throws FreshetError invalid_request, which names the first field of ours that is wrong */
@@ -103,8 +107,10 @@ export function questionOf({
   if (asked === undefined) {
     throw new FreshetError("invalid_request", "messages: none of them has the role user");
   }
-  if (own.some(([name]) => ownSchema.shape[name as Own] === undefined)) {
-    throw new FreshetError("invalid_request", "freshet: has a field that is not known");
+  const named = ownNames.safeParse(freshet ?? {});
+  if (!named.success) {
+    const place = { root: "freshet", names: Object.keys(ownSchema.shape) };
+    throw new FreshetError("invalid_request", describeIssue(named.error, place));
   }
   const tokens = max_completion_tokens ?? max_tokens ?? undefined;
   const history = historyOf(messages.slice(0, at));

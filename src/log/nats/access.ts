@@ -50,6 +50,8 @@ export interface NatsAccess {
   /** Also connect to servers that the cluster names; true by default. */
   readonly gossip?: boolean | undefined;
   readonly connectMs?: number | undefined;
+  /** Aborted: nobody waits for the first connection any more. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** @throws Error with one line when a file that is needed cannot be read */

@@ -5,7 +5,7 @@
  * bound.
  *
  *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the
- *        server;
+ *        server, or sooner when who waits for it stops;
  *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
  *        time-out;
  *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive.
@@ -64,7 +64,7 @@ export async function closeConnection(connection: NatsConnection, clock: Clock):
   await connection.close();
 }
 
-/** @throws FreshetError log_unavailable */
+/** @throws FreshetError log_unavailable; cancelled when `stopping` is */
 export async function openConnection(
   access: NatsAccess,
   { clock, logger, metrics }: Reports & { readonly clock: Clock },
@@ -91,8 +91,11 @@ export async function openConnection(
 
 async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsConnection> {
   const deadline = new Deadline(clock, access.connectMs ?? limits.natsConnectMs);
+  const { stopping } = access;
+  const over = stopping ? AbortSignal.any([deadline.signal, stopping]) : deadline.signal;
   try {
     for (let attempt = 1; ; attempt += 1) {
+      if (stopping?.aborted === true) throw new FreshetError("cancelled");
       try {
         return await connect(readOptions(access));
       } catch (cause) {
@@ -100,7 +103,7 @@ async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsCo
           (await refusalBehindTls(access, cause)) ?? refusalOf(access, cause, deadline.isOver);
         if (why !== undefined) throw new FreshetError("log_unavailable", why, { cause });
       }
-      await clock.sleep(openingPauseMs(attempt), deadline.signal);
+      await clock.sleep(openingPauseMs(attempt), over);
     }
   } finally {
     deadline.clear();

@@ -81,7 +81,20 @@ export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> 
     connectMs = limits.natsConnectMs,
   } = options;
   const deadline = new Deadline(clock, connectMs);
-  const context = await openConnection(options, { clock, logger, metrics });
+  try {
+    const context = await openConnection(options, { clock, logger, metrics });
+    return await openLog(context, options, deadline);
+  } finally {
+    // Also where no server was found: its timer would keep the process alive.
+    deadline.clear();
+  }
+}
+
+async function openLog(
+  context: NatsContext,
+  options: NatsLogOptions,
+  deadline: Deadline,
+): Promise<NatsLog> {
   const { partitions, replicas = 1, leaseMs = limits.leaseMs, creates = true } = options;
   const deployment = { partitions, replicas, leaseMs, creates };
   try {
@@ -92,8 +105,6 @@ export async function connectNatsLog(options: NatsLogOptions): Promise<NatsLog> 
   } catch (thrown) {
     await context.connection.close();
     throw thrown;
-  } finally {
-    deadline.clear();
   }
 }
 

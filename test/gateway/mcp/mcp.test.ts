@@ -148,7 +148,7 @@ describe.each(eras)("an agent of the era %s", (era) => {
     expect(gone.structuredContent).toEqual({ id: "n", seq: 2 });
   });
 
-  it("gets a refusal in words when its arguments are wrong", async () => {
+  it("gets a refusal with a code when its arguments are wrong (MX2)", async () => {
     const client = await connect(await start(), era);
     const wrong = [
       {},
@@ -159,12 +159,15 @@ describe.each(eras)("an agent of the era %s", (era) => {
       { query: "x", filters: { id: "a" } },
     ];
     for (const args of wrong) {
-      const reply = await client
-        .callTool({ name: "search", arguments: args })
-        .catch((error: unknown) => ({ isError: true, content: String(error) }));
+      const reply = await client.callTool({ name: "search", arguments: args });
       expect(reply.isError, JSON.stringify(args)).toBe(true);
-      expect(JSON.stringify(reply.content).length).toBeGreaterThan(20);
+      const [told] = reply.content as { text: string }[];
+      const { error } = JSON.parse(told?.text ?? "");
+      expect(error).toMatchObject({ code: "invalid_request", retryable: false });
+      expect(error.message.length).toBeGreaterThan(10);
     }
+    const near = await client.callTool({ name: "search", arguments: { query: "x", topK: 2 } });
+    expect(JSON.stringify(near.content)).toContain("did you mean top_k?");
   });
 });
 
