@@ -2,6 +2,7 @@
 
 import { limits } from "../../contract/limits.ts";
 import { asciidocDocument } from "./asciidoc.ts";
+import { otherContent } from "./content-signs.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
@@ -16,7 +17,10 @@ export async function convertFile(
     return bounded(await partsOf(request, depth));
   } catch (error) {
     // A library says in words of its own what it does not like.
-    return [{ skipped: error instanceof Unreadable ? error.reason : "broken" }];
+    const { reason, detail } = error instanceof Unreadable ? error : new Unreadable("broken");
+    const isNamed = reason === "broken" || reason === "encoding";
+    const other = isNamed ? otherContent(request.kind, request.bytes) : undefined;
+    return [{ skipped: reason, detail: other ?? detail }];
   }
 }
 

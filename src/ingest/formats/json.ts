@@ -12,6 +12,7 @@ import { limits } from "../../contract/limits.ts";
 import type { Part } from "./port.ts";
 
 export function jsonParts(text: string): readonly Part[] {
+  if (text.trim() === "") return [{ skipped: "empty" }];
   const value = parse(text);
   if (value === noJson) return [{ skipped: "format", detail: whyNoJson(text) }];
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -56,8 +57,17 @@ function lastOfEach(parts: readonly Part[]): readonly Part[] {
 /** One line of NDJSON. */
 export function lineDocument(line: string): Part {
   const value = parse(line);
-  const [repeated] = value === noJson ? [] : repeatedIn(line);
+  if (value === noJson) return { skipped: "format", detail: whyNoLine(line) };
+  const [repeated] = repeatedIn(line);
   return repeated?.[1] ?? documentPart(value);
+}
+
+/** People call a list, or one document over many lines, by the name for lines, too. */
+function whyNoLine(line: string): string {
+  const trimmed = line.trim();
+  const isPiece = /^[[{]$/.test(trimmed) || /[,[{]$/.test(trimmed) || trimmed.startsWith("[");
+  if (!isPiece) return "it is no JSON";
+  return "it is no JSON by itself: each line is a document; a list is called .json";
 }
 
 export function ndjsonParts(text: string): readonly Part[] {

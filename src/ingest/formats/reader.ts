@@ -6,6 +6,7 @@ import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { cutText } from "../../contract/well-formed.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { otherContent } from "./content-signs.ts";
 import { Conversion } from "./conversion.ts";
 import { type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { convertFile } from "./converters.ts";
@@ -76,7 +77,10 @@ function operations(kind: "json" | "ndjson", bytes: Uint8Array): readonly Part[]
     const text = decodeText(bytes);
     return kind === "json" ? jsonParts(text) : ndjsonParts(text);
   } catch (error) {
-    if (error instanceof Unreadable) return [{ skipped: error.reason }];
+    if (error instanceof Unreadable) {
+      const detail = otherContent(kind, bytes) ?? error.detail;
+      return [{ skipped: error.reason, detail }];
+    }
     throw error;
   }
 }
