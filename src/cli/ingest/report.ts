@@ -35,9 +35,7 @@ export function reportOf(summary: IngestSummary, corpus: Corpus, dryRun: boolean
     ...counts,
     skipped: problems.total,
     skipped_by_reason: Object.fromEntries(problems.counts),
-    ...(problems.types.size === 0
-      ? {}
-      : { skipped_types: Object.fromEntries(problems.types) }),
+    ...(problems.types.size === 0 ? {} : { skipped_types: Object.fromEntries(problems.types) }),
     problems: problems.shown,
     excluded,
     ...(mirror === undefined ? {} : { mirror: mirrorReport(mirror) }),

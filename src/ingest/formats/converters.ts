@@ -37,7 +37,7 @@ async function partsOf(
       return [await readPage(decodeText(bytes), findArticle)];
     }
     case "pdf":
-      return [await (await import("./pdf.ts")).pdfDocument(bytes)];
+      return (await import("./pdf.ts")).pdfParts(bytes);
     case "docx":
       return [await (await import("./docx.ts")).docxDocument(bytes)];
     case "eml":

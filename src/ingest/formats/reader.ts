@@ -49,7 +49,7 @@ export function openFileReader(options: FileReaderOptions = {}): FileReader {
       const request = { kind, bytes };
       const here = readHere.has(kind);
       const parts = here ? await convertFile(request) : await conversion.convert(request);
-      const isScan = parts.some((part) => !isConverted(part) && part.skipped === "scan");
+      const isScan = parts.every((part) => !isConverted(part) && part.skipped === "scan");
       const read = isScan && remote !== undefined ? await remote.parse(file, bytes) : parts;
       return documents(file, read, documentTextBytesMax);
     },
