@@ -67,6 +67,19 @@ describe("columns of a PDF", () => {
     );
   });
 
+  test("end where a line goes over both, as below a list of terms", async () => {
+    const terms: readonly Place[] = [
+      ["x", 60, 700],
+      ["a numeric vector that is to be cut", 130, 700],
+      ["breaks", 60, 686],
+      ["the points at which it is cut", 130, 686],
+      ["which is what a histogram does before it counts the values of each class.", 60, 672],
+      ["and what is not cut is left as it was, also where it is not a number.", 60, 658],
+    ];
+    const text = await textOf([terms]);
+    expect(text).toContain("x a numeric vector that is to be cut\nbreaks the points at");
+  });
+
   test("of a table stay beside each other", async () => {
     const rows = [
       ["Question of the inspector", "Answer of the caretaker"],

@@ -6,7 +6,9 @@ import { otherContent } from "./content-signs.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
+import { notebookDocument } from "./notebook.ts";
 import { rstDocument } from "./rst.ts";
+import { withoutTerminalSigns } from "./terminal-text.ts";
 
 /** What becomes of a file: its documents, and reasons for what is left out. Never throws. */
 export async function convertFile(
@@ -56,7 +58,9 @@ async function partsOf(
     case "rst":
       return [rstDocument(decodeText(bytes))];
     case "text":
-      return [{ text: decodeText(bytes) }];
+      return [{ text: withoutTerminalSigns(decodeText(bytes)) }];
+    case "notebook":
+      return [notebookDocument(decodeText(bytes))];
     case "json":
     case "ndjson":
       return [{ skipped: "type" }];

@@ -17,6 +17,7 @@ export interface TextItem {
 /** Words in one line without a wide gap between them. */
 interface Segment {
   readonly x: number;
+  readonly end: number;
   readonly text: string;
 }
 
@@ -57,7 +58,7 @@ export function linesOf(items: readonly TextItem[]): readonly PageLine[] {
 }
 
 class LineMaker {
-  #segments: { x: number; text: string }[] = [];
+  #segments: { x: number; end: number; text: string }[] = [];
   #last: TextItem | undefined;
   #y = 0;
   #height = 0;
@@ -72,9 +73,10 @@ class LineMaker {
   add(item: TextItem): void {
     if (this.#last !== undefined && isShadow(this.#last, item)) return;
     const [x = 0, y = 0] = item.transform.slice(4);
+    const end = x + item.width;
     const segment = this.#segments.at(-1);
-    if (segment === undefined || this.#isWide) this.#segments.push({ x, text: item.str });
-    else segment.text += item.str;
+    if (segment === undefined || this.#isWide) this.#segments.push({ x, end, text: item.str });
+    else Object.assign(segment, { end, text: segment.text + item.str });
     if (this.#last === undefined) this.#y = y;
     this.#height = Math.max(this.#height, item.height);
     this.#last = item;
@@ -90,7 +92,7 @@ class LineMaker {
 
   made(): readonly PageLine[] {
     const segments = this.#segments
-      .map(({ x, text }) => ({ x, text: text.trim() }))
+      .map(({ text, ...place }) => ({ ...place, text: text.trim() }))
       .filter(({ text }) => text !== "");
     const text = segments.map((segment) => segment.text).join(" ");
     return text === "" ? [] : [{ segments, text, y: this.#y, height: this.#height }];
@@ -120,7 +122,12 @@ export function byColumns(lines: readonly PageLine[]): readonly PageLine[] {
 }
 
 function fits(line: PageLine | undefined, edges: readonly number[]): boolean {
-  return line?.segments.every(({ x }) => columnAt(edges, x, line.height) !== -1) ?? false;
+  if (line === undefined) return false;
+  return line.segments.every(({ x, end }) => {
+    const column = columnAt(edges, x, line.height);
+    // What goes on into the next column is a line over all of them.
+    return column !== -1 && end <= (edges[column + 1] ?? Number.POSITIVE_INFINITY);
+  });
 }
 
 function columnAt(edges: readonly number[], x: number, height: number): number {

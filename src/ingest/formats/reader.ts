@@ -19,7 +19,9 @@ import { createDoclingParser, type RemoteParserOptions } from "./remote-parser.t
 import { splitText } from "./split.ts";
 
 /** Kinds that our own code reads in time linear in the file: they need no process. */
-const readHere: ReadonlySet<FileKind> = new Set(["markdown", "text", "asciidoc", "rst"]);
+const readHere: ReadonlySet<FileKind> = new Set([
+  ...(["markdown", "text", "asciidoc", "rst", "notebook"] as const),
+]);
 
 export interface FileReaderOptions {
   readonly clock?: Clock | undefined;
