@@ -73,16 +73,6 @@ describe("a notebook", () => {
   });
 });
 
-test.each([
-  ["\u001b[31mERROR\u001b[0m disk \u001b[1;4mfull\u001b[m", "ERROR disk full"],
-  ["\u001b]0;root@a\u0007$ ls", "$ ls"],
-  ["\u001b]8;;https://a.b\u001b\\\u001b[4mhere\u001b[0m\u001b]8;;\u001b\\", "here"],
-  ["N\bNA\bAM\bME\bE", "NAME"],
-  ["an [31m that is text", "an [31m that is text"],
-])("text of a terminal has no colours: %j", async (content, text) => {
-  expect((await readNamed(reader, "a.txt", content)).documents).toMatchObject([{ text }]);
-});
-
 test("Markdown has its other names, too", async () => {
   for (const name of ["a.mdx", "a.mkd", "a.mdown"]) {
     expect((await readNamed(reader, name, "# Ferry\n\nOn time.")).documents).toMatchObject([

@@ -8,7 +8,6 @@ import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
 import { notebookDocument } from "./notebook.ts";
 import { rstDocument } from "./rst.ts";
-import { withoutTerminalSigns } from "./terminal-text.ts";
 
 /** What becomes of a file: its documents, and reasons for what is left out. Never throws. */
 export async function convertFile(
@@ -58,7 +57,7 @@ async function partsOf(
     case "rst":
       return [rstDocument(decodeText(bytes))];
     case "text":
-      return [{ text: withoutTerminalSigns(decodeText(bytes)) }];
+      return [{ text: decodeText(bytes) }];
     case "notebook":
       return [notebookDocument(decodeText(bytes))];
     case "json":

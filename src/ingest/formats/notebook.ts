@@ -5,8 +5,8 @@
 
 import { z } from "zod";
 import { firstHeading } from "../../text/markdown.ts";
+import { lastOverwritten, withoutTerminalSigns } from "../../text/terminal-text.ts";
 import { type Converted, Unreadable } from "./convert.ts";
-import { lastOverwritten, withoutTerminalSigns } from "./terminal-text.ts";
 
 /** A string, or the lines of one. */
 const textSchema = z
