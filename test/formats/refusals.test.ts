@@ -1,6 +1,7 @@
 /** Why a file was left out, in words with which its owner can do something. */
 
 import { afterAll, describe, expect, test } from "vitest";
+import { saysNoTitle } from "../../src/ingest/formats/file-names.ts";
 import { kindOf } from "../../src/ingest/formats/kinds.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 
@@ -29,11 +30,33 @@ describe("a file that cannot be read", () => {
     ["a picture as text", "a.md", Buffer.from("\x89PNG\r\n", "latin1"), "encoding", /picture/],
     ["UTF-16", "a.txt", Buffer.from("\ufeffhall", "utf16le"), "encoding", /UTF-16: iconv/],
     ["UTF-16 without a mark", "a.txt", Buffer.from("Grüße", "utf16le"), "encoding", /UTF-16/],
+    [
+      "a pointer of Git LFS",
+      "a.csv",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n",
+      "broken",
+      /git lfs pull/,
+    ],
+    ["RTF as text", "a.txt", "{\\rtf1\\ansi Hello}", "broken", /RTF/],
+    ["a page as a table", "a.csv", "<html><table><tr><td>1</table>", "broken", /page of HTML/],
+    [
+      "a list in an object",
+      "a.json",
+      '{"data":[{"id":"a","text":"b"}]}',
+      "format",
+      /only the list/,
+    ],
     ["a line in latin-1", "a.md", Buffer.from("one\ncaf\xe9", "latin1"), "encoding", /^line 2 /],
   ] as const)("says that it is %s", async (_what, name, content, skipped, detail) => {
     expect(await partsOf(name, content)).toEqual([
       { skipped, detail: expect.stringMatching(detail) },
     ]);
+  });
+
+  test("is read where it only speaks of such things", async () => {
+    for (const content of ["version https is newer", "{\\rtf} is a form", "<html> is a tag"]) {
+      expect(await partsOf("a.txt", content)).toMatchObject([{ document: { text: content } }]);
+    }
   });
 
   test("with a password is told as that, also in Word", async () => {
@@ -52,3 +75,25 @@ describe("a file that cannot be read", () => {
     ]);
   });
 });
+
+test.each([
+  "PowerPoint Presentation",
+  "PowerPoint-Präsentation",
+  "Présentation PowerPoint",
+  "Presentation1",
+  "Microsoft Excel - Prices.xls",
+  "Microsoft PowerPoint - talk",
+  "Folie 1",
+  "Dokument2",
+  "Title",
+  "talk-final.pptx",
+])("%j is no title, but what a program left", (title) => {
+  expect(saysNoTitle(title)).toBe(true);
+});
+
+test.each(["Presentation of the annual report", "Layout of the hall", "Document retention policy"])(
+  "%j is a title",
+  (title) => {
+    expect(saysNoTitle(title)).toBe(false);
+  },
+);

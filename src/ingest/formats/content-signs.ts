@@ -16,6 +16,9 @@ const signs: readonly (readonly [begins: string, kind: FileKind | undefined, say
   ["SQLite format 3", undefined, "a database of SQLite"],
   ["version https://git-lfs", undefined, "a pointer of Git LFS: git lfs pull brings the file"],
 ];
+/** Kinds that hold no page of HTML, and those that would be text whatever stands in them. */
+const rows: ReadonlySet<FileKind> = new Set(["csv", "tsv"]);
+const anyText: ReadonlySet<FileKind> = new Set(["markdown", "text", "asciidoc", "rst", ...rows]);
 const htmlStart = /^\s*(?:\ufeff|\u00ef\u00bb\u00bf)?\s*<(?:!doctype html|html|head|body)\b/i;
 const encryptedPart = Buffer.from("EncryptedPackage", "utf16le");
 const startBytes = 1_024;
@@ -30,6 +33,18 @@ export function otherContent(kind: FileKind, bytes: Uint8Array): string | undefi
     return named === kind ? undefined : `it is ${says}`;
   }
   return kind !== "html" && htmlStart.test(start) ? "it is a page of HTML" : undefined;
+}
+
+/**
+ * What would be taken for text and is none: the pointer that Git LFS leaves in the place of a large
+ * file, RTF, and what sites call a table and send as a page.
+ */
+export function noTextOf(kind: FileKind, bytes: Uint8Array): string | undefined {
+  if (!anyText.has(kind) || bytes.length === 0) return undefined;
+  const start = Buffer.from(bytes.subarray(0, startBytes)).toString("latin1");
+  const isOther = /^(?:\{\\rtf\d|version https:\/\/git-lfs\.)/.test(start);
+  const isPage = rows.has(kind) && htmlStart.test(start);
+  return isOther || isPage ? otherContent(kind, bytes) : undefined;
 }
 
 /** Word packs a file with a password into a file of the older form. */

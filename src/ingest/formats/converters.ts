@@ -2,7 +2,7 @@
 
 import { limits } from "../../contract/limits.ts";
 import { asciidocDocument } from "./asciidoc.ts";
-import { otherContent } from "./content-signs.ts";
+import { noTextOf, otherContent } from "./content-signs.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
@@ -31,6 +31,8 @@ async function partsOf(
   depth: number,
 ): Promise<readonly ConvertedPart[]> {
   const context = { depth, readAttachment: convertFile };
+  const other = noTextOf(kind, bytes);
+  if (other !== undefined) throw new Unreadable("broken", other);
   switch (kind) {
     case "html": {
       const { readPage } = await import("./html/page.ts");

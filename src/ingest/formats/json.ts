@@ -93,6 +93,14 @@ function* repeatedIn(text: string): Generator<readonly [item: number, Part]> {
   }
 }
 
+/** Exports put their list into an object, beside what they say of it. */
+function whyNoId(fields: Readonly<Record<string, unknown>>): string {
+  const isList = (value: unknown) =>
+    Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
+  if (!Object.values(fields).some(isList)) return "it has no id";
+  return "it has no id; if it is around a list of documents, leave only the list";
+}
+
 /** Corpora of the retrieval benchmarks call the id `_id`, and send an empty title. */
 function documentPart(value: unknown): Part {
   if (value === noJson) return { skipped: "format", detail: "it is no JSON" };
@@ -102,7 +110,7 @@ function documentPart(value: unknown): Part {
   const { _id, ...rest } = value as Record<string, unknown>;
   const id = rest["id"] ?? _id;
   if (typeof id !== "string") {
-    const detail = id === undefined ? "it has no id" : "its id is no text";
+    const detail = id === undefined ? whyNoId(rest) : "its id is no text";
     return { skipped: "format", detail };
   }
   if (_id !== undefined && rest["title"] === "") delete rest["title"];
