@@ -3,7 +3,7 @@
  * words past redaction (OWASP, prompt injection). Visible text keeps its spelling.
  */
 
-import { withoutTerminalSigns } from "./terminal-text.ts";
+import { withoutTerminalSigns } from "../contract/terminal-text.ts";
 
 /**
  * C0 and C1 controls (but line feed and tab), soft hyphen, zero-width, bidi, annotation characters,

@@ -1,6 +1,7 @@
 /** Why a file was left out, in words with which its owner can do something. */
 
 import { afterAll, describe, expect, test } from "vitest";
+import { checkOperation } from "../../src/contract/document.ts";
 import { saysNoTitle } from "../../src/ingest/formats/file-names.ts";
 import { kindOf } from "../../src/ingest/formats/kinds.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
@@ -73,6 +74,12 @@ describe("a file that cannot be read", () => {
     expect(await partsOf("a.ndjson", '{"id":"a"')).toEqual([
       { skipped: "format", detail: "it is no JSON" },
     ]);
+  });
+});
+
+test("a document with a field of its own is told where that belongs", () => {
+  expect(checkOperation({ id: "a", text: "b", url: "c" }, 1_000)).toMatchObject({
+    error: { message: "document: has a field that is not known; metadata takes it" },
   });
 });
 

@@ -4,8 +4,8 @@
  */
 
 import { z } from "zod";
+import { lastOverwritten, withoutTerminalSigns } from "../../contract/terminal-text.ts";
 import { firstHeading } from "../../text/markdown.ts";
-import { lastOverwritten, withoutTerminalSigns } from "../../text/terminal-text.ts";
 import { type Converted, Unreadable } from "./convert.ts";
 
 /** A string, or the lines of one. */
