@@ -41,8 +41,9 @@ const blankLinesPattern = /\n{3,}/g;
 const longGapPattern = /(?<![ \t\u00a0\u2000-\u200a\u3000])[ \t\u00a0\u2000-\u200a\u3000]{65,}/g;
 
 /**
- * Text as it is stored and shown: well-formed, without invisible characters and what a terminal
- * makes colours of (the sign goes, and `[31m` would stay), line ends as `\n`, at most one blank line in a row. Linear; cleaning twice changes nothing more.
+ * Text as it is stored and shown: well-formed, without invisible characters and the colours of a
+ * terminal (the sign alone gone, `[31m` would be a word), line ends as `\n`, at most one blank line
+ * in a row. Linear; cleaning twice changes nothing more.
  */
 export function cleanText(text: string): string {
   return withoutTerminalSigns(text)
