@@ -162,6 +162,34 @@ describe("a PDF with pages that have no text layer", () => {
     ]);
   });
 
+  test("takes letters of a font that does not say which they are for a picture", async () => {
+    const codes = Array.from("Secret code", (letter) => letter.charCodeAt(0).toString(16));
+    const map = codes.map((code) => `<${code}> <E0${code}>`).join("\n");
+    const garbled = (page: PDFPage): void => {
+      const { context } = page.doc;
+      const cmap = context.stream(
+        `/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange ${codes.length} beginbfchar ${map} endbfchar endcmap end`,
+      );
+      const font = context.obj({
+        Type: "Font",
+        Subtype: "Type1",
+        BaseFont: "Helvetica",
+        ToUnicode: context.register(cmap),
+      });
+      const name = page.node.newFontDictionary("F", context.register(font));
+      const paint = context.stream(`BT ${name} 12 Tf 60 700 Td (Secret code) Tj ET`);
+      page.node.addContentStream(context.register(paint));
+    };
+    const parts = await partsOf([typed, []], (page, number) => {
+      if (number === 2) garbled(page);
+    });
+    expect(parts).toMatchObject([
+      { document: { text: "## Page 1\n\nThe contract begins in May." } },
+      { skipped: "scan", detail: "no text layer: page 2" },
+    ]);
+    expect(await partsOf([[]], garbled)).toEqual([{ skipped: "scan" }]);
+  });
+
   test("loses nothing by empty ones", async () => {
     expect(await partsOf([typed, [], typed])).toMatchObject([{ document: {} }]);
     expect(await partsOf([typed, [], typed])).toHaveLength(1);

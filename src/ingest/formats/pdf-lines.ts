@@ -159,6 +159,16 @@ function isProse(column: readonly PageLine[]): boolean {
   );
 }
 
+/** Letters without a meaning: a font that does not say which they are, for a reader's eyes only. */
+const meaningless = /[\p{Co}\ufffd]|(?!\s)\p{Cc}/gu;
+const meaninglessShareMax = 0.3;
+
+/** A page of such letters is a picture of text: it can be looked at, and not searched. */
+export function isGarbled(lines: readonly PageLine[]): boolean {
+  const text = lines.map((line) => line.text).join("");
+  return (text.match(meaningless)?.length ?? 0) > text.length * meaninglessShareMax;
+}
+
 export interface Page {
   readonly lines: readonly PageLine[];
   readonly bottom: number;

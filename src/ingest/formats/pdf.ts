@@ -9,6 +9,7 @@ import { saysNoTitle } from "./file-names.ts";
 import { writtenOver } from "./pdf-fields.ts";
 import {
   byColumns,
+  isGarbled,
   linesOf,
   type Page,
   type PageLine,
@@ -36,12 +37,15 @@ export async function pdfParts(bytes: Uint8Array): Promise<readonly ConvertedPar
   );
   const read: Page[] = [];
   const written: string[] = [];
+  const unreadable: number[] = [];
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
     const [, bottom = 0, , top = 0] = page.view;
     const lines = linesOf(items.filter((item): item is typeof item & TextItem => "str" in item));
-    read.push({ lines, bottom, top });
+    const garbled = isGarbled(lines);
+    if (garbled) unreadable.push(number);
+    read.push({ lines: garbled ? [] : lines, bottom, top });
     // A form that cannot be read is a page like others.
     written.push(joinLines(writtenOver(await page.getAnnotations().catch(() => []))));
     page.cleanup();
@@ -64,7 +68,9 @@ export async function pdfParts(bytes: Uint8Array): Promise<readonly ConvertedPar
       .join("\n\n"),
   };
   const detail = `no text layer: page ${rangesOf(bare)}`;
-  return (await havePictures(pdf, bare)) ? [document, { skipped: "scan", detail }] : [document];
+  return unreadable.length > 0 || (await havePictures(pdf, bare))
+    ? [document, { skipped: "scan", detail }]
+    : [document];
 }
 
 /** An empty page is no loss. Pictures are unpacked for this, so that not all are looked at. */
