@@ -159,7 +159,10 @@ export function checkOperation(json: unknown, textBytesMax: number): ParsedOpera
   const result = op === "delete" ? deleteSchema.safeParse(raw) : upsertSchema.safeParse(raw);
   if (!result.success) {
     const schema = { root: "document", names: Object.keys(upsertSchema.shape) };
-    return refused("invalid_document", describeIssue(result.error, schema), { id });
+    const told = describeIssue(result.error, schema);
+    // The most frequent mistake: rows of a table, or of another engine, as they are.
+    const way = told === "document: has a field that is not known" ? "; metadata takes it" : "";
+    return refused("invalid_document", `${told}${way}`, { id });
   }
   if (hasProtoKey(raw["metadata"])) {
     return refused("invalid_document", "metadata: invalid key in record", { id });

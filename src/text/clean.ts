@@ -3,6 +3,8 @@
  * words past redaction (OWASP, prompt injection). Visible text keeps its spelling.
  */
 
+import { withoutTerminalSigns } from "../contract/terminal-text.ts";
+
 /**
  * C0 and C1 controls (but line feed and tab), soft hyphen, zero-width, bidi, annotation characters,
  * and what else is reserved for characters that are never seen.
@@ -39,11 +41,12 @@ const blankLinesPattern = /\n{3,}/g;
 const longGapPattern = /(?<![ \t\u00a0\u2000-\u200a\u3000])[ \t\u00a0\u2000-\u200a\u3000]{65,}/g;
 
 /**
- * Text as it is stored and shown: well-formed, without invisible characters, line ends as `\n`, at
- * most one blank line in a row. Linear; cleaning twice changes nothing more.
+ * Text as it is stored and shown: well-formed, without invisible characters and the colours of a
+ * terminal (the sign alone gone, `[31m` would be a word), line ends as `\n`, at most one blank line
+ * in a row. Linear; cleaning twice changes nothing more.
  */
 export function cleanText(text: string): string {
-  return text
+  return withoutTerminalSigns(text)
     .toWellFormed()
     .replace(invisiblePattern, "")
     .replace(strayTagPattern, "$<flag>")

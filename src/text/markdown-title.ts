@@ -3,6 +3,8 @@
 /** A longer heading is cut when it is embedded; patterns with a tail see no more. */
 const titleCharsMax = 400;
 const codeSpan = /(`+)(?!`)(.+?)(?<!`)\1(?!`)/g;
+/** What stands for a code span while the markup around it is read: of Unicode's private use. */
+const spanMark = /\ue000(\d+)\ue001/g;
 /** No class holds what opens its pattern: a title of nothing but brackets is gone through once. */
 const image = /(?<!\\)!\[([^[\]]*)\](?:\([^()]*\)|\[[^[\]]*\])/g;
 const link = /(?<!\\)\[([^[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^[\]]*\])/g;
@@ -39,14 +41,16 @@ export function plainTitle(markup: string): string {
 /** @param pictures what stands for each: nothing, or its description */
 function plainLine(markup: string, pictures: "" | "$1"): string {
   const line = withoutClosingHashes(markup.slice(0, titleCharsMax));
-  const pieces: string[] = [];
-  let from = 0;
-  for (const span of line.matchAll(codeSpan)) {
-    pieces.push(plainText(line.slice(from, span.index), pictures), span[2] ?? "");
-    from = span.index + span[0].length;
-  }
-  pieces.push(plainText(line.slice(from), pictures));
-  return pieces.join("").replace(/\s+/g, " ").trim();
+  const spans: string[] = [];
+  // Within a link or an emphasis, too: a piece of the line by itself would be half of one.
+  const marked = line.replace(codeSpan, (_span, _ticks, code: string) => {
+    spans.push(code);
+    return `\ue000${spans.length - 1}\ue001`;
+  });
+  return plainText(marked, pictures)
+    .replace(spanMark, (mark, index: string) => spans[Number(index)] ?? mark)
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 function plainText(markup: string, pictures: "" | "$1"): string {

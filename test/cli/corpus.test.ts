@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CorpusOptions, readCorpus, readStream } from "../../src/cli/ingest/corpus.ts";
+import type { IngestSummary } from "../../src/cli/ingest/ingest.ts";
+import { reportLines, reportOf } from "../../src/cli/ingest/report.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -54,6 +56,39 @@ describe("a folder as a corpus", () => {
     const { ids, skipped } = await read();
     expect(ids).toEqual(["ok.txt"]);
     expect(skipped).toEqual({ type: 2, empty: 1, encoding: 1 });
+  });
+
+  it("says of which kinds files were left out, and how they could come in", async () => {
+    write({ "a.xlsx": "x", "b.xlsx": "x", "c.PPTX": "x", Makefile: "x", "d.qqq": "x" });
+    const corpus = await readCorpus(folder);
+    expect([...corpus.problems.types]).toEqual([
+      [".xlsx", 2],
+      ["no extension", 1],
+      [".pptx", 1],
+      [".qqq", 1],
+    ]);
+    const summary = { documents: 0, unchanged: 0, visible: 0, rejected: 0, seconds: 0 };
+    const report = reportOf(summary as IngestSummary, corpus, true);
+    expect(report.skipped_types).toMatchObject({ ".xlsx": 2, ".qqq": 1 });
+    const { notes } = reportLines(report, false);
+    expect(notes).toContain("  type: .xlsx 2 (save each sheet as .csv)");
+    expect(notes).toContain("  type: .qqq 1");
+  });
+
+  it("names an attachment that is left out, and does not take its mail for one", async () => {
+    const mail = [
+      ...["From: a@b.example", "Subject: Prices", "Content-Type: multipart/mixed; boundary=x", ""],
+      ...["--x", "Content-Type: text/plain", "", "See the sheet.", "--x"],
+      ...["Content-Type: application/zip", 'Content-Disposition: attachment; filename="p.xlsx"'],
+      ...["", "PK", "--x--", ""],
+    ];
+    write({ "a.eml": mail.join("\r\n") });
+    const corpus = await readCorpus(folder);
+    await all(corpus.documents);
+    expect([...corpus.problems.types]).toEqual([]);
+    const summary = { documents: 1, unchanged: 0, visible: 0, rejected: 0, seconds: 0 };
+    const { notes } = reportLines(reportOf(summary as IngestSummary, corpus, true), false);
+    expect(notes.join("\n")).toContain('(its attachment "p.xlsx")');
   });
 
   it("takes the words of a page that is nested to death, and reads the files beside it", async () => {
@@ -193,7 +228,7 @@ describe("a file as a corpus", () => {
       { file: lines, line: 1, reason: "format", detail: "its id is no text" },
       { file: lines, line: 2, reason: "format", detail: "it has no id" },
       { file: lines, line: 3, reason: "format", detail: "a document is an object" },
-      { file: lines, line: 4, reason: "format", detail: "it is no JSON" },
+      { file: lines, line: 4, reason: "format", detail: expect.stringContaining("a list is") },
       { file: lines, line: 5, reason: "size", detail: "big: too long" },
       { file: list, line: undefined, reason: "size", detail: "long: too long" },
     ]);

@@ -72,6 +72,11 @@ describe("refused with a code, never with a throw", () => {
       "invalid_document",
     ],
     ["13: constructor beside the fields", document({ constructor: {} }), "invalid_document"],
+    [
+      "10: a text of nothing but colours",
+      document({ text: "\u001b[31m\u001b[0m" }),
+      "invalid_document",
+    ],
     ["14: a schema version that nobody asked for", document({ version: 2 }), "invalid_document"],
     ["15: no id", '{"text":"x"}', "invalid_document"],
     ["16: an empty id", document({ id: "" }), "invalid_document"],

@@ -104,6 +104,31 @@ describe("a directive of reStructuredText", () => {
   });
 });
 
+describe("a directive of reStructuredText that is for the program", () => {
+  test.each([
+    [".. deprecated:: 2.0\n   Use g.", "Deprecated since version 2.0\n   Use g."],
+    [".. versionadded:: 1.5", "New in version 1.5"],
+    [".. versionchanged:: 1.6\n   Faster.", "Changed in version 1.6\n   Faster."],
+    [".. only:: html\n\n   On the web.", "On the web."],
+    ["Text.\n\n.. toctree::\n   :maxdepth: 2\n\n   intro\n   a/b\n\nBelow.", "Text.\n\nBelow."],
+    ["Text.\n\n.. include:: licence.txt\n\nBelow.", "Text.\n\nBelow."],
+    [".. index:: single: tides\n\nTides.", "Tides."],
+  ])("says of %j what a reader sees", async (content, text) => {
+    expect(await textOf("a.rst", content)).toBe(text);
+  });
+});
+
+describe("a line of AsciiDoc", () => {
+  test.each([
+    ["image::ferry.png[A ferry,300,200]", "A ferry"],
+    ['image::ferry.png["A ferry, at sea",width=300]', "A ferry, at sea"],
+    ["Text.\n\nimage::ferry.png[width=300]", "Text."],
+    ["[[quay]]\nThe quay.", "The quay."],
+  ])("%j is what a reader sees of it", async (content, text) => {
+    expect(await textOf("a.adoc", content)).toBe(text);
+  });
+});
+
 describe("what its authors hide", () => {
   test.each([
     [".. A remark\n   over two lines.\n\n   And more.\n\nText.", "Text."],

@@ -88,6 +88,15 @@ export function textFile(name: string, seed: number): SeedFile {
   return { name, bytes: Buffer.from(`---\ntitle: ${words(seed, 2)}\n---\n${blocks.join("\n\n")}`) };
 }
 
+function notebookFile(seed: number): SeedFile {
+  const cells = Array.from({ length: 9 }, (_, n) => ({
+    cell_type: n % 2 === 0 ? "markdown" : "code",
+    source: words(seed + n, 20),
+    outputs: [{ output_type: "stream", text: [words(n, 9)] }],
+  }));
+  return { name: `${seed}.ipynb`, bytes: Buffer.from(JSON.stringify({ cells })) };
+}
+
 export async function seedFiles(): Promise<readonly SeedFile[]> {
   const kinds = [1, 2, 3].map(async (seed) => [
     await pdfFile(seed),
@@ -98,6 +107,7 @@ export async function seedFiles(): Promise<readonly SeedFile[]> {
     textFile(`${seed}.md`, seed),
     textFile(`${seed}.adoc`, seed),
     textFile(`${seed}.rst`, seed),
+    notebookFile(seed),
   ]);
   return [...(await Promise.all(kinds)).flat(), ...realPages(8)];
 }

@@ -53,6 +53,17 @@ describe("cleaning", () => {
     },
   );
 
+  test.each([
+    ["\u001b[31mERROR\u001b[0m disk \u001b[1;4mfull\u001b[m", "ERROR disk full"],
+    ["\u001b]0;root@a\u0007$ ls", "$ ls"],
+    ["\u001b]8;;https://a.b\u001b\\\u001b[4mhere\u001b[0m\u001b]8;;\u001b\\", "here"],
+    ["N\bNA\bAM\bME\bE _\bf_\bi_\bl_\be", "NAME file"],
+    ["C:\\usr, C:\bin", "C:\\usr, C:in"],
+    ["an [31m that is text, \u001b]and no end", "an [31m that is text, ]and no end"],
+  ])("has no colours of a terminal: %j", (text, expected) => {
+    expect(cleanText(text)).toBe(expected);
+  });
+
   test("line ends are one kind, blank lines and gaps are bounded", () => {
     expect(cleanText("a\r\nb\rc\u2028d \t\n\n \n\ne")).toBe("a\nb\nc\nd\n\ne");
     expect(cleanText(`a${" ".repeat(5_000)}b`)).toBe(`a${" ".repeat(64)}b`);

@@ -226,6 +226,9 @@ describe("Markdown as blocks", () => {
   test("fields above a text are no heading of it", () => {
     expect(firstHeading("---\ntitle: x\ntags: [a]\n---\n\n# Real")).toBe("Real");
     expect(firstHeading("---\n\nNo fields\n---\n")).toBe("No fields");
+    expect(firstHeading("# [The `ferry` line](/f) is **`late` today**")).toBe(
+      "The ferry line is late today",
+    );
     expect(firstHeading("# Ferry<br>times<br/>of <b>May</b>")).toBe("Ferry times of May");
   });
 });

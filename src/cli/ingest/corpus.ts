@@ -11,6 +11,7 @@ import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { lineDocument } from "../../ingest/formats/json.ts";
 import { kindOf } from "../../ingest/formats/kinds.ts";
+import { extensionOf, wayFor } from "../../ingest/formats/other-kinds.ts";
 import type {
   CorpusDocument,
   CorpusFile,
@@ -221,7 +222,8 @@ class CorpusReading {
     const kind = kindOf(name === "" ? root.absolute : name);
     const { kinds } = this.#options;
     if (kind === undefined || (kinds !== undefined && !kinds.includes(kind))) {
-      return this.#leaveOut(root, { path, reason: "type", name });
+      const detail = kind === undefined ? wayFor(extensionOf(root.name + name)) : undefined;
+      return this.#leaveOut(root, { path, reason: "type", name, detail });
     }
     const id = asId(root.name + name);
     if (!isDocumentId(id) && !namesItsDocuments(kind)) {

@@ -4,6 +4,8 @@
  */
 
 import { limits } from "../../contract/limits.ts";
+import { kindOf } from "../../ingest/formats/kinds.ts";
+import { extensionOf } from "../../ingest/formats/other-kinds.ts";
 import type { SkipReason as FormatReason } from "../../ingest/formats/port.ts";
 
 /**
@@ -37,11 +39,18 @@ export interface Problem {
   readonly detail?: string | undefined;
 }
 
+/** The file itself is of no kind that is read; of a mail it may be an attachment that is not. */
+export function isOfOtherKind({ reason, file }: Problem): boolean {
+  return reason === "type" && kindOf(file) === undefined;
+}
+
 export class Problems {
   readonly #counts = new Map<SkipReason, number>();
   readonly #shown: Problem[] = [];
+  readonly #types = new Map<string, number>();
 
   add(problem: Problem): void {
+    if (isOfOtherKind(problem)) this.#countType(problem.file);
     const before = this.#counts.get(problem.reason) ?? 0;
     this.#counts.set(problem.reason, before + 1);
     if (before < limits.ingestProblemsShownMax) this.#shown.push(problem);
@@ -54,6 +63,17 @@ export class Problems {
   /** The first of each reason, in the order in which they were met. */
   get shown(): readonly Problem[] {
     return this.#shown;
+  }
+
+  /** How many files of each kind that is not read, the most frequent first. */
+  get types(): ReadonlyMap<string, number> {
+    return new Map([...this.#types].toSorted(([, one], [, other]) => other - one));
+  }
+
+  #countType(file: string): void {
+    const type = extensionOf(file);
+    const isKept = this.#types.has(type) || this.#types.size < limits.ingestTypesCountedMax;
+    if (isKept) this.#types.set(type, (this.#types.get(type) ?? 0) + 1);
   }
 
   get total(): number {

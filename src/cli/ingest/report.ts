@@ -1,16 +1,19 @@
 /** What an import says at its end, to people and to programs. Pure. */
 
 import { limits } from "../../contract/limits.ts";
+import { wayFor } from "../../ingest/formats/other-kinds.ts";
 import type { Corpus } from "./corpus.ts";
 import type { IngestSummary } from "./ingest.ts";
 import type { MirrorPlan } from "./mirror.ts";
-import { type Problem, shownPath } from "./problems.ts";
+import { isOfOtherKind, type Problem, shownPath } from "./problems.ts";
 
 export interface IngestReport extends Omit<IngestSummary, "skipped" | "mirror"> {
   /** Present when nothing was done: the counts are what would be. */
   readonly dry_run?: true;
   readonly skipped: number;
   readonly skipped_by_reason: Readonly<Record<string, number>>;
+  /** Of those with the reason `type`, by the end of their name. */
+  readonly skipped_types?: Readonly<Record<string, number>>;
   /** The first of each reason. */
   readonly problems: readonly Problem[];
   /** By globs and ignore files. */
@@ -32,6 +35,7 @@ export function reportOf(summary: IngestSummary, corpus: Corpus, dryRun: boolean
     ...counts,
     skipped: problems.total,
     skipped_by_reason: Object.fromEntries(problems.counts),
+    ...(problems.types.size === 0 ? {} : { skipped_types: Object.fromEntries(problems.types) }),
     problems: problems.shown,
     excluded,
     ...(mirror === undefined ? {} : { mirror: mirrorReport(mirror) }),
@@ -58,9 +62,23 @@ export function reportLines(
     results: mirror === undefined ? [result] : [result, ...mirrorLines(mirror, isDry)],
     notes: [
       ...(reasons.length === 0 ? [] : [`skipped: ${reasons.join(", ")}`]),
-      ...report.problems.filter(({ reason }) => reason !== "type").map(problemLine),
+      ...typeLines(report.skipped_types ?? {}),
+      ...report.problems.filter((problem) => !isOfOtherKind(problem)).map(problemLine),
     ],
   };
+}
+
+/** A folder holds a thousand files of one kind: each kind is a line, with what can be done. */
+function typeLines(types: Readonly<Record<string, number>>): readonly string[] {
+  const all = Object.entries(types);
+  const more = all.length - limits.ingestTypesShownMax;
+  return [
+    ...all.slice(0, limits.ingestTypesShownMax).map(([type, count]) => {
+      const way = wayFor(type);
+      return `  type: ${shownPath(type)} ${count}${way === undefined ? "" : ` (${way})`}`;
+    }),
+    ...(more > 0 ? [`  type: and ${more} other kinds`] : []),
+  ];
 }
 
 function mirrorLines(

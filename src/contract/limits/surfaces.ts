@@ -177,6 +177,10 @@ export const surfaceLimits = {
   ingestIgnoreFileBytesMax: 1 * MiB,
   /** Files that a run names for each reason why it left some out. */
   ingestProblemsShownMax: 20,
+  /** Ends of names of files that are not read: a folder of temporary files has one for each. */
+  ingestTypesCountedMax: 200,
+  /** Of those, the most frequent, for a person; `--json` has all that are counted. */
+  ingestTypesShownMax: 12,
   /** Documents that a preview, or a refusal to delete them, names. */
   ingestDeletesShownMax: 20,
   /** What the log holds that is not processed yet, read in pages of so many operations. */

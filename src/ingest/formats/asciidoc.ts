@@ -12,7 +12,9 @@ const commentFence = /^\/{4,}$/;
 const otherFence = /^(?:={4,}|\*{4,}|_{4,}|\+{4,})$/;
 const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+).*\]$/;
 /** Attributes of the block below it, an anchor. */
-const attributesLine = /^\[[^\]]*\]$/;
+const attributesLine = /^\[\[?[^\]]*\]\]?$/;
+/** Of a picture its description is text, its address is not. */
+const pictureLine = /^image::[^[\]]+\[([^\]]*)\]$/;
 /** A condition with its text on one line. */
 const conditional = /^ifn?def::[^[\]]*\[(\S.*)\]$/;
 const silentLine = /^(?:ifdef|ifndef|ifeval|endif|include|toc)::.*$/;
@@ -48,6 +50,8 @@ export function asciidocDocument(source: string): Converted {
     } else if (conditional.test(line)) {
       // What is shown for some readers only is there for them.
       out.push(textLine(attributes.resolved(conditional.exec(line)?.[1] ?? "")));
+    } else if (pictureLine.test(line)) {
+      out.push(pictureText(attributes.resolved(line)));
     } else if (attributes.take(line)) {
       // Said where it is named.
     } else if (sourceLine.test(line)) {
@@ -70,6 +74,14 @@ export function asciidocDocument(source: string): Converted {
     date: attributes.get("revdate"),
     metadata: author === undefined || author === "" ? {} : { author },
   };
+}
+
+/** `A ferry,300,200`, `"A ferry, at sea",width=300`, `alt=A ferry` */
+function pictureText(line: string): string {
+  const [, written = ""] = pictureLine.exec(line) ?? [];
+  const quoted = /^(?:alt=)?"([^"]*)"/.exec(written)?.[1];
+  const [first = ""] = written.split(",");
+  return (quoted ?? first.replace(/^alt=/, "")).replace(/^\w+=.*$/, "").trim();
 }
 
 /** What a reader sees of attributes: that it is a warning, and who says what is quoted. */

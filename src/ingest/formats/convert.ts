@@ -27,10 +27,12 @@ export interface ConversionRequest {
 /** Says which reason to count for a file. */
 export class Unreadable extends Error {
   readonly reason: SkipReason;
+  readonly detail: string | undefined;
 
-  constructor(reason: SkipReason) {
+  constructor(reason: SkipReason, detail?: string) {
     super(reason);
     this.reason = reason;
+    this.detail = detail;
   }
 }
 

@@ -2,9 +2,11 @@
 
 import { limits } from "../../contract/limits.ts";
 import { asciidocDocument } from "./asciidoc.ts";
+import { noTextOf, otherContent } from "./content-signs.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
+import { notebookDocument } from "./notebook.ts";
 import { rstDocument } from "./rst.ts";
 
 /** What becomes of a file: its documents, and reasons for what is left out. Never throws. */
@@ -16,7 +18,10 @@ export async function convertFile(
     return bounded(await partsOf(request, depth));
   } catch (error) {
     // A library says in words of its own what it does not like.
-    return [{ skipped: error instanceof Unreadable ? error.reason : "broken" }];
+    const { reason, detail } = error instanceof Unreadable ? error : new Unreadable("broken");
+    const isNamed = reason === "broken" || reason === "encoding";
+    const other = isNamed ? otherContent(request.kind, request.bytes) : undefined;
+    return [{ skipped: reason, detail: other ?? detail }];
   }
 }
 
@@ -26,6 +31,8 @@ async function partsOf(
   depth: number,
 ): Promise<readonly ConvertedPart[]> {
   const context = { depth, readAttachment: convertFile };
+  const other = noTextOf(kind, bytes);
+  if (other !== undefined) throw new Unreadable("broken", other);
   switch (kind) {
     case "html": {
       const { readPage } = await import("./html/page.ts");
@@ -33,7 +40,7 @@ async function partsOf(
       return [await readPage(decodeText(bytes), findArticle)];
     }
     case "pdf":
-      return [await (await import("./pdf.ts")).pdfDocument(bytes)];
+      return (await import("./pdf.ts")).pdfParts(bytes);
     case "docx":
       return [await (await import("./docx.ts")).docxDocument(bytes)];
     case "eml":
@@ -53,6 +60,8 @@ async function partsOf(
       return [rstDocument(decodeText(bytes))];
     case "text":
       return [{ text: decodeText(bytes) }];
+    case "notebook":
+      return [notebookDocument(decodeText(bytes))];
     case "json":
     case "ndjson":
       return [{ skipped: "type" }];

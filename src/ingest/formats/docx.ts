@@ -2,6 +2,7 @@
 
 import type Mammoth from "mammoth";
 import { limits } from "../../contract/limits.ts";
+import { isEncryptedOffice } from "./content-signs.ts";
 import { type Converted, Unreadable } from "./convert.ts";
 import { propertiesOf, withoutHiddenRuns } from "./docx-xml.ts";
 import { readFragment } from "./html/page.ts";
@@ -14,8 +15,9 @@ const propertiesPart = "docProps/core.xml";
 
 type Input = Parameters<typeof Mammoth.convertToHtml>[0];
 
-/** @throws Unreadable size */
+/** @throws Unreadable size, locked */
 export async function docxDocument(bytes: Uint8Array): Promise<Converted> {
+  if (isEncryptedOffice(bytes)) throw new Unreadable("locked");
   const parts = zipParts(bytes);
   if (xmlBytesIn(parts) > limits.unpackedXmlBytesMax) throw new Unreadable("size");
   const { default: mammoth } = await import("mammoth");

@@ -12,6 +12,7 @@ import { limits } from "../../contract/limits.ts";
 import type { Part } from "./port.ts";
 
 export function jsonParts(text: string): readonly Part[] {
+  if (text.trim() === "") return [{ skipped: "empty" }];
   const value = parse(text);
   if (value === noJson) return [{ skipped: "format", detail: whyNoJson(text) }];
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -56,8 +57,17 @@ function lastOfEach(parts: readonly Part[]): readonly Part[] {
 /** One line of NDJSON. */
 export function lineDocument(line: string): Part {
   const value = parse(line);
-  const [repeated] = value === noJson ? [] : repeatedIn(line);
+  if (value === noJson) return { skipped: "format", detail: whyNoLine(line) };
+  const [repeated] = repeatedIn(line);
   return repeated?.[1] ?? documentPart(value);
+}
+
+/** People call a list, or one document over many lines, by the name for lines, too. */
+function whyNoLine(line: string): string {
+  const trimmed = line.trim();
+  const isPiece = /^[[{]$/.test(trimmed) || /[,[{]$/.test(trimmed) || trimmed.startsWith("[");
+  if (!isPiece) return "it is no JSON";
+  return "it is no JSON by itself: each line is a document; a list is called .json";
 }
 
 export function ndjsonParts(text: string): readonly Part[] {
@@ -83,6 +93,14 @@ function* repeatedIn(text: string): Generator<readonly [item: number, Part]> {
   }
 }
 
+/** Exports put their list into an object, beside what they say of it. */
+function whyNoId(fields: Readonly<Record<string, unknown>>): string {
+  const isList = (value: unknown) =>
+    Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
+  if (!Object.values(fields).some(isList)) return "it has no id";
+  return "it has no id; if it is around a list of documents, leave only the list";
+}
+
 /** Corpora of the retrieval benchmarks call the id `_id`, and send an empty title. */
 function documentPart(value: unknown): Part {
   if (value === noJson) return { skipped: "format", detail: "it is no JSON" };
@@ -92,7 +110,7 @@ function documentPart(value: unknown): Part {
   const { _id, ...rest } = value as Record<string, unknown>;
   const id = rest["id"] ?? _id;
   if (typeof id !== "string") {
-    const detail = id === undefined ? "it has no id" : "its id is no text";
+    const detail = id === undefined ? whyNoId(rest) : "its id is no text";
     return { skipped: "format", detail };
   }
   if (_id !== undefined && rest["title"] === "") delete rest["title"];

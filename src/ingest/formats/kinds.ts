@@ -5,6 +5,9 @@ import type { FileKind } from "./port.ts";
 const kinds: Readonly<Record<string, FileKind>> = {
   md: "markdown",
   markdown: "markdown",
+  mdown: "markdown",
+  mkd: "markdown",
+  mdx: "markdown",
   txt: "text",
   text: "text",
   adoc: "asciidoc",
@@ -16,6 +19,7 @@ const kinds: Readonly<Record<string, FileKind>> = {
   json: "json",
   ndjson: "ndjson",
   jsonl: "ndjson",
+  ipynb: "notebook",
   csv: "csv",
   tsv: "tsv",
   pdf: "pdf",

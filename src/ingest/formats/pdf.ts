@@ -3,9 +3,19 @@
  * its page.
  */
 
-import { type Converted, type FileMetadata, Unreadable } from "./convert.ts";
+import type { PDFDocumentProxy } from "unpdf/pdfjs";
+import { type Converted, type ConvertedPart, type FileMetadata, Unreadable } from "./convert.ts";
 import { saysNoTitle } from "./file-names.ts";
 import { writtenOver } from "./pdf-fields.ts";
+import {
+  byColumns,
+  isGarbled,
+  linesOf,
+  type Page,
+  type PageLine,
+  type TextItem,
+  withoutRepeatedEdges,
+} from "./pdf-lines.ts";
 
 /** A page with fewer letters has a stamp on its picture, and no text layer. */
 const pageCharsMin = 8;
@@ -13,70 +23,92 @@ const pageCharsMin = 8;
 const textPagesShareMin = 0.1;
 /** Lines further apart than this, in line heights, are paragraphs. */
 const paragraphGap = 1.6;
-
-interface TextItem {
-  readonly str: string;
-  readonly hasEOL: boolean;
-  readonly height: number;
-  /** Its last number is how far up the page it stands. */
-  readonly transform: readonly number[];
-}
+/** Of pages without text so many are looked at for a picture: each may take a second. */
+const picturePagesLookedAt = 3;
+const rangesShownMax = 10;
 
 /** @throws Unreadable locked, scan */
-export async function pdfDocument(bytes: Uint8Array): Promise<Converted> {
+export async function pdfParts(bytes: Uint8Array): Promise<readonly ConvertedPart[]> {
   const { getDocumentProxy } = await import("unpdf");
   const pdf = await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 }).catch(
     (error: Error) => {
       throw error.name === "PasswordException" ? new Unreadable("locked") : error;
     },
   );
-  const pages: string[] = [];
+  const read: Page[] = [];
+  const written: string[] = [];
+  const unreadable: number[] = [];
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
-    const text = pageText(items.filter((item): item is typeof item & TextItem => "str" in item));
+    const [, bottom = 0, , top = 0] = page.view;
+    const lines = linesOf(items.filter((item): item is typeof item & TextItem => "str" in item));
+    const garbled = isGarbled(lines);
+    if (garbled) unreadable.push(number);
+    read.push({ lines: garbled ? [] : lines, bottom, top });
     // A form that cannot be read is a page like others.
-    const written = writtenOver(await page.getAnnotations().catch(() => []));
-    pages.push([text, joinLines(written)].filter((each) => each !== "").join("\n\n"));
+    written.push(joinLines(writtenOver(await page.getAnnotations().catch(() => []))));
     page.cleanup();
   }
-  const filled = pages.filter((text) => text.length >= pageCharsMin).length;
+  const pages = withoutRepeatedEdges(read).map(({ lines }, index) =>
+    [pageText(byColumns(lines)), written[index] ?? ""].filter((each) => each !== "").join("\n\n"),
+  );
+  const bare = read.flatMap(({ lines }, index) => {
+    const chars = lines.reduce((sum, { text }) => sum + text.length, written[index]?.length ?? 0);
+    return chars < pageCharsMin ? [index + 1] : [];
+  });
+  const filled = pages.length - bare.length;
   if (filled < pages.length * textPagesShareMin || filled === 0) throw new Unreadable("scan");
   const { info } = await pdf.getMetadata();
-  return {
+  const document: Converted = {
     ...describe(info as Readonly<Record<string, unknown>>, pages.length),
     text: pages
       .map((text, index) => (text === "" ? "" : `## Page ${index + 1}\n\n${text}`))
       .filter((text) => text !== "")
       .join("\n\n"),
   };
+  const detail = `no text layer: page ${rangesOf(bare)}`;
+  return unreadable.length > 0 || (await havePictures(pdf, bare))
+    ? [document, { skipped: "scan", detail }]
+    : [document];
 }
 
-function pageText(items: readonly TextItem[]): string {
-  const paragraphs: string[] = [];
-  let line = "";
-  let lines: string[] = [];
-  let lastY: number | undefined;
-  const endLine = (): void => {
-    if (line.trim() !== "") lines.push(line.trim());
-    line = "";
-  };
-  const endParagraph = (): void => {
-    endLine();
-    if (lines.length > 0) paragraphs.push(joinLines(lines));
-    lines = [];
-  };
-  for (const { str, hasEOL, height, transform } of items) {
-    const y = transform[5] ?? 0;
-    if (lastY !== undefined && height > 0 && Math.abs(lastY - y) > height * paragraphGap) {
-      endParagraph();
-    }
-    line += str;
-    if (hasEOL) endLine();
-    if (str.trim() !== "") lastY = y;
+/** An empty page is no loss. Pictures are unpacked for this, so that not all are looked at. */
+async function havePictures(pdf: PDFDocumentProxy, numbers: readonly number[]): Promise<boolean> {
+  const { OPS } = await (await import("unpdf")).getResolvedPDFJS();
+  const paints: ReadonlySet<number> = new Set([
+    ...[OPS.paintImageXObject, OPS.paintInlineImageXObject, OPS.paintImageMaskXObject],
+  ]);
+  for (const number of numbers.slice(0, picturePagesLookedAt)) {
+    const page = await pdf.getPage(number);
+    const { fnArray } = await page.getOperatorList();
+    page.cleanup();
+    if (fnArray.some((operation) => paints.has(operation))) return true;
   }
-  endParagraph();
-  return paragraphs.join("\n\n");
+  return false;
+}
+
+/** `1-3, 7` */
+function rangesOf(numbers: readonly number[]): string {
+  const starts = numbers.filter((number, at) => numbers[at - 1] !== number - 1);
+  const ends = numbers.filter((number, at) => numbers[at + 1] !== number + 1);
+  return starts
+    .slice(0, rangesShownMax)
+    .map((start, at) => (start === ends[at] ? `${start}` : `${start}-${ends[at]}`))
+    .concat(starts.length > rangesShownMax ? ["\u2026"] : [])
+    .join(", ");
+}
+
+function pageText(lines: readonly PageLine[]): string {
+  const paragraphs: string[][] = [];
+  let lastY: number | undefined;
+  for (const { text, y, height } of lines) {
+    const isApart = lastY === undefined || Math.abs(lastY - y) > height * paragraphGap;
+    if (isApart) paragraphs.push([text]);
+    else paragraphs.at(-1)?.push(text);
+    lastY = y;
+  }
+  return paragraphs.map(joinLines).join("\n\n");
 }
 
 /** What would be a heading, a fence or a rule to Markdown stands in a PDF as letters. */

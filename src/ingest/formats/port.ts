@@ -11,6 +11,7 @@ export type FileKind =
   | "html"
   | "json"
   | "ndjson"
+  | "notebook"
   | "csv"
   | "tsv"
   | "pdf"

@@ -6,6 +6,7 @@ import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { cutText } from "../../contract/well-formed.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { otherContent } from "./content-signs.ts";
 import { Conversion } from "./conversion.ts";
 import { type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { convertFile } from "./converters.ts";
@@ -18,7 +19,9 @@ import { createDoclingParser, type RemoteParserOptions } from "./remote-parser.t
 import { splitText } from "./split.ts";
 
 /** Kinds that our own code reads in time linear in the file: they need no process. */
-const readHere: ReadonlySet<FileKind> = new Set(["markdown", "text", "asciidoc", "rst"]);
+const readHere: ReadonlySet<FileKind> = new Set([
+  ...(["markdown", "text", "asciidoc", "rst", "notebook"] as const),
+]);
 
 export interface FileReaderOptions {
   readonly clock?: Clock | undefined;
@@ -48,7 +51,7 @@ export function openFileReader(options: FileReaderOptions = {}): FileReader {
       const request = { kind, bytes };
       const here = readHere.has(kind);
       const parts = here ? await convertFile(request) : await conversion.convert(request);
-      const isScan = parts.some((part) => !isConverted(part) && part.skipped === "scan");
+      const isScan = parts.every((part) => !isConverted(part) && part.skipped === "scan");
       const read = isScan && remote !== undefined ? await remote.parse(file, bytes) : parts;
       return documents(file, read, documentTextBytesMax);
     },
@@ -76,7 +79,10 @@ function operations(kind: "json" | "ndjson", bytes: Uint8Array): readonly Part[]
     const text = decodeText(bytes);
     return kind === "json" ? jsonParts(text) : ndjsonParts(text);
   } catch (error) {
-    if (error instanceof Unreadable) return [{ skipped: error.reason }];
+    if (error instanceof Unreadable) {
+      const detail = otherContent(kind, bytes) ?? error.detail;
+      return [{ skipped: error.reason, detail }];
+    }
     throw error;
   }
 }

@@ -20,6 +20,20 @@ const admonitions = new Set([
   "error",
   "seealso",
 ]);
+/** What they say before their argument. */
+const versions: Readonly<Record<string, string>> = {
+  versionadded: "New in version",
+  versionchanged: "Changed in version",
+  deprecated: "Deprecated since version",
+  "deprecated-removed": "Deprecated since version",
+  versionremoved: "Removed in version",
+};
+/** Their argument names a form, a file or a setting: for the program, and not for a reader. */
+const forPrograms = new Set(
+  "only raw include contents toctree index role default-role highlight currentmodule".split(" "),
+);
+/** Of those, what stands below them is so, too: other pages, whose titles they say themselves. */
+const silentBodies = new Set(["toctree", "index"]);
 /** What begins with two dots, and what of it has a name: all else is a comment. */
 const explicit = /^(\s*)\.\.(?:[ \t]+(.*))?$/;
 const named = /^(?:\[[^\]]+\]|_|\|[^|]+\||[\w.+:-]+[ \t]?::)/;
@@ -104,13 +118,17 @@ class RstReader {
     this.#at += 1;
     // With nothing to hide it only ends what is above it.
     if (content === "" && this.#lineAt(0) === "") return true;
+    this.#passOver(indent.length);
+    return true;
+  }
+
+  #passOver(indent: number): void {
     while (this.#at < this.#lines.length) {
       const next = this.#lineAt(0);
-      if (next !== "" && indentOf(next) <= indent.length) break;
+      if (next !== "" && indentOf(next) <= indent) break;
       this.#at += 1;
     }
     this.#out.push("");
-    return true;
   }
 
   #directive(): boolean {
@@ -124,10 +142,15 @@ class RstReader {
     if (isDefinition) return true;
     // Of a picture its description is text, its address is not.
     if (pictures.has(name)) this.#out.push(...(alt === undefined ? [] : [`${indent}${alt}`]));
-    else if (codeDirectives.has(name)) {
+    else if (forPrograms.has(name)) {
+      if (silentBodies.has(name)) this.#passOver(indent.length);
+      return true;
+    } else if (codeDirectives.has(name)) {
       this.#out.push(...shown.map((option) => `${indent}${option}`));
       this.#code(indent.length, argument);
       return true;
+    } else if (Object.hasOwn(versions, name)) {
+      this.#out.push(`${indent}${versions[name]} ${argument}`);
     } else if (admonitions.has(name)) this.#out.push(`${indent}${name}: ${argument}`);
     else if (argument !== "") this.#out.push(`${indent}${argument}`);
     this.#out.push(...shown.map((option) => `${indent}${option}`));

@@ -1,0 +1,99 @@
+/**
+ * Notebooks of Jupyter: prose as it is, code with what it printed, no pictures. Of an output its
+ * words are taken once, in the plainest form that it has.
+ */
+
+import { z } from "zod";
+import { lastOverwritten, withoutTerminalSigns } from "../../contract/terminal-text.ts";
+import { firstHeading } from "../../text/markdown.ts";
+import { type Converted, Unreadable } from "./convert.ts";
+
+/** A string, or the lines of one. */
+const textSchema = z
+  .union([z.string(), z.array(z.string())])
+  .transform((text) => (typeof text === "string" ? text : text.join("")));
+const outputSchema = z.object({
+  output_type: z.string(),
+  text: textSchema.optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
+  ename: z.string().optional(),
+  evalue: z.string().optional(),
+});
+const cellSchema = z.object({
+  cell_type: z.string(),
+  source: textSchema.optional(),
+  /** As the third version calls the source of code. */
+  input: textSchema.optional(),
+  outputs: z.array(z.unknown()).optional(),
+});
+const notebookSchema = z.object({
+  cells: z.array(z.unknown()).optional(),
+  worksheets: z.array(z.object({ cells: z.array(z.unknown()) })).optional(),
+  metadata: z
+    .object({
+      title: z.string().optional(),
+      kernelspec: z.object({ language: z.string().optional() }).optional(),
+      language_info: z.object({ name: z.string().optional() }).optional(),
+    })
+    .optional()
+    .catch(undefined),
+});
+
+/** An output that is longer is data, and not what a reader reads. */
+const outputCharsMax = 10_000;
+/** `<Figure size 640x480 with 1 Axes>`, a widget: what stands in the place of a picture. */
+const standIn = /^<[A-Za-z_][\w.]*(?: [^<>\n]*)?>$|^[A-Z]\w+\(children=/;
+
+/** @throws Unreadable format */
+export function notebookDocument(text: string): Converted {
+  const { cells, worksheets = [], metadata } = notebookOf(text);
+  const all = cells ?? worksheets.flatMap((sheet) => sheet.cells);
+  const language = metadata?.language_info?.name ?? metadata?.kernelspec?.language ?? "";
+  const shown = all
+    .map((cell) => cellText(cell, language))
+    .filter((each) => each.trim() !== "")
+    .join("\n\n");
+  return { title: metadata?.title ?? firstHeading(shown), text: shown };
+}
+
+function notebookOf(text: string): z.infer<typeof notebookSchema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Unreadable("format", "it is no JSON, as a notebook is");
+  }
+  const { data } = notebookSchema.safeParse(value);
+  if (data?.cells === undefined && data?.worksheets === undefined) {
+    throw new Unreadable("format", "it is no notebook: it has no cells");
+  }
+  return data;
+}
+
+function cellText(cell: unknown, language: string): string {
+  const { data } = cellSchema.safeParse(cell);
+  if (data === undefined) return "";
+  const source = (data.source ?? data.input ?? "").trimEnd();
+  if (data.cell_type !== "code") return source;
+  const outputs = (data.outputs ?? []).map(outputText).filter((text) => text !== "");
+  const code = source === "" ? [] : [fenced(source, language)];
+  return [...code, ...outputs.map((output) => fenced(output, ""))].join("\n\n");
+}
+
+function outputText(output: unknown): string {
+  const { data } = outputSchema.safeParse(output);
+  if (data === undefined) return "";
+  const plain = textSchema.safeParse(data.data?.["text/plain"]).data;
+  const error = data.ename === undefined ? undefined : `${data.ename}: ${data.evalue ?? ""}`;
+  const text = lastOverwritten(withoutTerminalSigns(error ?? data.text ?? plain ?? "")).trim();
+  return standIn.test(text) ? "" : text.slice(0, outputCharsMax);
+}
+
+function fenced(code: string, language: string): string {
+  const longest = [...code.matchAll(/`{3,}/g)].reduce(
+    (most, [run]) => Math.max(most, run.length),
+    2,
+  );
+  const fence = "`".repeat(longest + 1);
+  return `${fence}${language}\n${code}\n${fence}`;
+}
