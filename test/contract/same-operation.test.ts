@@ -22,6 +22,11 @@ describe("two payloads under one message id", () => {
       '{"id":"a","text":"x","metadata":{"b":1,"a":2}}',
       '{"id":"a","text":"x","metadata":{"a":2,"b":1}}',
     ],
+    [
+      "the form of a time and the order of labels",
+      '{"id":"a","text":"x","timestamp":"2026-03-01T10:00:00Z","acl":["a","b"]}',
+      '{"id":"a","text":"x","timestamp":1772359200,"acl":["b","a"]}',
+    ],
     ["a delete's blanks", '{"op":"delete","id":"a"}', '{"id": "a", "op": "delete"}'],
   ])("say the same when they differ in %s", (_name, one, other) => {
     expect(same(one, other)).toBe(true);
