@@ -190,20 +190,28 @@ export interface DocumentRequest extends Asks<DocumentView> {
 }
 
 /** What is live of a page of documents. */
-export interface ListRequest extends Asks<ListView> {
+export interface ListRequest extends ListPage, Asks<ListView> {
   readonly type: "list";
+}
+
+export interface ListPage {
   /** A page of what is not merged: at most `limit` after this position; undefined for none. */
   readonly hotAfter: Position | undefined;
   readonly limit: number;
   /** Of the reader: what it does not admit takes no place in that page. */
   readonly access: Access | undefined;
-  /** A page of what cold holds: those that are the newest version come back. */
-  readonly cold: readonly ListedDocument[];
+  /** A page of what cold holds: those that are the newest version, and not over, come back. */
+  readonly cold: readonly StoredDocument[];
 }
 
 export interface ListedDocument {
   readonly documentId: DocumentId;
   readonly version: Version;
+}
+
+/** One that lies in cold, which alone knows when it expires. */
+export interface StoredDocument extends ListedDocument {
+  readonly info: Pick<DocumentInfo, "expiresAtMs">;
 }
 
 export interface ListView {

@@ -18,7 +18,7 @@ import type {
   DocumentView,
   DropMessage,
   ListedDocument,
-  ListRequest,
+  ListPage,
   ListView,
   MarkerLook,
   MergedHeads,
@@ -247,9 +247,8 @@ export class ViewData {
   takeBack(documents: readonly HotDocument[]): void {
     for (const document of documents) {
       if (!this.wants(document)) continue;
-      const { documentId, version, info } = document;
       if (!tryHold(this.#hot, document)) continue;
-      this.#expiries.set({ documentId, version, expiresAtMs: info.expiresAtMs });
+      this.#expiries.set({ ...document, expiresAtMs: document.info.expiresAtMs });
       this.#changed();
     }
   }
@@ -303,8 +302,7 @@ export class ViewData {
   /**
    * V1, V2, V6: searches hot and masks cold hits in one step. A merged chunk that hot holds, until
    * its merge is confirmed and as long as it is kept, comes from cold where cold found it; hot's
-   * copy counts where cold lacks it or was not asked. Either way the reply names where the chunk
-   * lies for good, which is cold: what memory happens to keep changes no label.
+   * copy counts where cold lacks it or was not asked. Either way its label is cold, for good.
    */
   search(
     { vector, text, limit, filter, access, wanted, sparse, coldHits }: SearchRequest,
@@ -329,13 +327,16 @@ export class ViewData {
   }
 
   /** What is merged is listed from cold alone, also where hot holds it. */
-  list({ hotAfter, limit, access, cold }: Omit<ListRequest, "reply" | "type">): ListView {
+  list({ hotAfter, limit, access, cold }: ListPage, nowMs: number): ListView {
+    const heads = cold.filter((listed) => this.#isHead(listed));
+    const live = this.#expiries.learn(heads, nowMs);
+    this.#expire(nowMs);
     const { to } = this.#manifest;
     const after = hotAfter === undefined || hotAfter > to ? hotAfter : to;
     const hot = after === undefined ? [] : this.#hot.documents({ after, limit, access });
     return {
       hot: hot.map(({ documentId, version, position }) => ({ documentId, version, position })),
-      cold: cold.filter((listed) => this.#isHead(listed)),
+      cold: live,
       coldExists: this.#manifest.to > 0,
     };
   }

@@ -4,10 +4,14 @@
  *
  *   EX1  a document has one expiry, that of its newest version;
  *   EX2  each is taken once, when its time has come;
- *   EX3  memory follows the documents that will expire: what is void is swept when it is half.
+ *   EX3  memory follows the documents that will expire: what is void is swept when it is half;
+ *   EX4  heads are loaded without the times of what is merged, which cold has: what a page of it
+ *        shows of a newest version that is over counts as if its time had been known.
  */
 
+import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
+import type { StoredDocument } from "../messages.ts";
 
 interface Expiry {
   readonly documentId: DocumentId;
@@ -37,6 +41,15 @@ export class Expiries {
       this.#push(expiry);
     }
     this.#sweep();
+  }
+
+  /** EX4. Keeps no others than those that are over, to be taken; gives the others. */
+  learn(stored: readonly StoredDocument[], nowMs: number): readonly StoredDocument[] {
+    const over = stored.filter(({ info }) => hasExpired(info, nowMs));
+    for (const { documentId, version, info } of over) {
+      this.set({ documentId, version, expiresAtMs: info.expiresAtMs });
+    }
+    return stored.filter(({ info }) => !hasExpired(info, nowMs));
   }
 
   delete(documentId: DocumentId): void {

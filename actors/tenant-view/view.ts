@@ -141,6 +141,14 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   }
 
   receive(message: TenantViewMessage): void {
+    this.#handle(message);
+    // Time takes documents as well, and no record says so.
+    const data = this.#answerable();
+    if (data === undefined || data.documents === this.#options.entry.status.documents) return;
+    this.#publishStatus(data);
+  }
+
+  #handle(message: TenantViewMessage): void {
     switch (message.type) {
       case "load":
         return this.#load(message.stored, message.heads);
@@ -355,7 +363,7 @@ class TenantViewBehaviour implements Behaviour<TenantViewMessage> {
   #list({ reply, ...page }: ListRequest): void {
     const data = this.#answerable();
     if (data === undefined) return reply.reject(new FreshetError("not_ready"));
-    reply.resolve(data.list(page));
+    reply.resolve(data.list(page, this.#context.clock.nowMs()));
   }
 
   #wantMerge(data: ViewData): void {

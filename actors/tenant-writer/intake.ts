@@ -12,14 +12,14 @@
  *        good (I1, I2).
  */
 
-import { FreshetError } from "../../src/contract/errors.ts";
+import { FreshetError, toFreshetError } from "../../src/contract/errors.ts";
 import type { Epoch, TenantId, Version } from "../../src/contract/ids.ts";
 import type { Logger } from "../../src/contract/observation.ts";
 import type { Outcome } from "../../src/contract/outcome.ts";
+import { sameOperation } from "../../src/contract/same-operation.ts";
 import { noSpan, type Span, type Tracer } from "../../src/contract/tracing.ts";
 import { IdWindow } from "../../src/log/id-window.ts";
 import type { Log, StoredOperation } from "../../src/log/port.ts";
-import { equalBytes } from "../../src/runtime/bytes.ts";
 import type { Share } from "../../src/runtime/fair-shares.ts";
 import type { Mailbox } from "../../src/runtime/mailbox.ts";
 import { type Admitted, type KeptOperation, readBytesMax, tooLarge } from "../directory/bytes.ts";
@@ -176,7 +176,7 @@ export class Intake {
   }
 
   /** T9. Other content under a used id is no retry: dropped, it would be lost silently (I2). */
-  async #repetition({ payload }: StoredOperation, of: Version): Promise<Outcome> {
+  async #repetition(operation: StoredOperation, of: Version): Promise<Outcome> {
     const { log, tenant } = this.#options;
     const { life } = this.#parts;
     const after = (of - 1) as Version;
@@ -187,10 +187,31 @@ export class Intake {
       return found;
     });
     if (first === undefined) throw new FreshetError("cancelled");
-    if (first.version === of && equalBytes(first.payload, payload))
+    if (first.version === of && (await this.#saysTheSame(first, operation)))
       return { kind: "duplicate", of };
     const message = `operation ${of} has the same message id and other content`;
     return { kind: "reject", documentId: null, reason: "duplicate_id", message };
+  }
+
+  /** One of them may have come sealed and the other in plain text, or under an older key. */
+  async #saysTheSame(one: StoredOperation, other: StoredOperation): Promise<boolean> {
+    if (sameOperation(one.payload, other.payload)) return true;
+    const opened = [await this.#opened(one), await this.#opened(other)] as const;
+    return sameOperation(...opened);
+  }
+
+  /** As it lies in DOCS where it does not open: then nobody can say that it repeats anything. */
+  async #opened(operation: StoredOperation): Promise<Uint8Array> {
+    const { docs } = this.#options.log;
+    try {
+      const payload = await this.#parts.life.stalling("repetition", () => docs.open(operation));
+      if (payload !== undefined) return payload;
+    } catch (thrown) {
+      const { code } = toFreshetError(thrown);
+      if (code !== "payload_unreadable" && code !== "payload_plain") throw thrown;
+      return operation.payload;
+    }
+    throw new FreshetError("cancelled");
   }
 
   #noIds(): IdWindow {

@@ -190,8 +190,8 @@ class ColdInMemory implements MemoryCold {
       .filter(({ id }) => id > (after ?? ""))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .slice(0, limit)
-      .map(({ id, documentId, version, chunk, chunkCount }) => ({
-        ...{ id, documentId, version, chunk, chunkCount },
+      .map(({ id, documentId, version, chunk, chunkCount, info: { expiresAtMs } }) => ({
+        ...{ id, documentId, version, chunk, chunkCount, info: { expiresAtMs } },
         ...(terms?.has(id) === true ? {} : { hasOldTerms: true }),
       }));
   }

@@ -45,6 +45,7 @@ export interface ColdObject {
 /** What a walk tells of an object. */
 export interface ColdEntry
   extends Pick<ColdObject, "id" | "documentId" | "version" | "chunk" | "chunkCount"> {
+  readonly info: Pick<DocumentInfo, "expiresAtMs">;
   /**
    * It was stored by another Freshet: words find it, or find it as fast as others, only after
    * `renewTerms`.

@@ -83,12 +83,18 @@ export function wireObject(object: ColdObject): StoredObject {
   };
 }
 
+/** What `entryOf` reads. */
+export const entryProperties = [
+  ...(["documentId", "version", "chunk", "chunkCount", "expiresAt", "termsVersion"] as const),
+] as const;
+
 /** One that `wireObject` did not make has no document and version 0: nothing that could count. */
 export function entryOf(found: {
   readonly uuid: string;
   readonly properties: Readonly<Record<string, unknown>>;
 }): ColdEntry {
-  const { documentId, version, chunk, chunkCount, termsVersion: made } = found.properties;
+  const { documentId, version, chunk, chunkCount, expiresAt } = found.properties;
+  const { termsVersion: made } = found.properties;
   return {
     id: found.uuid,
     documentId: (typeof documentId === "string" ? documentId : "") as DocumentId,
@@ -97,6 +103,7 @@ export function entryOf(found: {
     // Written before the property existed: its document is taken for incomplete until it is written
     // anew.
     chunkCount: typeof chunkCount === "number" ? chunkCount : 0,
+    info: { expiresAtMs: typeof expiresAt === "number" ? expiresAt : undefined },
     ...(made === storedVersion ? {} : { hasOldTerms: true }),
   };
 }

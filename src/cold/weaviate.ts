@@ -21,7 +21,7 @@ import { markerId } from "./object-id.ts";
 import type { ColdEntry, ColdObject, ColdShard, ExpiredEntry } from "./port.ts";
 import { Connection, type ConnectionOptions } from "./weaviate-connection.ts";
 import { markerAmong, markerMethods } from "./weaviate-marker.ts";
-import { entryOf } from "./weaviate-object.ts";
+import { entryOf, entryProperties } from "./weaviate-object.ts";
 import { changed, vectorsOf } from "./weaviate-rewrite.ts";
 import {
   claimCollections,
@@ -305,7 +305,7 @@ async function walkPage(
     {
       limit,
       ...(after === null ? {} : { after }),
-      returnProperties: ["documentId", "version", "chunk", "chunkCount", "termsVersion"],
+      returnProperties: [...entryProperties],
     },
     { abortSignal: signal },
   );

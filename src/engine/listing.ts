@@ -8,7 +8,7 @@
  *        cursor names none of them: an object's id would tell that a guessed document is there.
  */
 
-import type { ListedDocument, ListView } from "../../actors/messages.ts";
+import type { ListedDocument, ListView, StoredDocument } from "../../actors/messages.ts";
 import { type Access, admits } from "../contract/access.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { noPosition, type Position, position, type TenantId } from "../contract/ids.ts";
@@ -25,10 +25,10 @@ export type AskView = (page: {
   readonly hotAfter: Position | undefined;
   readonly limit: number;
   readonly access: Access | undefined;
-  readonly cold: ListView["cold"];
+  readonly cold: readonly StoredDocument[];
 }) => Promise<ListView>;
 
-type ColdListed = ListedDocument & { readonly id: string; readonly chunk: number };
+type ColdListed = StoredDocument & { readonly id: string; readonly chunk: number };
 
 /** What is in cold, object by object, in the order of their ids. */
 export interface ColdWalk {

@@ -22,6 +22,7 @@ import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import { type Answer, parseQuestion } from "../contract/query.ts";
 import type { TenantUsage } from "../contract/quota.ts";
+import { contentOf } from "../contract/same-operation.ts";
 import type {
   AskRequest,
   DocumentPage,
@@ -226,7 +227,9 @@ function publishing(
     const payload = encoder.encode(JSON.stringify(body));
     const { id, op } = parsed.operation;
     const keyed =
-      idempotencyKey === undefined ? undefined : { tenant, key: idempotencyKey, payload };
+      idempotencyKey === undefined
+        ? undefined
+        : { tenant, key: idempotencyKey, content: contentOf(parsed.operation) };
     const before = keyed && keys.receiptOf(keyed);
     if (before !== undefined) return { id, seq: before };
     const messageId = idempotencyKey;

@@ -25,7 +25,8 @@ export function checkKey(key: string): void {
 export interface KeyedPublish {
   readonly tenant: TenantId;
   readonly key: string;
-  readonly payload: Uint8Array;
+  /** The operation, however it was written ({@link contentOf}). */
+  readonly content: string;
 }
 
 interface Receipt {
@@ -46,19 +47,19 @@ export class IdempotencyKeys {
    * The receipt of the same publish before; undefined when this node knows none.
    * @throws FreshetError duplicate_id when the key came with other content before
    */
-  receiptOf({ tenant, key, payload }: KeyedPublish): Version | undefined {
+  receiptOf({ tenant, key, content }: KeyedPublish): Version | undefined {
     const receipt = this.#receipts.get(nameOf(tenant, key));
     if (receipt === undefined) return undefined;
     if (this.#clock.monotonicMs() - receipt.atMs >= limits.duplicateWindowMs) return undefined;
-    if (receipt.digest === digestOf(payload)) return receipt.seq;
+    if (receipt.digest === digestOf(content)) return receipt.seq;
     throw new FreshetError("duplicate_id", "the idempotency key was used with other content");
   }
 
-  remember({ tenant, key, payload }: KeyedPublish, seq: Version): void {
+  remember({ tenant, key, content }: KeyedPublish, seq: Version): void {
     const name = nameOf(tenant, key);
     this.#receipts.delete(name);
     this.#receipts.set(name, {
-      digest: digestOf(payload),
+      digest: digestOf(content),
       seq,
       atMs: this.#clock.monotonicMs(),
     });
@@ -71,5 +72,4 @@ export class IdempotencyKeys {
 /** A tenant's id holds no slash: two tenants' keys never meet (I9). */
 const nameOf = (tenant: TenantId, key: string): string => `${tenant}/${key}`;
 
-const digestOf = (payload: Uint8Array): string =>
-  createHash("sha256").update(payload).digest("base64");
+const digestOf = (content: string): string => createHash("sha256").update(content).digest("base64");

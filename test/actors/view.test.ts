@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { DocumentView } from "../../actors/messages.ts";
+import type { DocumentView, ListView } from "../../actors/messages.ts";
 import type { DocumentId, Position, Version } from "../../src/contract/ids.ts";
 import { Heads } from "../../src/heads/heads.ts";
 import { codeOf } from "../support/promises.ts";
@@ -350,6 +350,27 @@ it("V6: what expires is gone with its time, hot and cold, and a newer version co
   apply(upsert({ id: "a", position: 8 }));
   expect(await found(2, hits)).toEqual({ cold: [], hot: ["a@8", "b@5"] });
   expect(statuses.at(-1)?.hot.documents).toBe(2);
+});
+
+it("EX4: what cold shows of a merged document whose time is over counts no more", async () => {
+  const { becomeReady, clock, send, statuses } = setUp();
+  becomeReady(manifest(3, 1), headsOf(["over", 1], ["soon", 2], ["kept", 3]), 3);
+  const atMs = clock.nowMs();
+  const cold = [
+    { documentId: "over" as DocumentId, version: 1 as Version, info: { expiresAtMs: atMs } },
+    { documentId: "soon" as DocumentId, version: 2 as Version, info: { expiresAtMs: atMs + 9 } },
+    { documentId: "kept" as DocumentId, version: 3 as Version, info: {} },
+  ];
+  const listed = async () => {
+    const { reply, promise } = answered<ListView>();
+    send({ type: "list", hotAfter: undefined, limit: 9, access: undefined, cold, reply });
+    return (await promise).cold.map(({ documentId }) => documentId);
+  };
+  expect(await listed()).toEqual(["soon", "kept"]);
+  expect(statuses.at(-1)?.documents).toBe(2);
+  await clock.advance(9);
+  expect(await listed()).toEqual(["kept"]);
+  expect(statuses.at(-1)?.documents).toBe(1);
 });
 
 it("V6: a document that had expired before it could be shown is announced as deleted", async () => {

@@ -79,6 +79,16 @@ describe("an operation under a message id that was used", () => {
     expect(await log.deadLetters.list("acme", 9)).toEqual([]);
   });
 
+  it("with the same content in another spelling of JSON repeats it, as over another transport", async () => {
+    const { clock, log, first } = await ownerThatEnded();
+    const tenant = await startTenant({ clock, log, epoch: 2 });
+    const again = publish(log, '{ "text": "one", "op": "upsert", "id": "a" }', "m1");
+    tenant.offer(again);
+    await committed(log, again.version);
+    expect((await records(log)).at(-1)).toMatchObject({ kind: "duplicate", of: first.version });
+    expect(await log.deadLetters.list("acme", 9)).toEqual([]);
+  });
+
   it("with other content is rejected with a reason, not swallowed (I2)", async () => {
     const tenant = recoveringTenant();
     publish(tenant.log, document("one"), "m1");

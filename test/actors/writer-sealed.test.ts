@@ -19,12 +19,16 @@ async function setUp() {
     new KeyVault({ store, keys, clock, metrics: silentMetrics });
   const log = createMemoryLog({ clock, partitions: 1, vault });
   await setPrivacy({ log, keys }, acme, { encryption: "required" });
-  recoveringTenant({ clock, log });
+  const tenant = recoveringTenant({ clock, log });
   const send = async (body: object, messageId?: string) => {
     const payload = new TextEncoder().encode(JSON.stringify(body));
     return (await log.docs.publish({ tenant: acme, payload, messageId })).seq;
   };
-  return { clock, log, send };
+  const offerAll = async () => {
+    const all = await log.docs.readTenant({ tenant: acme, after: 0 as never, max: 9 });
+    for (const operation of all) tenant.offer(operation);
+  };
+  return { clock, log, send, offerAll };
 }
 
 const letterOf = (version: number) => ({ version, documentId: null });
@@ -69,6 +73,26 @@ it("that were refused are sealed again when they are replayed, also under a late
   expect(next?.sealed).not.toBe(old?.sealed);
   if (next === undefined) throw new Error("nothing was published");
   expect(new TextDecoder().decode(await log.docs.open(next))).toBe('{"id":"a","text":"boom"}');
+});
+
+it("a repetition is known though the first came in plain text, or under an older key", async () => {
+  const { clock, log, send, offerAll } = await setUp();
+  await setPrivacy({ log, keys }, acme, { encryption: "on" });
+  await clock.advance(5_000);
+  const plain = publish(log, '{ "id": "a", "text": "fine" }', "m1");
+  const again = await send({ id: "a", text: "fine" }, "m1");
+  await rotateKey({ log, keys }, acme);
+  await clock.advance(5_000);
+  const rotated = await send({ text: "fine", id: "a" }, "m1");
+  const other = await send({ id: "a", text: "other" }, "m1");
+  await offerAll();
+  await committed(log, other);
+  expect(await operations(log)).toEqual([
+    `upsert ${plain.version}`,
+    `duplicate ${again}`,
+    `duplicate ${rotated}`,
+    `reject ${other}`,
+  ]);
 });
 
 it("a repetition under its message id is known, though DOCS holds neither in plain text", async () => {

@@ -225,6 +225,7 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
           version: incarnation + 1 + Math.floor(index / 5),
           chunk: index % 3,
           chunkCount: 3,
+          info: index % 5 === 0 ? { expiresAtMs: 1_000 + index } : {},
         })),
       );
       const { tenant: neighbour } = await filled("walk-neighbour", [{ id: "other" }]);
@@ -238,9 +239,11 @@ export function describeColdShard(name: string, open: () => Promise<ColdShard>):
       }
       const ids = walked.map(({ id }) => id);
       expect(ids).toEqual(ids.toSorted());
-      const expected = objects.map(({ id, documentId: name, version: of, chunk, chunkCount }) => ({
-        ...{ id, documentId: name, version: of, chunk, chunkCount },
-      }));
+      const expected = objects.map((object) => {
+        const { id, documentId: name, version: of, chunk, chunkCount, info } = object;
+        const { expiresAtMs } = info;
+        return { id, documentId: name, version: of, chunk, chunkCount, info: { expiresAtMs } };
+      });
       const byId = (left: ColdEntry, right: ColdEntry) => (left.id < right.id ? -1 : 1);
       expect(walked).toEqual(expected.toSorted(byId));
       // A page may begin after an id that no object has.

@@ -70,6 +70,17 @@ describe("a listing of documents", () => {
     );
   });
 
+  it("leaves out what has expired, in memory and merged, and so does what is counted", async () => {
+    const expires_at = new Date(engine.clock.nowMs() + 1_000).toISOString();
+    await publish({ id: "kept", text }, { id: "merged", text, expires_at });
+    await merged();
+    await publish({ id: "hot", text, expires_at });
+    expect(await ids(9)).toEqual(["hot", "kept", "merged"]);
+    await engine.clock.sleep(1_000);
+    expect((await engine.service.usage(demo)).documents).toBe(1);
+    expect(await ids(9)).toEqual(["kept"]);
+  });
+
   it.each([
     { name: "until its merge is confirmed", graceMs: 60_000, hot: 6, limit: 1 },
     { name: "until its merge is confirmed", graceMs: 60_000, hot: 6, limit: 100 },
@@ -134,6 +145,7 @@ describe("a listing of documents", () => {
       chunk: 0,
       id: `${(n * 1_000).toString(16).padStart(4, "0")}1234-0000-5000-8000-00000000000a`,
       acl: [n === 55 ? "own" : "other"],
+      info: {},
     }));
     const walks = { most: 0 };
     const parts: ListingParts = {

@@ -126,6 +126,8 @@ describe("a document over HTTP", () => {
     const first = await publish({ id: "a", text: "one" }, key);
     const again = await publish({ id: "a", text: "one" }, key);
     expect(again.json()).toEqual(first.json());
+    const byAnotherEncoder = await publish({ text: "one", op: "upsert", id: "a" }, key);
+    expect(byAnotherEncoder.json()).toEqual(first.json());
     expect(it_.service.payloads).toHaveLength(1);
     const other = await publish({ id: "a", text: "two" }, key);
     expect([other.statusCode, other.json().code]).toEqual([409, "duplicate_id"]);
