@@ -7,6 +7,7 @@
  */
 
 import { errorOf, FreshetError, unreachable } from "./errors.ts";
+import { type Form, jsonOf, replyOf } from "./replies.ts";
 import type { EventStep, Sending, Transport } from "./transport.ts";
 import type { Answer, AnswerPiece, DocumentEvent } from "./types.ts";
 
@@ -68,9 +69,9 @@ const listenMs = 20_000;
 export function natsTransport<Headers extends NatsHeaders>(
   options: NatsOptions<Headers>,
 ): Transport {
-  const call = async <Reply>(what: Call, sending: Sending): Promise<Reply> => {
+  const call = async <Reply>(what: Call, form: Form, sending: Sending): Promise<Reply> => {
     for await (const { event, value } of exchange(options, what, sending)) {
-      if (event === "done") return value as Reply;
+      if (event === "done") return replyOf<Reply>(value, form);
     }
     throw unreachable("the reply ended before it was complete");
   };
@@ -82,22 +83,23 @@ export function natsTransport<Headers extends NatsHeaders>(
       return (options.connection.info?.max_payload ?? payloadDefault) - headRoomBytes;
     },
     ask: ({ mode, ...question }, sending) =>
-      call<Answer>(asJson(mode === "search" ? "search" : "query", question), sending),
+      call<Answer>(asJson(mode === "search" ? "search" : "query", question), "answer", sending),
     async *stream(question, sending) {
       const asked = asJson("query", { ...question, stream: true });
       for await (const { event, value } of exchange(options, asked, sending)) {
         if (event !== "done") yield { ...(value as object), type: event } as AnswerPiece;
-        else yield { type: "done", answer: value as Answer };
+        else yield { type: "done", answer: replyOf<Answer>(value, "answer") };
       }
     },
     publish: (operation, key, sending) =>
-      call(asJson("publish", operation, { "Nats-Msg-Id": key }), sending),
+      call(asJson("publish", operation, { "Nats-Msg-Id": key }), "published", sending),
     publishLines: (lines, key, sending) => {
       const named = { "Nats-Msg-Id": key, "Content-Type": "application/x-ndjson" };
-      return call({ endpoint: "publish", data: encoder.encode(lines), named }, sending);
+      const what: Call = { endpoint: "publish", data: encoder.encode(lines), named };
+      return call(what, "lines", sending);
     },
-    document: (id, sending) => call(asJson("document", { id }), sending),
-    documents: (page, sending) => call(asJson("document", page), sending),
+    document: (id, sending) => call(asJson("document", { id }), "document", sending),
+    documents: (page, sending) => call(asJson("document", page), "page", sending),
     async *events(after, sending) {
       let position = after;
       for (;;) {
@@ -105,6 +107,7 @@ export function natsTransport<Headers extends NatsHeaders>(
         const within = { ...sending, timeoutMs: sending.timeoutMs + listenMs };
         const step: EventStep = await call<{ events: DocumentEvent[]; after: number }>(
           asJson("listen", asked),
+          "events",
           within,
         );
         position = step.after;
@@ -199,21 +202,13 @@ function subjectOf(endpoint: string, tenant: string | undefined): string {
   return endpoint === "query" ? `query${own}` : `api${own}.${endpoint}`;
 }
 
-function jsonOf(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(data));
-  } catch (cause) {
-    throw new FreshetError("protocol", "a piece of the reply is no JSON", { cause });
-  }
-}
-
 /** CP2. @throws FreshetError what the piece tells */
 function pieceOf(message: NatsMessage, expected: number): Piece {
   const { headers, data } = message;
   if (headers?.code === noResponders && data.byteLength === 0) {
     throw unreachable("no engine answers on this NATS");
   }
-  const value = data.byteLength === 0 ? undefined : jsonOf(data);
+  const value = data.byteLength === 0 ? undefined : jsonOf(decoder.decode(data));
   const code = headers?.get("Nats-Service-Error-Code") ?? "";
   if (code !== "") {
     throw errorOf(value, { status: Number(code), retryAfter: headers?.get("Retry-After") });
