@@ -127,22 +127,19 @@ async function* exchange<Headers extends NatsHeaders>(
   const { signal, timeoutMs } = sending;
   signal?.throwIfAborted();
   const id = crypto.randomUUID();
+  const subject = subjectOf(call.endpoint, sending.tenant);
+  const head = headersOf(options, { ...call.named, "Freshet-Request-Id": id });
+  mustFit(connection, call.data);
   const inbox = `${options.inboxPrefix ?? "_INBOX"}.${id}`;
   const queue = new Queue<NatsMessage>();
-  const heard = connection.subscribe(inbox, {
-    callback: (error, message) => {
-      if (error === null) queue.push(message);
-      else queue.fail(unreachable("the inbox was refused", error));
-    },
+  const heard = subscribe(connection, inbox, (error, message) => {
+    if (error === null) queue.push(message);
+    else queue.fail(unreachable("the inbox was refused", error));
   });
   const onAbort = (): void => queue.fail(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   let isOver = false;
   try {
-    const head = options.headers();
-    head.set("Freshet-Request-Id", id);
-    for (const [name, value] of Object.entries(call.named ?? {})) head.set(name, value);
-    const subject = subjectOf(call.endpoint, sending.tenant);
     publish(connection, { subject, data: call.data, reply: inbox, headers: head });
     for (let expected = 1; !isOver; expected += 1) {
       const piece = pieceOf(await queue.next(timeoutMs), expected);
@@ -184,7 +181,40 @@ function publishIfPossible<Headers extends NatsHeaders>(
   }
 }
 
-/** @throws FreshetError when the connection is closed, or the message above what it takes */
+type Callback = Parameters<NatsConnectionLike["subscribe"]>[1]["callback"];
+
+/** @throws FreshetError when the connection is closed */
+function subscribe(connection: NatsConnectionLike<never>, subject: string, callback: Callback) {
+  try {
+    return connection.subscribe(subject, { callback });
+  } catch (cause) {
+    throw unreachable("the connection takes no subscription: is it closed?", cause);
+  }
+}
+
+/** @throws FreshetError */
+function headersOf<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers>,
+  named: Readonly<Record<string, string>>,
+): Headers {
+  const head = options.headers();
+  for (const [name, value] of Object.entries(named)) {
+    if (!/^[^\p{Cc}]+$/u.test(value)) {
+      throw new FreshetError("invalid_request", `${name}: it must be printable characters`);
+    }
+    head.set(name, value);
+  }
+  return head;
+}
+
+/** A message that the server does not take will never be taken. @throws FreshetError */
+function mustFit({ info }: NatsConnectionLike<never>, data: Uint8Array): void {
+  if (info === undefined || data.byteLength + headRoomBytes <= info.max_payload) return;
+  const says = `a message of ${data.byteLength} bytes: this NATS takes ${info.max_payload} at most`;
+  throw new FreshetError("document_too_large", says, { status: 413 });
+}
+
+/** @throws FreshetError when the connection is closed */
 function publish<Headers extends NatsHeaders>(
   connection: NatsConnectionLike<Headers>,
   { subject, data, ...options }: Publish<Headers>,
@@ -196,8 +226,18 @@ function publish<Headers extends NatsHeaders>(
   }
 }
 
-/** Questions have a root of their own; in its own account a tenant's name is left out. */
+/** As the engine has it. A blank or a dot would make another subject, or another message, of it. */
+const tenantName = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Questions have a root of their own; in its own account a tenant's name is left out.
+ * @throws FreshetError
+ */
 function subjectOf(endpoint: string, tenant: string | undefined): string {
+  if (tenant !== undefined && !tenantName.test(tenant)) {
+    const says = "a tenant is 1-64 letters, digits, _ or -";
+    throw new FreshetError("invalid_tenant", says, { status: 400 });
+  }
   const own = tenant === undefined ? "" : `.${tenant}`;
   return endpoint === "query" ? `query${own}` : `api${own}.${endpoint}`;
 }
