@@ -300,6 +300,19 @@ describe("a token", () => {
     expect(one.service.asked.map(({ tenant }) => tenant)).toEqual(["acme"]);
   });
 
+  it.each([{ roles: [] }, { roles: ["offline_access"] }, {}])(
+    "whose claims (%j) give no role here opens nothing, not even what takes any role",
+    async (given) => {
+      const one = taking();
+      const token = await signed({ tenant: "acme", ...given });
+      for (const name of Object.keys(requests) as RequestName[]) {
+        expect([name, await codeOf(one, name, token)]).toEqual([name, "forbidden"]);
+      }
+      const headers = { authorization: `Bearer ${token}` };
+      expect((await one.app.inject({ url: "/v1/models", headers })).statusCode).toBe(403);
+    },
+  );
+
   it.each<[string, string | undefined, JWTPayload, readonly string[] | undefined]>([
     ["a list", undefined, { groups: ["sales", "Domain Users"] }, ["sales", "Domain Users"]],
     ["the text of one", undefined, { groups: "Domain Users" }, ["Domain Users"]],
