@@ -4,7 +4,8 @@
  *   CB1  what of a batch is neither stored nor refused for good is sent again, under the same key
  *        and line numbers, which make each line's id: nothing is stored twice;
  *   CB2  a batch is sent only when the one before it is over: a later operation on a document never
- *        overtakes an earlier one.
+ *        overtakes an earlier one;
+ *   CB3  a line that is too large for the way it takes has an error of its own.
  */
 
 import { FreshetError } from "./errors.ts";
@@ -93,7 +94,13 @@ async function publishBatch(
     // What is settled is sent as an empty line, which keeps the numbers, and so the ids, of the
     // others: the engine remembers ids for two minutes, and a quota may take longer.
     const text = batch.map((line, at) => (settled.has(at) ? "" : line.text)).join("\n");
-    const { results } = await withRetries(() => options.send(text, key), options);
+    const sent = await withRetries(() => options.send(text, key), options).catch(refusalOfOne);
+    const [only] = batch;
+    if (sent instanceof FreshetError) {
+      if (batch.length > 1 || only === undefined) throw sent;
+      return [{ index: only.index, error: sent }];
+    }
+    const { results } = sent;
     const found = resultsOf(batch, results).map((result, at) => settled.get(at) ?? result);
     const before = settled.size;
     for (const [at, result] of found.entries()) if (!isOpen(result)) settled.set(at, result);
@@ -105,6 +112,12 @@ async function publishBatch(
     if (isTooLong(first.error.retryAfterMs, options.retries)) return found;
     await pause(made, first.error.retryAfterMs, options);
   }
+}
+
+/** CB3. Nothing but its size is wrong, which stops no other line: one above a batch goes alone. */
+function refusalOfOne(thrown: unknown): FreshetError {
+  if (thrown instanceof FreshetError && thrown.code === "document_too_large") return thrown;
+  throw thrown;
 }
 
 type Refused = Extract<ManyResult, { readonly error: FreshetError }>;

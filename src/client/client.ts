@@ -25,8 +25,8 @@ import {
   ordinarySurroundings,
   pause,
   type Retries,
+  retriesOf,
   type Surroundings,
-  usualRetries,
   withRetries,
 } from "./retry.ts";
 import { type Published, type Settled, settle } from "./settle.ts";
@@ -305,7 +305,7 @@ export class Freshet {
   }
 
   #retrying({ signal }: CallOptions) {
-    const retries = { ...usualRetries, ...this.#options.retries };
+    const retries = retriesOf(this.#options.retries);
     return { retries, surroundings: this.#surroundings, signal };
   }
 }

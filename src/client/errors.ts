@@ -47,12 +47,17 @@ export interface Told {
   readonly retryAfter?: string | null | undefined;
 }
 
+/** What a proxy in front says of a request that it may pass on later: late, early, too many. */
+const passing: ReadonlySet<number> = new Set([408, 425, 429]);
+
 /** An error as the engine tells it, over either transport; anything else is `protocol`. */
 export function errorOf(body: unknown, { status, retryAfter }: Told): FreshetError {
   const told = toldIn(body);
   if (told === undefined) {
     const says = `what answered with status ${status} is no Freshet engine`;
-    return new FreshetError("protocol", says, { status, retryable: status >= 500 });
+    const retryAfterMs = waitOf(undefined, retryAfter);
+    const retryable = status >= 500 || passing.has(status);
+    return new FreshetError("protocol", says, { status, retryable, retryAfterMs });
   }
   const { code, message, retryable, details } = told;
   const retryAfterMs = waitOf(details, retryAfter);

@@ -7,6 +7,7 @@
  */
 
 import { errorOf, FreshetError, unreachable } from "./errors.ts";
+import { type Form, jsonOf, replyOf } from "./replies.ts";
 import type { EventStep, Sending, Transport } from "./transport.ts";
 import type { Answer, AnswerPiece, DocumentEvent } from "./types.ts";
 
@@ -68,9 +69,9 @@ const listenMs = 20_000;
 export function natsTransport<Headers extends NatsHeaders>(
   options: NatsOptions<Headers>,
 ): Transport {
-  const call = async <Reply>(what: Call, sending: Sending): Promise<Reply> => {
+  const call = async <Reply>(what: Call, form: Form, sending: Sending): Promise<Reply> => {
     for await (const { event, value } of exchange(options, what, sending)) {
-      if (event === "done") return value as Reply;
+      if (event === "done") return replyOf<Reply>(value, form);
     }
     throw unreachable("the reply ended before it was complete");
   };
@@ -82,22 +83,23 @@ export function natsTransport<Headers extends NatsHeaders>(
       return (options.connection.info?.max_payload ?? payloadDefault) - headRoomBytes;
     },
     ask: ({ mode, ...question }, sending) =>
-      call<Answer>(asJson(mode === "search" ? "search" : "query", question), sending),
+      call<Answer>(asJson(mode === "search" ? "search" : "query", question), "answer", sending),
     async *stream(question, sending) {
       const asked = asJson("query", { ...question, stream: true });
       for await (const { event, value } of exchange(options, asked, sending)) {
         if (event !== "done") yield { ...(value as object), type: event } as AnswerPiece;
-        else yield { type: "done", answer: value as Answer };
+        else yield { type: "done", answer: replyOf<Answer>(value, "answer") };
       }
     },
     publish: (operation, key, sending) =>
-      call(asJson("publish", operation, { "Nats-Msg-Id": key }), sending),
+      call(asJson("publish", operation, { "Nats-Msg-Id": key }), "published", sending),
     publishLines: (lines, key, sending) => {
       const named = { "Nats-Msg-Id": key, "Content-Type": "application/x-ndjson" };
-      return call({ endpoint: "publish", data: encoder.encode(lines), named }, sending);
+      const what: Call = { endpoint: "publish", data: encoder.encode(lines), named };
+      return call(what, "lines", sending);
     },
-    document: (id, sending) => call(asJson("document", { id }), sending),
-    documents: (page, sending) => call(asJson("document", page), sending),
+    document: (id, sending) => call(asJson("document", { id }), "document", sending),
+    documents: (page, sending) => call(asJson("document", page), "page", sending),
     async *events(after, sending) {
       let position = after;
       for (;;) {
@@ -105,6 +107,7 @@ export function natsTransport<Headers extends NatsHeaders>(
         const within = { ...sending, timeoutMs: sending.timeoutMs + listenMs };
         const step: EventStep = await call<{ events: DocumentEvent[]; after: number }>(
           asJson("listen", asked),
+          "events",
           within,
         );
         position = step.after;
@@ -124,22 +127,19 @@ async function* exchange<Headers extends NatsHeaders>(
   const { signal, timeoutMs } = sending;
   signal?.throwIfAborted();
   const id = crypto.randomUUID();
+  const subject = subjectOf(call.endpoint, sending.tenant);
+  const head = headersOf(options, { ...call.named, "Freshet-Request-Id": id });
+  mustFit(connection, call.data);
   const inbox = `${options.inboxPrefix ?? "_INBOX"}.${id}`;
   const queue = new Queue<NatsMessage>();
-  const heard = connection.subscribe(inbox, {
-    callback: (error, message) => {
-      if (error === null) queue.push(message);
-      else queue.fail(unreachable("the inbox was refused", error));
-    },
+  const heard = subscribe(connection, inbox, (error, message) => {
+    if (error === null) queue.push(message);
+    else queue.fail(unreachable("the inbox was refused", error));
   });
   const onAbort = (): void => queue.fail(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   let isOver = false;
   try {
-    const head = options.headers();
-    head.set("Freshet-Request-Id", id);
-    for (const [name, value] of Object.entries(call.named ?? {})) head.set(name, value);
-    const subject = subjectOf(call.endpoint, sending.tenant);
     publish(connection, { subject, data: call.data, reply: inbox, headers: head });
     for (let expected = 1; !isOver; expected += 1) {
       const piece = pieceOf(await queue.next(timeoutMs), expected);
@@ -181,7 +181,40 @@ function publishIfPossible<Headers extends NatsHeaders>(
   }
 }
 
-/** @throws FreshetError when the connection is closed, or the message above what it takes */
+type Callback = Parameters<NatsConnectionLike["subscribe"]>[1]["callback"];
+
+/** @throws FreshetError when the connection is closed */
+function subscribe(connection: NatsConnectionLike<never>, subject: string, callback: Callback) {
+  try {
+    return connection.subscribe(subject, { callback });
+  } catch (cause) {
+    throw unreachable("the connection takes no subscription: is it closed?", cause);
+  }
+}
+
+/** @throws FreshetError */
+function headersOf<Headers extends NatsHeaders>(
+  options: NatsOptions<Headers>,
+  named: Readonly<Record<string, string>>,
+): Headers {
+  const head = options.headers();
+  for (const [name, value] of Object.entries(named)) {
+    if (!/^[^\p{Cc}]+$/u.test(value)) {
+      throw new FreshetError("invalid_request", `${name}: it must be printable characters`);
+    }
+    head.set(name, value);
+  }
+  return head;
+}
+
+/** A message that the server does not take will never be taken. @throws FreshetError */
+function mustFit({ info }: NatsConnectionLike<never>, data: Uint8Array): void {
+  if (info === undefined || data.byteLength + headRoomBytes <= info.max_payload) return;
+  const says = `a message of ${data.byteLength} bytes: this NATS takes ${info.max_payload} at most`;
+  throw new FreshetError("document_too_large", says, { status: 413 });
+}
+
+/** @throws FreshetError when the connection is closed */
 function publish<Headers extends NatsHeaders>(
   connection: NatsConnectionLike<Headers>,
   { subject, data, ...options }: Publish<Headers>,
@@ -193,18 +226,20 @@ function publish<Headers extends NatsHeaders>(
   }
 }
 
-/** Questions have a root of their own; in its own account a tenant's name is left out. */
+/** As the engine has it. A blank or a dot would make another subject, or another message, of it. */
+const tenantName = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Questions have a root of their own; in its own account a tenant's name is left out.
+ * @throws FreshetError
+ */
 function subjectOf(endpoint: string, tenant: string | undefined): string {
+  if (tenant !== undefined && !tenantName.test(tenant)) {
+    const says = "a tenant is 1-64 letters, digits, _ or -";
+    throw new FreshetError("invalid_tenant", says, { status: 400 });
+  }
   const own = tenant === undefined ? "" : `.${tenant}`;
   return endpoint === "query" ? `query${own}` : `api${own}.${endpoint}`;
-}
-
-function jsonOf(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(data));
-  } catch (cause) {
-    throw new FreshetError("protocol", "a piece of the reply is no JSON", { cause });
-  }
 }
 
 /** CP2. @throws FreshetError what the piece tells */
@@ -213,7 +248,7 @@ function pieceOf(message: NatsMessage, expected: number): Piece {
   if (headers?.code === noResponders && data.byteLength === 0) {
     throw unreachable("no engine answers on this NATS");
   }
-  const value = data.byteLength === 0 ? undefined : jsonOf(data);
+  const value = data.byteLength === 0 ? undefined : jsonOf(decoder.decode(data));
   const code = headers?.get("Nats-Service-Error-Code") ?? "";
   if (code !== "") {
     throw errorOf(value, { status: Number(code), retryAfter: headers?.get("Retry-After") });

@@ -20,10 +20,16 @@ export interface Retries {
   readonly waitMaxMs: number;
 }
 
-export const usualRetries: Retries = {
+const usualRetries: Retries = {
   ...{ attemptsMax: 4, pauseMinMs: 100, pauseMaxMs: 5_000 },
   waitMaxMs: 60_000,
 };
+
+/** What was left undefined, or is no number, is as usual: else attempts would have no end. */
+export function retriesOf(given: Partial<Retries> = {}): Retries {
+  const numbers = Object.entries(given).filter(([, value]) => !Number.isNaN(Number(value)));
+  return { ...usualRetries, ...Object.fromEntries(numbers) };
+}
 
 /** They have used up the time that the caller gave: to wait again is the caller's choice. */
 const tookTheTime: ReadonlySet<string> = new Set(["not_visible_yet", "deadline_exceeded"]);

@@ -118,8 +118,11 @@ export type UpsertOperation = z.infer<typeof upsertSchema>;
 export type DeleteOperation = z.infer<typeof deleteSchema>;
 export type Operation = UpsertOperation | DeleteOperation;
 
-/** For the OpenAPI document. */
-export const operationSchema = z.union([upsertSchema, deleteSchema]);
+/** For the OpenAPI document, where each has a name, which generated clients take over. */
+export const operationSchema = z.union([
+  upsertSchema.meta({ id: "Upsert" }),
+  deleteSchema.meta({ id: "Delete" }),
+]);
 
 export type ParsedOperation =
   | { readonly ok: true; readonly operation: Operation }

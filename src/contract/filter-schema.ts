@@ -72,7 +72,8 @@ const range = z
         code === "unrecognized_keys" ? "a range has gt, gte, lt and lte, nothing else" : undefined,
     },
   )
-  .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" });
+  .refine((value) => Object.keys(value).length > 0, { error: "an empty range matches nothing" })
+  .meta({ id: "FilterRange" });
 
 export type Bound = z.infer<typeof bound>;
 export type Range = z.infer<typeof range>;
@@ -124,7 +125,8 @@ const comparison = z
   .superRefine((leaf, context) => {
     const message = comparisonProblem(leaf);
     if (message !== undefined) context.addIssue({ code: "custom", path: ["value"], message });
-  });
+  })
+  .meta({ id: "FilterComparison" });
 
 type Comparison =
   | { type: "eq" | "ne"; key: string; value: Scalar }
@@ -148,19 +150,19 @@ function comparisonProblem(leaf: Comparison): string | undefined {
   return mismatch(field, isBound ? { [leaf.type]: leaf.value } : leaf.value);
 }
 
+// The parts of a tree have names of their own: generators of clients leave out whatever holds a
+// schema that refers to itself within one without a name, which was each question.
 const branch = z.lazy(() => treeSchema);
+const group = z
+  .strictObject({ type: z.enum(["and", "or"]), filters: z.array(branch).min(1) })
+  .meta({ id: "FilterGroup" });
+const negation = z
+  .strictObject({ type: z.literal("not"), filter: branch })
+  .meta({ id: "FilterNot" });
 const treeSchema: z.ZodType<FilterTree> = z
-  .discriminatedUnion(
-    "type",
-    [
-      z.strictObject({ type: z.enum(["and", "or"]), filters: z.array(branch).min(1) }),
-      z.strictObject({ type: z.literal("not"), filter: branch }),
-      comparison,
-    ],
-    {
-      error: `type is one of ${filterTypes.join(", ")}, in an object`,
-    },
-  )
+  .discriminatedUnion("type", [group, negation, comparison], {
+    error: `type is one of ${filterTypes.join(", ")}, in an object`,
+  })
   .meta({ id: "FilterTree" });
 
 // --- the flat form -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import {
   type Identity,
   mayAs,
   type Role,
+  roles,
 } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { type TenantId, tenantId } from "../contract/ids.ts";
@@ -45,6 +46,8 @@ export interface Credentials {
 }
 
 const defaultTenant = "demo";
+/** The same words whatever came. Other services take keys as `x-api-key`, or as a password. */
+const noKey = "no valid API key was given: send one as `Authorization: Bearer <key>`";
 const bearer = /^Bearer +([\x21-\x7e]+)$/i;
 /** A name, or an address, with or without a port. */
 const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
@@ -65,7 +68,7 @@ export function authentication(
   return async (headers, known) => {
     const given = bearerOf(headers);
     const identity = given === undefined ? undefined : await identify(given);
-    if (identity === undefined) throw new FreshetError("unauthorized");
+    if (identity === undefined) throw new FreshetError("unauthorized", noKey);
     known?.(identity);
     const wanted = headers["x-tenant"];
     if (wanted !== undefined && wanted !== identity.tenant) throw new FreshetError("wrong_tenant");
@@ -126,6 +129,13 @@ export function checkRole(identity: Identity, role: Role): void {
     "forbidden",
     `this takes a key with the role ${role}; this one has ${own}`,
   );
+}
+
+/** A token may have none: an identity provider knows people whom nobody let in here. */
+export function checkAnyRole({ roles: own }: Pick<Identity, "roles">): void {
+  if (own.size > 0) return;
+  const all = roles.join(", ");
+  throw new FreshetError("forbidden", `this takes a key with a role (${all}); this one has none`);
 }
 
 /**

@@ -11,7 +11,7 @@ const descriptions: Readonly<Record<string, string>> = {
   op: "`upsert`, the default, or `delete`",
   id: "the document",
   text: "the passage, redacted",
-  "Operation.text": "plain text or Markdown; replaces what the document was",
+  "Upsert.text": "plain text or Markdown; replaces what the document was",
   title: "of the document, where it has one",
   "Problem.title": "the kind of the error in a few words",
   source: "where the document comes from, such as an address of the web",
@@ -164,7 +164,9 @@ const descriptions: Readonly<Record<string, string>> = {
   cut: "whether a source was cut to fit",
 
   // --- filters ---------------------------------------------------------------------------------
-  "FilterTree.type": "a comparison, or `and`, `or`, `not` of others",
+  "FilterGroup.type": "`and`: all of them hold; `or`: one does",
+  "FilterNot.type": "`not`: what is in it does not hold",
+  "FilterComparison.type": "how the field is compared",
   filters: "what is joined",
   key: "a field of documents, or `metadata.` and a key",
   value: "what the field is compared with",

@@ -5,7 +5,7 @@ import type { Identity, Role } from "../contract/api-key.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import type { Asker, Reader } from "../contract/service.ts";
-import { type Authenticate, type Check, checkRole } from "./auth.ts";
+import { type Authenticate, type Check, checkAnyRole, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
 import type { RequestAudit } from "./request-audit.ts";
 
@@ -33,6 +33,7 @@ export class Gate {
       if (!keys) checkHost(request.headers);
       const identity = await authenticate(request.headers, (known) => audit.known(request, known));
       if (role !== undefined) checkRole(identity, role);
+      else checkAnyRole(identity);
       audit.known(request, identity);
       this.#admitted.set(request, identity);
       refuseEncodedBody(request);

@@ -229,7 +229,7 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   ...endpointMethods,
   ...consolePaths,
   "/v1/feedback": ["GET", "HEAD", "POST"],
-  [mcpPath]: ["GET", "POST", "DELETE"],
+  [mcpPath]: ["POST"],
   [webhookPath]: ["POST"],
   [retrievalPath]: ["POST"],
   "/v1/status": ["GET", "HEAD"],

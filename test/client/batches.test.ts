@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { linesOfOperations, publishBatches } from "../../src/client/batches.ts";
+import { FreshetError } from "../../src/client/errors.ts";
 import type { LineResult } from "../../src/client/types.ts";
 import { runs } from "../support/runs.ts";
 
@@ -53,4 +54,29 @@ it("every line is stored once and in its order, however few are taken at a time 
     }),
     { numRuns: runs(200) },
   );
+});
+
+it("a line that is too large for its way has its own error, and stops no other (CB3)", async () => {
+  const { stored, send } = engineThatTakes(10);
+  const narrow = async (text: string) => {
+    if (text.length <= 60) return send(text);
+    throw new FreshetError("document_too_large", "too large", { status: 413 });
+  };
+  const large = { id: "large", text: "x".repeat(60) };
+  const operations = [
+    { id: "a", text: "t" },
+    { id: "b", text: "t" },
+    large,
+    { id: "c", text: "t" },
+  ];
+  const retries = { attemptsMax: 2, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 1 };
+  const results = await publishBatches(linesOfOperations(operations), {
+    ...{ bytesMax: 60, linesMax: 7, key: "k", send: narrow, retries, signal: undefined },
+    surroundings: { sleep: async () => {}, random: () => 0 },
+  });
+  expect(stored).toEqual(["a", "b", "c"]);
+  expect(results).toMatchObject([
+    ...[{ id: "a" }, { id: "b" }],
+    ...[{ index: 2, error: { code: "document_too_large" } }, { id: "c" }],
+  ]);
 });

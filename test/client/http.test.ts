@@ -1,3 +1,6 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { overHttp } from "../../src/client/index.ts";
 import { type Fixture, fixture, keyOfAcme } from "../gateway/http-fixture.ts";
@@ -74,4 +77,127 @@ describe("over HTTP alone", () => {
     const client = overHttp({ ...options, timeoutMs: 20 });
     await expect(client.document("a")).rejects.toMatchObject({ code: "unreachable" });
   });
+
+  it.each(["", "localhost:8787", "127.0.0.1:8787", "nats://127.0.0.1", "http://u:p@localhost"])(
+    "an address that nothing can be sent to (%j) is refused at once, by its name",
+    async (url) => {
+      site = fixture();
+      const { client, sent } = counted({ url });
+      const refused = { code: "invalid_request", retryable: false };
+      await expect(client.ask("q")).rejects.toMatchObject(refused);
+      await expect(client.ask("q")).rejects.toThrow(/^url: /);
+      expect(sent()).toBe(0);
+    },
+  );
+
+  it("a key or tenant that no header can hold is refused at once, and not told", async () => {
+    site = fixture();
+    const url = "http://127.0.0.1:8787";
+    for (const apiKey of ["frk\u2013secret", "frk_secret\nx"]) {
+      const { client, sent } = counted({ url, apiKey });
+      const thrown = await client.ask("q").catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code: "invalid_request", retryable: false });
+      expect(inspect(thrown)).not.toContain("secret");
+      expect(sent()).toBe(0);
+    }
+    const { client } = counted({ url, tenant: "\u{1f642}" });
+    await expect(client.ask("q")).rejects.toThrow(/^x-tenant: /);
+  });
+
+  it("a key read from a file may end in a line break", async () => {
+    site = fixture({ keys: true });
+    const { url } = await site.listen();
+    const client = overHttp({ url, apiKey: `${keyOfAcme}\n` });
+    await expect(client.publish({ id: "a", text: "rivers" })).resolves.toMatchObject({ id: "a" });
+  });
+
+  it("says what an unreachable engine's connection failed of", async () => {
+    site = fixture();
+    const { url } = await site.listen();
+    const retries = { attemptsMax: 1 };
+    const secure = overHttp({ url: url.replace("http:", "https:"), retries });
+    await expect(secure.ask("q")).rejects.toThrow(/no TLS/);
+    const none = createServer();
+    await new Promise<void>((resolve) => void none.listen(0, "127.0.0.1", resolve));
+    const { port } = none.address() as AddressInfo;
+    await new Promise((resolve) => none.close(resolve));
+    const closed = overHttp({ url: `http://127.0.0.1:${port}`, retries });
+    await expect(closed.ask("q")).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it.each([
+    ["JSON of another service", () => Response.json({ ok: true })],
+    ["JSON that is no object", () => Response.json(null)],
+    ["a page", () => new Response("<html>", { headers: { "content-type": "text/html" } })],
+    ["a redirect", () => Response.redirect("https://login.example/", 307)],
+  ])("%s is taken for no reply of an engine, whatever was asked", async (_, answer) => {
+    site = fixture();
+    const { client, sent } = counted({ url: "http://127.0.0.1:8787" }, answer);
+    const asked = [
+      ...[() => client.publish({ id: "a", text: "b" }), () => client.document("a")],
+      ...[() => client.ask("q"), () => client.search("q")],
+      ...[() => client.publishMany([{ id: "a", text: "b" }]), () => all(client.stream("q"))],
+      ...[() => all(client.documents()), () => all(client.events())],
+    ];
+    for (const ask of asked) {
+      await expect(ask()).rejects.toMatchObject({ code: "protocol", retryable: false });
+    }
+    expect(sent()).toBe(asked.length);
+    expect(client.minSeq).toBeUndefined();
+  });
+
+  it("a stream of other events is no engine's", async () => {
+    site = fixture();
+    const headers = { "content-type": "text/event-stream" };
+    const url = "http://127.0.0.1:8787";
+    for (const text of ["event: done\ndata: {oops\n\n", "event: done\ndata: {}\n\n"]) {
+      const { client } = counted({ url }, () => new Response(text, { headers }));
+      await expect(all(client.stream("q"))).rejects.toMatchObject({ code: "protocol" });
+    }
+  });
+
+  it("what a proxy in front holds back is tried again, when it says", async () => {
+    site = fixture();
+    const pauses: number[] = [];
+    const surroundings = {
+      sleep: async (ms: number) => void pauses.push(ms),
+      random: () => 0,
+    };
+    const { client, sent } = counted(
+      { url: "http://127.0.0.1:8787", surroundings, retries: { attemptsMax: 2 } },
+      () => new Response("slow down", { status: 429, headers: { "retry-after": "2" } }),
+    );
+    await expect(client.ask("q")).rejects.toMatchObject({ code: "protocol", status: 429 });
+    expect(pauses).toEqual([2_000]);
+    expect(sent()).toBe(2);
+  });
+
+  it("attempts have an end where their number was left undefined", async () => {
+    site = fixture();
+    const surroundings = { sleep: async () => undefined, random: () => 0 };
+    const none = Number.NaN;
+    const options = { url: "http://127.0.0.1:8787", surroundings };
+    const { client, sent } = counted({ ...options, retries: { attemptsMax: none } }, () => {
+      throw new TypeError("fetch failed");
+    });
+    await expect(client.ask("q")).rejects.toMatchObject({ code: "unreachable" });
+    expect(sent()).toBe(4);
+  });
 });
+
+type Options = Parameters<typeof overHttp>[0];
+
+function counted(options: Options, answer: () => Response = () => Response.json({})) {
+  let count = 0;
+  const fetched: typeof fetch = async () => {
+    count += 1;
+    return answer();
+  };
+  return { client: overHttp({ ...options, fetch: fetched }), sent: () => count };
+}
+
+async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}

@@ -76,13 +76,52 @@ describe("over NATS alone", () => {
         const head = headers();
         head.set("Freshet-Event", "done");
         head.set("Freshet-Seq", "1");
-        message.respond('{"sources":[]}', { headers: head });
+        message.respond('{"answer":"","sources":[]}', { headers: head });
       },
     });
     await engine.flush();
     const client = overNats({ connection, headers });
-    expect(await client.search("q")).toEqual({ sources: [] });
+    expect(await client.search("q")).toEqual({ answer: "", sources: [] });
     expect(heard).toEqual(["api.search"]);
     await engine.close();
+  });
+
+  it.each(["a b", "", "a.b", "*", ">", "a\r\nPUB docs.other 2", "\u00e4"])(
+    "a tenant's name (%j) that would make another subject is refused, and nothing is sent",
+    async (tenant) => {
+      const heard: string[] = [];
+      connection.subscribe(">", { callback: (_, { subject }) => void heard.push(subject) });
+      const client = overNats({ connection, headers, tenant });
+      const refused = { code: "invalid_tenant", status: 400, retryable: false };
+      await expect(client.ask("q")).rejects.toMatchObject(refused);
+      await expect(client.publish({ id: "a", text: "b" })).rejects.toMatchObject(refused);
+      await connection.flush();
+      expect(heard.filter((subject) => /^(api|query|docs)/.test(subject))).toEqual([]);
+    },
+  );
+
+  it("what this NATS takes no message of is too large, and not tried again", async () => {
+    const text = "x".repeat(connection.info?.max_payload ?? 0);
+    const pauses: number[] = [];
+    const surroundings = { sleep: async (ms: number) => void pauses.push(ms), random: () => 0 };
+    const client = overNats({ connection, headers, tenant: "demo", surroundings });
+    await expect(client.publish({ id: "a", text })).rejects.toMatchObject({
+      ...{ code: "document_too_large", status: 413, retryable: false },
+    });
+    expect(pauses).toEqual([]);
+  });
+
+  it.each(["a\r\nb", ""])("a key (%j) that no header holds is refused", async (idempotencyKey) => {
+    const client = overNats({ connection, headers, tenant: "demo" });
+    const sent = client.publish({ id: "a", text: "b" }, { idempotencyKey });
+    await expect(sent).rejects.toMatchObject({ code: "invalid_request", retryable: false });
+  });
+
+  it("a connection that was closed is unreachable", async () => {
+    const closed = await connect({ servers });
+    await closed.close();
+    const retries = { attemptsMax: 1 };
+    const client = overNats({ connection: closed, headers, tenant: "demo", retries });
+    await expect(client.ask("q")).rejects.toMatchObject({ code: "unreachable" });
   });
 });

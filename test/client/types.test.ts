@@ -67,7 +67,7 @@ describe("the types of the client", () => {
     ["Turn", "Question.history", []],
     // The client says which it is by the method that is called.
     ["Question", "Question", ["mode", "stream"]],
-    ["Document", "Operation", []],
+    ["Document", "Upsert", []],
     ["DocumentEvent", "Event", []],
     ["DocumentPage", "DocumentPage", []],
   ])("%s has the fields of %s in the OpenAPI document", (name, path, own) => {

@@ -32,7 +32,10 @@ describe("who is asking", () => {
     const reply = await ask({ query: "rivers" }, headers);
     expect([reply.statusCode, reply.json()]).toEqual([
       401,
-      expect.objectContaining({ code: "unauthorized", detail: "no valid API key was given" }),
+      expect.objectContaining({
+        code: "unauthorized",
+        detail: "no valid API key was given: send one as `Authorization: Bearer <key>`",
+      }),
     ]);
     expect(reply.headers["www-authenticate"]).toBe("Bearer");
   });

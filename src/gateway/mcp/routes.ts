@@ -50,7 +50,9 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
     await Promise.all([...served.values()].map(({ protocol }) => protocol.close()));
   });
   app.route({
-    method: ["POST", "GET", "DELETE"],
+    // Without sessions and streams of the server's own, GET and DELETE are 405, which clients
+    // expect before any 401: that would send them looking for a login.
+    method: "POST",
     url: mcpPath,
     exposeHeadRoute: false,
     bodyLimit: limits.mcpBytesMax,

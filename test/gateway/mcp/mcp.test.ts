@@ -272,4 +272,16 @@ describe("/mcp", () => {
     }
     expect(documentIn("freshet://acme/documents/%E0%A4%A", acme)).toBeUndefined();
   });
+
+  it.each(["GET", "DELETE", "PUT"] as const)(
+    "%s is not taken, with or without a key, and the reply says what is",
+    async (method) => {
+      const one = fixture({ keys: true });
+      const headers = { accept: "text/event-stream" };
+      const reply = await one.app.inject({ method, url: "/mcp", headers });
+      expect([reply.statusCode, reply.headers.allow]).toEqual([405, "POST"]);
+      expect(reply.headers["www-authenticate"]).toBeUndefined();
+      await one.close();
+    },
+  );
 });
