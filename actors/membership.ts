@@ -65,13 +65,17 @@ async function announce(
   announced: (revision: number) => void,
 ): Promise<void> {
   let revision: number | undefined;
+  let failure: string | undefined;
   let pauseMs = announceEveryMs;
   for (; !signal.aborted; await clock.sleep(pauseMs, signal)) {
     revision = await leases.announce(name, models?.()).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
-      logger.warn({ code }, "this node cannot be announced");
+      // Once for each reason: a full disk is one, and logs lie on disks.
+      if (code !== failure) logger.warn({ code }, "this node cannot be announced");
+      failure = code;
       return undefined;
     });
+    if (revision !== undefined) failure = undefined;
     pauseMs = revision === undefined ? lookEveryMs : announceEveryMs;
     if (revision !== undefined) announced(revision);
   }

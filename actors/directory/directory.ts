@@ -6,6 +6,7 @@
  * its `status`; a `TenantRoute` keeps its own state. Everything else only reads.
  */
 
+import type { ErrorCode } from "../../src/contract/errors.ts";
 import {
   type Epoch,
   type Partition,
@@ -86,6 +87,8 @@ export interface PartitionEntry {
   epoch: Epoch;
   /** Monotonic milliseconds until which the lease holds, if no clock has stepped or stood still. */
   validUntilMs: number;
+  /** Why its lease could not be asked for when that was last tried. */
+  leaseFailure: ErrorCode | undefined;
   readonly tenants: Map<TenantId, TenantEntry>;
 }
 
@@ -138,6 +141,7 @@ export class Directory {
           state: "joining",
           epoch: 0 as Epoch,
           validUntilMs: 0,
+          leaseFailure: undefined,
           tenants: new CountedTenants(count),
         };
         return [partition, entry];
