@@ -149,6 +149,13 @@ export class Directory {
     );
   }
 
+  /** Of those that are not here: no lease can be asked for before the node is announced. */
+  sayLeaseFailure(failure: ErrorCode | undefined): void {
+    for (const entry of this.partitions.values()) {
+      if (entry.state === "joining") entry.leaseFailure = failure;
+    }
+  }
+
   partitionOf(tenant: TenantId): PartitionEntry {
     return this.partition(partitionOf(tenant, this.#count));
   }
