@@ -15,7 +15,7 @@
  */
 
 import { Members } from "../src/cluster/ownership.ts";
-import { toFreshetError } from "../src/contract/errors.ts";
+import { type ErrorCode, toFreshetError } from "../src/contract/errors.ts";
 import type { Logger } from "../src/contract/observation.ts";
 import type { LeaseStore, NodeStart } from "../src/log/lease-port.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
@@ -36,6 +36,8 @@ export interface MembershipOptions {
   readonly settleMs: number;
   /** Nodes that count, this one among them, after each look. */
   readonly onNodes?: ((nodes: readonly string[]) => void) | undefined;
+  /** Why this node is not announced, after each try: without it, it takes no partition. */
+  readonly onAnnounced?: ((failure: ErrorCode | undefined) => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -60,18 +62,23 @@ function firstOrNone(first: Promise<number>, signal: AbortSignal): Promise<numbe
 }
 
 async function announce(
-  { name, leases, models, announceEveryMs, lookEveryMs, logger }: MembershipOptions,
+  { name, leases, models, announceEveryMs, lookEveryMs, onAnnounced, logger }: MembershipOptions,
   { clock, signal }: ActorContext<never>,
   announced: (revision: number) => void,
 ): Promise<void> {
   let revision: number | undefined;
+  let failure: ErrorCode | undefined;
   let pauseMs = announceEveryMs;
   for (; !signal.aborted; await clock.sleep(pauseMs, signal)) {
     revision = await leases.announce(name, models?.()).catch((thrown: unknown) => {
       const { code } = toFreshetError(thrown);
-      logger.warn({ code }, "this node cannot be announced");
+      // Once for each reason: a full disk is one, and logs lie on disks.
+      if (code !== failure) logger.warn({ code }, "this node cannot be announced");
+      failure = code;
       return undefined;
     });
+    if (revision !== undefined) failure = undefined;
+    onAnnounced?.(failure);
     pauseMs = revision === undefined ? lookEveryMs : announceEveryMs;
     if (revision !== undefined) announced(revision);
   }

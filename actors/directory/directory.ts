@@ -6,6 +6,7 @@
  * its `status`; a `TenantRoute` keeps its own state. Everything else only reads.
  */
 
+import type { ErrorCode } from "../../src/contract/errors.ts";
 import {
   type Epoch,
   type Partition,
@@ -86,6 +87,8 @@ export interface PartitionEntry {
   epoch: Epoch;
   /** Monotonic milliseconds until which the lease holds, if no clock has stepped or stood still. */
   validUntilMs: number;
+  /** Why its lease could not be asked for when that was last tried. */
+  leaseFailure: ErrorCode | undefined;
   readonly tenants: Map<TenantId, TenantEntry>;
 }
 
@@ -138,11 +141,19 @@ export class Directory {
           state: "joining",
           epoch: 0 as Epoch,
           validUntilMs: 0,
+          leaseFailure: undefined,
           tenants: new CountedTenants(count),
         };
         return [partition, entry];
       }),
     );
+  }
+
+  /** Of those that are not here: no lease can be asked for before the node is announced. */
+  sayLeaseFailure(failure: ErrorCode | undefined): void {
+    for (const entry of this.partitions.values()) {
+      if (entry.state === "joining") entry.leaseFailure = failure;
+    }
   }
 
   partitionOf(tenant: TenantId): PartitionEntry {

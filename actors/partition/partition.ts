@@ -156,12 +156,17 @@ class PartitionBehaviour implements Behaviour<PartitionMessage> {
   }
 
   #acquire(start: NodeStart): void {
-    const { log, partition, node, logger } = this.#options;
+    const { log, partition, node, entry, logger } = this.#options;
     this.#holding = { kind: "acquiring" };
     this.#context.task(async () => {
       const lease = await log.leases.acquire(partition, node, start).catch(toFreshetError);
+      const failure = lease instanceof FreshetError ? lease.code : undefined;
+      // Once for each reason: it is tried twice a second, and a full disk is one of the reasons.
+      if (failure !== undefined && failure !== entry.leaseFailure) {
+        logger.warn({ partition, code: failure }, "the lease cannot be asked for");
+      }
+      entry.leaseFailure = failure;
       if (lease instanceof FreshetError) {
-        logger.warn({ partition, code: lease.code }, "the lease cannot be asked for");
         this.#holding = { kind: "unsure" };
       } else if (lease === null) {
         this.#holding = { kind: "idle" };

@@ -83,7 +83,7 @@ function spawnPartition(partition: Partition, wiring: PartitionWiring): ActorRef
 }
 
 function spawnMembership(
-  { system, options, encoders }: PartitionWiring,
+  { system, options, encoders, directory }: PartitionWiring,
   partitions: readonly Mailbox<PartitionMessage>[],
 ): { readonly actor: ActorRef<never>; readonly hasOthers: () => boolean } {
   const { name, node, log, logger } = options;
@@ -100,6 +100,7 @@ function spawnMembership(
       lookEveryMs: limits.membershipLookEveryMs,
       settleMs: limits.membershipSettleMs,
       onNodes: (nodes) => void (count = nodes.length),
+      onAnnounced: (failure) => directory.sayLeaseFailure(failure),
       logger,
     }),
   });

@@ -3,7 +3,7 @@
 import { MiB } from "../contract/limits/units.ts";
 import type { QuarantinedRecord } from "../contract/quarantine.ts";
 import type { Source, Timings } from "../contract/query.ts";
-import { recoveryLine, recoveryOf } from "../contract/recovery.ts";
+import { joiningLine, recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../contract/service.ts";
 import { cutText } from "../contract/well-formed.ts";
 
@@ -47,10 +47,12 @@ export function statusLines(status: EngineStatus): readonly string[] {
   const recovery = recoveryOf(tenants);
   const isWhole =
     recovery.tenants_ready === recovery.tenants_total && recovery.operations_behind === 0;
+  const joining = joiningLine(partitions);
   const states = Object.entries(services).map(([name, state]) => `${name} ${state}`);
   return [
     `node ${node}: ${ready ? "ready" : "not ready"}, ${partitions.owned} of ${partitions.total} partitions`,
     ...(refusal === undefined ? [] : [`log refused: ${refusal}`]),
+    ...(joining === undefined ? [] : [joining]),
     ...quarantined.map(quarantineLine),
     `services: ${states.join(", ")}`,
     ...(isWhole ? [] : [recoveryLine(recovery)]),

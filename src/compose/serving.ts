@@ -5,7 +5,6 @@
 
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Reranking } from "../../actors/question/ranking.ts";
 import { startTopology, type Topology } from "../../actors/topology/topology.ts";
 import type { AnswerWriter } from "../answer/port.ts";
@@ -290,10 +289,7 @@ function startActors(base: Foundation, parts: Parts): Topology {
     tracer,
   } = parts;
   const { embedder, tokenizer, batchSize } = parts.embedding;
-  const createHot = createHotShardFactory({
-    directory: join(tmpdir(), `freshet-${identity}`),
-    logger,
-  });
+  const createHot = createHotShardFactory({ directory: tmpdir(), logger });
   return startTopology({
     node: identity,
     name: config.node,

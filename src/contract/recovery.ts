@@ -1,5 +1,7 @@
 /** How far a node that recovers has come, in numbers and in a line. Pure. */
 
+import type { ErrorCode } from "./errors.ts";
+
 export interface TenantRecovery {
   readonly state: "recovering" | "ready";
   /**
@@ -40,4 +42,16 @@ export function recoveryLine(recovery: Recovery): string {
     `${records_replayed} of ${records_to_replay} records replayed, ` +
     `${recovery.operations_behind} operations to catch up`
   );
+}
+
+/** What of this node's own is not here yet, and why; undefined when all of it is. */
+export function joiningLine(partitions: {
+  readonly joining: number;
+  readonly blocked_by?: ErrorCode | undefined;
+}): string | undefined {
+  const { joining, blocked_by: code } = partitions;
+  if (joining === 0) return undefined;
+  const line = `${joining} partitions of this node are not here yet`;
+  if (code !== "overloaded") return line;
+  return `${line}: the log is full and takes no leases (ops/runbooks/disk-full.md)`;
 }

@@ -26,11 +26,13 @@ export const documentPageSchema = z.object({
   next: z.string().nullable(),
 }) satisfies z.ZodType<DocumentPage>;
 
+const errorCodes = Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]];
+
 export const storedEventSchema = z.object({
   id: z.string().nullable(),
   seq: z.int(),
   status: z.enum(["visible", "deleted", "superseded", "rejected"]),
-  reason: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]).optional(),
+  reason: z.enum(errorCodes).optional(),
   message: z.string().optional(),
   at: z.string(),
 }) satisfies z.ZodType<StoredEvent>;
@@ -75,7 +77,12 @@ export const engineStatusSchema = z.object({
   node: z.string(),
   ready: z.boolean(),
   refusal: z.string().optional(),
-  partitions: z.object({ total: z.int(), owned: z.int(), joining: z.int() }),
+  partitions: z.object({
+    total: z.int(),
+    owned: z.int(),
+    joining: z.int(),
+    blocked_by: z.enum(errorCodes).optional(),
+  }),
   tenants: z.array(tenantStatusSchema),
   resting: lifeSummarySchema.optional(),
   quarantined: z.array(quarantinedSchema).optional(),

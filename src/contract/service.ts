@@ -1,5 +1,6 @@
 /** What every surface (NATS, HTTP, MCP, the console) may ask of the engine. */
 
+import type { ErrorCode } from "./errors.ts";
 import type { PublishResult, StoredEvent } from "./events.ts";
 import type { Feedback, FeedbackPage } from "./feedback.ts";
 import type { DocumentId, TenantId, Version } from "./ids.ts";
@@ -75,11 +76,15 @@ export interface EngineStatus {
   readonly ready: boolean;
   /** Why the log is refused, and what to do; absent while it is trusted. */
   readonly refusal?: string | undefined;
-  /** `joining`: this node's own, but not here yet. The rest belongs to other nodes. */
+  /**
+   * `joining`: this node's own, but not here yet; `blocked_by`: the log's error that keeps one of
+   * them away. The rest belongs to other nodes.
+   */
   readonly partitions: {
     readonly total: number;
     readonly owned: number;
     readonly joining: number;
+    readonly blocked_by?: ErrorCode | undefined;
   };
   readonly tenants: readonly TenantStatus[];
   /** Tenants of the installation that are not served now; absent while there are none. */

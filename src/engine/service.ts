@@ -156,6 +156,7 @@ function statusOf(options: ServiceOptions): EngineStatus {
   const partitions = [...directory.partitions.values()];
   const owned = partitions.filter(({ state }) => state === "serving");
   const joining = partitions.filter(({ state }) => state === "joining");
+  const blockedBy = joining.find((one) => one.leaseFailure !== undefined)?.leaseFailure;
   const entries = owned.flatMap((partition) => [...partition.tenants.values()]);
   const tenants = entries.map(
     ({ tenant, status, progress, route }): TenantStatus => ({
@@ -182,7 +183,10 @@ function statusOf(options: ServiceOptions): EngineStatus {
       tenants.every(({ state }) => state === "ready"),
     ...(refusal === undefined ? {} : { refusal }),
     ...(quarantined.length === 0 ? {} : { quarantined }),
-    partitions: { total: partitions.length, owned: owned.length, joining: joining.length },
+    partitions: {
+      ...{ total: partitions.length, owned: owned.length, joining: joining.length },
+      ...(blockedBy === undefined ? {} : { blocked_by: blockedBy }),
+    },
     tenants,
     ...(resting === undefined ? {} : { resting }),
     services: services(),

@@ -199,6 +199,7 @@ const descriptions: Readonly<Record<string, string>> = {
   partitions: "of the tenants, spread over the nodes",
   owned: "served by this node",
   joining: "owned by this node, but not served yet",
+  blocked_by: "the log's error that keeps partitions from this node, such as `overloaded` (full)",
   tenants: "those that this node serves",
   "resting.tenants": "those that are not served now",
   state: "of the tenant",

@@ -3,7 +3,7 @@
  * come. Pure.
  */
 
-import { type Recovery, recoveryLine, recoveryOf } from "../contract/recovery.ts";
+import { joiningLine, type Recovery, recoveryLine, recoveryOf } from "../contract/recovery.ts";
 import type { EngineStatus } from "../contract/service.ts";
 
 export interface Readiness {
@@ -21,8 +21,8 @@ export function readinessOf(status: EngineStatus): Readiness {
     .filter(([, state]) => state === "down")
     .map(([name]) => name);
   if (status.refusal !== undefined) missing.unshift(status.refusal);
-  const { joining } = status.partitions;
-  if (joining > 0) missing.push(`${joining} partitions of this node are not here yet`);
+  const joining = joiningLine(status.partitions);
+  if (joining !== undefined) missing.push(joining);
   const recovery = recoveryOf(status.tenants);
   if (recovery.tenants_ready < recovery.tenants_total) missing.push(recoveryLine(recovery));
   if (!status.ready && missing.length === 0) missing.push("the engine is starting");

@@ -6,7 +6,7 @@
  * ends.
  */
 
-import { readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { makeFolder } from "../runtime/make-folder.ts";
@@ -19,11 +19,15 @@ interface Pending {
   readonly abort: AbortController;
 }
 
-const filePattern = /^graph-(\d+)-\d+\.hnsw$/;
+/** The process is in the name, so that any other one sees whether its owner is gone. */
+const folderOf = (pid: number | string): string => `freshet-graph-${pid}-`;
+const folderPattern = new RegExp(`^${folderOf("(\\d+)")}`);
 const workerUrl = new URL("./hnsw-builder-worker.ts", import.meta.url);
-let filesNamed = 0;
 
-/** `directory` is created at the first build. */
+/**
+ * Each build has a folder of its own in `directory`, such as the temporary folder, and takes it
+ * away. What killed processes left there goes at the first build.
+ */
 export function createHnswBuilder(directory: string): GraphBuilder {
   const queue: Pending[] = [];
   let running = false;
@@ -70,14 +74,14 @@ async function build(
   input: GraphInput,
   options: { readonly directory: string; readonly signal: AbortSignal },
 ): Promise<GraphLinks> {
-  filesNamed += 1;
-  const file = join(options.directory, `graph-${process.pid}-${filesNamed}.hnsw`);
+  const folder = await mkdtemp(join(options.directory, folderOf(process.pid)));
   try {
+    const file = join(folder, "graph.hnsw");
     const reply = await runWorker({ ...input, file }, options.signal);
     if (!reply.ok) throw new Error(reply.message);
     return reply.links;
   } finally {
-    await rm(file, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -109,13 +113,13 @@ function runWorker(request: BuildRequest, signal: AbortSignal): Promise<BuildRep
   });
 }
 
-/** The folder, without what a killed process left in it. */
+/** The directory, without what killed processes left in it. Other people's is theirs to remove. */
 async function prepare(directory: string): Promise<void> {
   makeFolder(directory, 0o700);
   for (const name of await readdir(directory)) {
-    const owner = filePattern.exec(name)?.[1];
+    const owner = folderPattern.exec(name)?.[1];
     if (owner === undefined || isRunning(Number(owner))) continue;
-    await rm(join(directory, name), { force: true });
+    await rm(join(directory, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -123,8 +127,9 @@ function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
-  } catch {
-    return false;
+  } catch (thrown) {
+    // Somebody else's process is not ours to ask, and is there.
+    return (thrown as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

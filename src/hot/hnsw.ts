@@ -8,7 +8,7 @@ import type { HotShardFactory } from "./port.ts";
 import { createVectorMemory } from "./simd.ts";
 
 export interface HotShardFactoryOptions {
-  /** For hnswlib's index files; used by this process alone, emptied as it goes. */
+  /** For hnswlib's index files, such as the temporary folder; emptied as it goes. */
   readonly directory: string;
   readonly logger: Logger;
   /**

@@ -24,7 +24,7 @@ import type { TenantHandle } from "../../actors/partition/tenants.ts";
 import { preferredNode } from "../../src/cluster/ownership.ts";
 import { createMemoryCold } from "../../src/cold/memory.ts";
 import type { Epoch, Partition, TenantId, Version } from "../../src/contract/ids.ts";
-import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
+import { type Logger, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { type TenantBounds, TenantCatalogue } from "../../src/log/catalogue.ts";
 import { KnownGenerations } from "../../src/log/generations.ts";
 import type { LeaseStore } from "../../src/log/lease-port.ts";
@@ -66,6 +66,7 @@ export interface FakeTenant {
 export interface SetUp {
   readonly log?: MemoryLog;
   readonly wrap?: (log: MemoryLog) => PartitionOptions["log"];
+  readonly logger?: Logger;
   readonly queueMax?: number;
   readonly tenants?: TenantBounds;
   readonly sleepMs?: number;
@@ -79,6 +80,7 @@ export function setUp(options: SetUp = {}) {
   const log = options.log ?? createMemoryLog({ clock: time, partitions: 1, leaseMs });
   const entry: PartitionEntry = {
     ...{ partition, state: "joining", epoch: 0 as Epoch, validUntilMs: 0, tenants: new Map() },
+    leaseFailure: undefined,
   };
   const spawned: FakeTenant[] = [];
   const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
@@ -126,7 +128,7 @@ export function setUp(options: SetUp = {}) {
       ...{ generations, modelOf: options.modelOf ?? (() => undefined) },
       sleep,
       metrics: silentMetrics,
-      logger: silentLogger,
+      logger: options.logger ?? silentLogger,
     };
     const started = startActor<PartitionMessage>(
       partitionActor({
@@ -138,7 +140,7 @@ export function setUp(options: SetUp = {}) {
     const partitions = [started.actor.mailbox];
     const membership = startActor<never>(
       membershipActor({
-        ...{ name: me, leases: log.leases, partitions, logger: silentLogger },
+        ...{ name: me, leases: seen.leases, partitions, logger: shared.logger },
         ...{ announceEveryMs: renewEveryMs, lookEveryMs, settleMs },
       }),
       { clock: time },

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
+import { silentLogger } from "../../src/contract/observation.ts";
 import { acme, quiet, until } from "./kit.ts";
 import {
   bound,
@@ -87,6 +88,46 @@ it("takes a partition that its own node lets lie, after two lease times, and kee
     await time.advance(renewEveryMs);
   }
   expect(entry.state).toBe("serving");
+});
+
+it("a full log is told once and not twice a second, shown meanwhile, and over by itself", async () => {
+  let full = true;
+  let announced = 0;
+  const told: string[] = [];
+  const isThere = () => (full ? Promise.reject(new FreshetError("overloaded")) : undefined);
+  const {
+    entry,
+    start,
+    clock: time,
+  } = setUp({
+    logger: { ...silentLogger, warn: (_, message) => void told.push(message) },
+    wrap: (log) => ({
+      ...log,
+      leases: {
+        ...bound(log.leases),
+        acquire: async (...args) => (await isThere()) ?? log.leases.acquire(...args),
+        // It had room when the node began.
+        announce: async (...args) => {
+          announced += 1;
+          if (announced > 1) await isThere();
+          return log.leases.announce(...args);
+        },
+      },
+    }),
+  });
+  start();
+  for (let looks = 0; looks < 12; looks += 1) {
+    await quiet();
+    await time.advance(lookEveryMs);
+  }
+  expect(announced).toBeGreaterThan(2);
+  expect(told).toEqual(["the lease cannot be asked for", "this node cannot be announced"]);
+  expect(entry).toMatchObject({ state: "joining", leaseFailure: "overloaded" });
+  full = false;
+  await quiet();
+  await time.advance(lookEveryMs);
+  await until(() => entry.state === "serving");
+  expect(entry.leaseFailure).toBeUndefined();
 });
 
 it("asks again at once for a lease whose answer was lost: it may be its own", async () => {

@@ -3,10 +3,13 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, Position, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type Answer, parseQuestion } from "../../src/contract/query.ts";
+import type { LeaseStore } from "../../src/log/lease-port.ts";
+import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { type MemoryEngine, startMemoryEngine } from "../support/memory-engine.ts";
 import { codeOf } from "../support/promises.ts";
 import { quiet, until } from "./kit.ts";
+import { bound } from "./partition-kit.ts";
 
 const tenants = Array.from({ length: 20 }, (_, index) => `tenant-${index}` as TenantId);
 
@@ -53,6 +56,28 @@ it("start, publish, ask, stop: 20 tenants are served, and no actor is left (S5)"
   expect(system.actors().filter(({ name }) => name.startsWith("tenant/"))).toHaveLength(20);
   await engine.stop();
   expect(system.actors()).toEqual([]);
+});
+
+it("a node that begins beside a full log says that the log is full, and serves once there is room", async () => {
+  const clock = createManualClock();
+  const log = createMemoryLog({ clock, partitions: 2 });
+  let full = true;
+  const announce: LeaseStore["announce"] = (...args) =>
+    full ? Promise.reject(new FreshetError("overloaded")) : log.leases.announce(...args);
+  const leases = { ...bound(log.leases), announce };
+  const engine = startMemoryEngine({ clock, log: { ...log, leases } });
+  await quiet();
+  expect(engine.service.status()).toMatchObject({
+    ready: false,
+    partitions: { owned: 0, joining: 2, blocked_by: "overloaded" },
+  });
+  full = false;
+  await clock.advance(limits.membershipLookEveryMs);
+  await quiet();
+  await clock.advance(limits.membershipLookEveryMs);
+  await serving(engine);
+  expect(engine.service.status().partitions).toEqual({ total: 2, owned: 2, joining: 0 });
+  await engine.stop();
 });
 
 it("S5: stopping in the middle of everything leaves no actor, and the next node loses nothing (I1, I7)", async () => {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 /** What commands leave in the audit trail, and what `freshet audit` shows of it. */
 
 import { describe, expect, it } from "vitest";
@@ -9,6 +10,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { MemoryAuditLog } from "../../src/log/memory/audit.ts";
 import { checkOf } from "../log/audit-kit.ts";
 import { runHere } from "../support/run-cli.ts";
+import { folderOfTest } from "../support/test-folder.ts";
 
 const key = "a key of the audit trail, 32 chars";
 const acme = tenantId("acme");
@@ -111,7 +113,7 @@ describe("freshet audit verify", () => {
 describe("a command that needs no NATS", () => {
   it("is done all the same when the trail it should be in is away, and says so", async () => {
     expect(limits.auditCliMs).toBeLessThanOrEqual(5_000);
-    const store = `/tmp/freshet-audit-${process.pid}.json`;
+    const store = join(folderOfTest("audit"), "keys.json");
     const env = { FRESHET_AUDIT: "stream", FRESHET_NATS_URL: "nats://127.0.0.1:9" };
     const args = ["key", "create", "--store", store, "--tenant", "acme", "--role", "query"];
     const { code, out, err } = await run(env, ...args);

@@ -13,6 +13,7 @@ import {
   judgeCopies,
   judgeDisk,
   judgeNats,
+  judgeShards,
   judgeTemporal,
   offsetByDate,
 } from "../../src/cli/doctor/judge.ts";
@@ -60,6 +61,24 @@ describe("collections of Weaviate", () => {
       { level: "fail", what: "collection FreshetMarker_0123456789abcdef" },
     ]);
     expect(judgeCopies({ error: "no schema" })).toEqual([]);
+  });
+
+  it("whose tenants Weaviate made read-only on a full disk are failures, with what ends it", () => {
+    const shards = [
+      { name: "acme", status: "READONLY", vectorQueueSize: 0 },
+      { name: "globex", status: "READY" },
+      { name: "initech", status: "READONLY" },
+    ];
+    expect(judgeShards("FreshetChunk", shards)).toMatchObject([
+      {
+        level: "fail",
+        what: "collection FreshetChunk",
+        found: expect.stringMatching(/^2 tenants .*acme/),
+        mend: expect.stringContaining("restart Weaviate"),
+      },
+    ]);
+    expect(judgeShards("FreshetChunk", shards.slice(1, 2))).toEqual([]);
+    expect(judgeShards("FreshetChunk", { error: "no such collection" })).toEqual([]);
   });
 });
 

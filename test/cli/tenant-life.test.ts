@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readIds } from "../../src/cli/commands/erase-list.ts";
@@ -10,6 +9,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { runHere } from "../support/run-cli.ts";
 import { testSigner } from "../support/signer.ts";
+import { folderOfTest } from "../support/test-folder.ts";
 
 const run = (...args: readonly string[]) => runHere(args);
 
@@ -20,7 +20,7 @@ const signed = testSigner({
 });
 
 function fileWith(text: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), "freshet-receipt-")), "receipt.json");
+  const file = join(folderOfTest("receipt"), "receipt.json");
   writeFileSync(file, text);
   return file;
 }
@@ -95,7 +95,7 @@ describe("the ids of freshet tenant erase-documents", () => {
     })();
     expect(await readIds("-", { stdin })).toEqual(["b\u00fccher", "\u00e9t\u00e9"]);
     for (const encoding of ["latin1", "utf16le"] as const) {
-      const file = join(mkdtempSync(join(tmpdir(), "freshet-ids-")), "ids.txt");
+      const file = join(folderOfTest("ids"), "ids.txt");
       writeFileSync(file, Buffer.from("\ufeffb\u00fccher\n", encoding));
       const reading = readIds(file, { stdin: (async function* () {})() });
       await expect(reading).rejects.toMatchObject({ message: "the list is not UTF-8" });

@@ -185,10 +185,12 @@ describe("builds", () => {
   });
 
   test("what a killed process left in the folder is removed, what a running one has is not", async () => {
-    mkdirSync(directory, { recursive: true });
-    const dead = "graph-999999999-1.hnsw";
-    const own = `graph-${process.pid}-0.hnsw`;
-    for (const name of [dead, own, "other"]) writeFileSync(join(directory, name), "x");
+    const dead = "freshet-graph-999999999-aBc123";
+    const own = `freshet-graph-${process.pid}-aBc123`;
+    for (const name of [dead, own, "other"]) {
+      mkdirSync(join(directory, name), { recursive: true });
+      writeFileSync(join(directory, name, "graph.hnsw"), "x");
+    }
     const shard = openShard();
     add(shard, vectors.slice(0, 300));
     await graphIsIn(shard, shard.stats().bytes);

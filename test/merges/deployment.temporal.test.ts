@@ -4,6 +4,7 @@
  */
 import { Client } from "@temporalio/client";
 import { expect, it } from "vitest";
+import { eraseWorkflowId } from "../../src/contract/erase.ts";
 import { confirmedTo } from "../../src/contract/manifest.ts";
 import { connectTemporal } from "../../src/merges/temporal/client.ts";
 import { createWorld, RecordWriter } from "../activities/world.ts";
@@ -69,6 +70,40 @@ it("a log that took the place of a lost one merges, although Temporal kept that 
   }
 });
 
+it("an erase that a lost log left under way does not stand in the way of the one that took its place", async () => {
+  const world = createWorld();
+  const tenant = freshName("erased");
+  const { ports } = world;
+  await new RecordWriter(world.log, tenant).upsert("gone");
+  const log = { ...ports.log, deployment: theirs };
+  const deployment = deploy({ ...world, ports: { ...ports, log } });
+  const { taskQueue } = deployment;
+  const connect = (of: string) =>
+    connectTemporal({ ...server(), ...ports, taskQueue, deployment: of, confirmMs: 0 });
+  const [lost, restored] = [connect(ours), connect(theirs)];
+  try {
+    const refused = lost.eraseTenant(tenant).catch((error: unknown) => error);
+    await eventually(() =>
+      withConnection((connection) =>
+        new Client({ connection, namespace: server().namespace }).workflow
+          .getHandle(eraseWorkflowId(tenant))
+          .describe()
+          .then(
+            () => true,
+            () => false,
+          ),
+      ),
+    );
+    const erased = restored.eraseTenant(tenant);
+    await deployment.startWorker();
+    expect(await erased).toMatchObject({ receipt: { tenant } });
+    expect(await refused).toMatchObject({ code: "log_identity" });
+  } finally {
+    await Promise.all([lost.close(), restored.close()]);
+    await deployment.close();
+  }
+});
+
 it("the second one's schedules have names of their own, and the first one's stay", async () => {
   const { ports } = createWorld();
   const connect = (deployment: string, taskQueue: string) =>
@@ -92,8 +127,12 @@ it("the second one's schedules have names of their own, and the first one's stay
       expect((await own.describe()).action).toMatchObject({
         ...{ taskQueue: "queue-two", workflowType: "mergeSweep", args: [{ deployment: theirs }] },
       });
-      await own.delete();
-      await client.schedule.getHandle(`scrub-sweep-${theirs}`).delete();
+      for (const name of ["merge-sweep", "scrub-sweep"])
+        await client.schedule.getHandle(name).delete();
+      // Its log was lost and somebody deleted what it left: nobody sweeps twice.
+      await two.ensureSchedule();
+      expect(await scheduled(client, "merge-sweep")).toMatchObject({ taskQueue: "queue-two" });
+      await expect(own.describe()).rejects.toThrow("not found");
     } finally {
       await Promise.all([one.close(), two.close()]);
     }

@@ -1,6 +1,5 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { natsConfiguration } from "../../ops/servers/nats.ts";
@@ -9,6 +8,7 @@ import { acquireRunLock } from "../../ops/servers/run-lock.ts";
 import { missingServers } from "../../ops/servers/start-servers.ts";
 import { readOnlyPercent } from "../../ops/servers/weaviate.ts";
 import { requireFreeSpace } from "../../ops/setup/cache.ts";
+import { folderOfTest } from "../support/test-folder.ts";
 
 const requests = [
   { name: "a", variable: "A_PORT" },
@@ -66,7 +66,7 @@ describe("the data folder", () => {
   test.each(["/proc/nope/data", "a file", "below a file"])(
     "that cannot be made is refused with the setting that chooses another: %s",
     async (place) => {
-      const file = join(mkdtempSync(join(tmpdir(), "freshet-data-")), "file");
+      const file = join(folderOfTest("data"), "file");
       writeFileSync(file, "");
       const folder = { "a file": file, "below a file": join(file, "data") }[place] ?? place;
       await expect(acquireRunLock(folder)).rejects.toThrow(/^cannot create .*FRESHET_DATA_DIR$/);
@@ -76,7 +76,7 @@ describe("the data folder", () => {
 
 describe("a folder without enough room", () => {
   test("names its own setting where it cannot be made", () => {
-    const file = join(mkdtempSync(join(tmpdir(), "freshet-data-")), "file");
+    const file = join(folderOfTest("data"), "file");
     writeFileSync(file, "");
     const said = /a file is in its place: .* with FRESHET_DATA_DIR$/;
     expect(() => requireFreeSpace(join(file, "data"), 1, "FRESHET_DATA_DIR")).toThrow(said);

@@ -1,5 +1,4 @@
-import { mkdtempSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,6 +13,7 @@ import {
   verifyReceipt,
 } from "../../src/tenants/receipt.ts";
 import { testSigner } from "../support/signer.ts";
+import { folderOfTest } from "../support/test-folder.ts";
 
 const body: ReceiptBody = {
   format: 1,
@@ -28,8 +28,7 @@ const body: ReceiptBody = {
   not_covered: ["backups"],
 };
 
-const fileIn = (name: string): string =>
-  join(mkdtempSync(join(tmpdir(), "freshet-receipt-")), "data", name);
+const fileIn = (name: string): string => join(folderOfTest("receipt"), "data", name);
 
 describe("a receipt", () => {
   it("is valid as it was signed, also after its fields were put in another order", () => {

@@ -170,11 +170,33 @@ const schemaSchema = z.looseObject({
 
 /** Of Freshet's collections, in the schema as Weaviate tells it: those with several copies. */
 export function judgeCopies(schema: unknown): readonly Finding[] {
-  const parsed = schemaSchema.safeParse(schema);
-  const classes = parsed.success ? parsed.data.classes : [];
-  return classes.flatMap(({ class: name, replicationConfig: { factor } = { factor: 1 } }) => {
-    if (!/^Freshet(?:Chunk|Marker)(?:_|$)/.test(name) || factor <= 1) return [];
+  return ownCollections(schema).flatMap(({ name, factor }) => {
+    if (factor <= 1) return [];
     const mend = "use a Weaviate whose collections have one (ops/guides/own-servers.md)";
     return [fail(`collection ${name}`, `has ${factor} copies, and Freshet needs one`, mend)];
   });
+}
+
+/** Those of Freshet in the schema as Weaviate tells it, with their copies. */
+export function ownCollections(
+  schema: unknown,
+): readonly { readonly name: string; readonly factor: number }[] {
+  const parsed = schemaSchema.safeParse(schema);
+  const classes = parsed.success ? parsed.data.classes : [];
+  return classes
+    .map(({ class: name, replicationConfig }) => ({ name, factor: replicationConfig?.factor ?? 1 }))
+    .filter(({ name }) => /^Freshet(?:Chunk|Marker)(?:_|$)/.test(name));
+}
+
+const shardsSchema = z.array(z.looseObject({ name: z.string(), status: z.string() }));
+
+/** Weaviate stops writing on a full disk, and does not begin again when there is room. */
+export function judgeShards(collection: string, shards: unknown): readonly Finding[] {
+  const parsed = shardsSchema.safeParse(shards);
+  const stopped = parsed.success ? parsed.data.filter(({ status }) => status === "READONLY") : [];
+  const [first] = stopped;
+  if (first === undefined) return [];
+  const found = `${stopped.length} tenants cannot be merged: Weaviate takes no writes (${first.name})`;
+  const mend = "make room on its disk, then restart Weaviate (ops/runbooks/disk-full.md)";
+  return [fail(`collection ${collection}`, found, mend)];
 }

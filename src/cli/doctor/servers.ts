@@ -15,9 +15,11 @@ import {
   judgeClock,
   judgeCopies,
   judgeNats,
+  judgeShards,
   judgeTemporal,
   judgeVersion,
   offsetByDate,
+  ownCollections,
   versionsMin,
 } from "./judge.ts";
 
@@ -92,10 +94,18 @@ async function checkWeaviateAt(
   const parsed = metaSchema.safeParse(meta.json);
   const version = parsed.success ? parsed.data.version : "unknown";
   const schema = await ask(`${url}/v1/schema`, { tls, timeoutMs, key: apiKey });
+  const checkShards = async (of: unknown): Promise<readonly Finding[]> => {
+    const looks = ownCollections(of).map(async ({ name }) => {
+      const shards = await ask(`${url}/v1/schema/${name}/shards`, { tls, timeoutMs, key: apiKey });
+      return "failed" in shards ? [] : judgeShards(name, shards.json);
+    });
+    return (await Promise.all(looks)).flat();
+  };
   return [
     judgeVersion(what, version, versionsMin.weaviate),
     await checkGrpc({ address: grpc, isSecure: url.startsWith("https:"), tls, timeoutMs }),
     ...("failed" in schema ? [] : judgeCopies(schema.json)),
+    ...("failed" in schema ? [] : await checkShards(schema.json)),
     ...clockOf("clock of Weaviate", meta),
   ];
 }

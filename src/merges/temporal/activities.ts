@@ -113,7 +113,7 @@ export function checkDeployment(request: unknown, own: string): void {
   throw new FreshetError(
     "log_identity",
     `this is work of deployment ${wanted}, and the worker belongs to ${own}: ` +
-      "give each a Temporal namespace",
+      "give each a Temporal namespace, or ask again where the log of the former is gone",
   );
 }
 

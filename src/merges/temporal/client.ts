@@ -10,6 +10,7 @@ import {
   defaultGrpcRetryOptions,
   makeGrpcRetryInterceptor,
   WithStartWorkflowOperation,
+  type WorkflowHandleWithFirstExecutionRunId,
   WorkflowNotFoundError,
 } from "@temporalio/client";
 import type { mergeTenant } from "../../../workflows/merge.ts";
@@ -73,6 +74,8 @@ export interface TemporalOptions extends TemporalAccess {
 export type TemporalClients = MergeClient &
   EraseClient &
   DeliveryClient & { readonly reembeds: ReembedClient };
+
+type EraseHandle = WorkflowHandleWithFirstExecutionRunId;
 
 const racedAttemptsMax = 3;
 
@@ -217,10 +220,31 @@ class TemporalMergeClient implements TemporalClients {
     return (await this.eraseState(tenant, version))?.state === "running";
   }
 
-  /** The wait is the caller's to bound: an erase takes what it takes. */
+  /**
+   * The wait is the caller's to bound: an erase takes what it takes. One that a lost log left under
+   * way is refused by the workers of the log that took its place: then ours begins.
+   */
   async #erase(start: EraseStart): Promise<SignedReceipt> {
-    const handle = await this.#beginErase(start);
+    const joined = await this.#beginErase(start);
+    try {
+      return await this.#receiptOf(joined);
+    } catch (thrown) {
+      if (!(thrown instanceof FreshetError) || thrown.code !== "log_identity") throw thrown;
+      if (await this.#isOurs(joined)) throw thrown;
+      return this.#receiptOf(await this.#beginErase(start));
+    }
+  }
+
+  #receiptOf(handle: EraseHandle): Promise<SignedReceipt> {
     return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
+  }
+
+  #isOurs({ workflowId, firstExecutionRunId }: EraseHandle): Promise<boolean> {
+    return this.#call(limits.temporalRequestMs, async () => {
+      const run = this.#client.workflow.getHandle(workflowId, firstExecutionRunId);
+      const { memo } = await run.describe();
+      return memo?.["deployment"] === (this.#options.deployment ?? null);
+    });
   }
 
   /** Joins the one that runs. */
@@ -231,6 +255,7 @@ class TemporalMergeClient implements TemporalClients {
         workflowIdConflictPolicy: "USE_EXISTING",
         workflowIdReusePolicy: "ALLOW_DUPLICATE",
         staticSummary: `erase of tenant ${input.tenant}, or of documents of it`,
+        memo: { deployment: this.#options.deployment ?? null },
       }),
     );
   }

@@ -4,6 +4,7 @@ import {
   type Client,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
+  ScheduleNotFoundError,
   ScheduleOverlapPolicy,
 } from "@temporalio/client";
 
@@ -40,14 +41,26 @@ export async function ensureSchedules(options: ScheduleOptions): Promise<void> {
  * a name of its own.
  */
 async function ensure(options: ScheduleOptions, schedule: Schedule): Promise<void> {
-  if (await put(options, schedule)) return;
   const { namespace, deployment } = options;
+  const own = { ...schedule, name: `${schedule.name}-${deployment}` };
+  if (await put(options, schedule)) return remove(options, own);
   options.logger.error(
-    { namespace, deployment },
-    "another deployment merges in this Temporal namespace: give each its own, " +
-      "they keep each other waiting",
+    { namespace, deployment, schedule: schedule.name },
+    "this Temporal namespace has the schedule of another deployment: give each a namespace of " +
+      "its own, they keep each other waiting; or delete the schedule where its log is gone",
   );
-  await put(options, { ...schedule, name: `${schedule.name}-${deployment}` });
+  await put(options, own);
+}
+
+/** The one beside another deployment's, which is gone by now. */
+function remove({ call }: ScheduleOptions, { name }: Schedule): Promise<void> {
+  return call(async (client) => {
+    try {
+      await client.schedule.getHandle(name).delete();
+    } catch (thrown) {
+      if (!(thrown instanceof ScheduleNotFoundError)) throw thrown;
+    }
+  });
 }
 
 /** False when it belongs to another deployment. */
