@@ -116,8 +116,11 @@ async function keyOf(apiKey: () => string | Promise<string>): Promise<string> {
 }
 
 /** @throws FreshetError what no attempt can change, so that none is repeated */
-function mustBeSendable(url: string, init: RequestInit & { headers: Record<string, string> }) {
-  for (const [name, value] of Object.entries(init.headers)) {
+function mustBeSendable(
+  url: string,
+  { headers, ...init }: Omit<RequestInit, "headers"> & { headers: Record<string, string> },
+): void {
+  for (const [name, value] of Object.entries(headers)) {
     try {
       new Headers([[name, value]]);
     } catch {
@@ -128,7 +131,7 @@ function mustBeSendable(url: string, init: RequestInit & { headers: Record<strin
   let resolved: string;
   try {
     // In a page an address may be relative.
-    resolved = new Request(url, init).url;
+    resolved = new Request(url, { ...init, headers }).url;
   } catch {
     throw notSendable("url", new TypeError("it must be like http://127.0.0.1:8787"));
   }
