@@ -75,8 +75,30 @@ function site(label: string) {
     reply = next;
   };
   const sent = () => posts.map(({ body }) => JSON.parse(body).data.version as number);
+  /** A webhook of which no workflow has been told. */
+  const active = async () => {
+    const id = "wh_aaaaaaaaaaaaaaaa";
+    const secrets = [{ value: "whsec_AAAA", createdAtMs: 0 }];
+    await store.add(
+      { id, tenant, url, types: ["document.indexed"], secrets, status: "active", createdAtMs: 0 },
+      { after: 0, delivered: 0, failed: 0 },
+    );
+    return id;
+  };
   const writer = new RecordWriter(log, tenant);
-  return { tenant, store, endpoints, client, connect, posts, sent, answers, writer, startWorker };
+  return {
+    active,
+    tenant,
+    store,
+    endpoints,
+    client,
+    connect,
+    posts,
+    sent,
+    answers,
+    writer,
+    startWorker,
+  };
 }
 
 const runOf = (tenant: TenantId, id: string) =>
@@ -118,15 +140,9 @@ it("sends in order, tries again by durable timers, and is over when the receiver
 });
 
 it("serves a webhook that nobody told it of, rests while that is paused, and resumes", async () => {
-  const { tenant, store, endpoints, sent, writer, startWorker, client } = site("hook-sweep");
+  const { active, tenant, endpoints, sent, writer, startWorker, client } = site("hook-sweep");
   const first = await writer.upsert("alpha");
-  const secrets = [{ value: "whsec_AAAA", createdAtMs: 0 }];
-  const id = "wh_aaaaaaaaaaaaaaaa";
-  const types = ["document.indexed" as const];
-  await store.add(
-    { id, tenant, url, types, secrets, status: "active", createdAtMs: 0 },
-    { after: 0, delivered: 0, failed: 0 },
-  );
+  const id = await active();
   await startWorker();
   await eventually(() => sent().length === 1);
   await endpoints.change(tenant, id, { action: "pause" });
@@ -143,15 +159,9 @@ it("serves a webhook that nobody told it of, rests while that is paused, and res
 });
 
 it("serves a webhook whose run another log began, which this one took the place of", async () => {
-  const { tenant, store, sent, writer, startWorker, connect, client } = site("hook-restored");
+  const { active, tenant, sent, writer, startWorker, connect, client } = site("hook-restored");
   const first = await writer.upsert("alpha");
-  const secrets = [{ value: "whsec_AAAA", createdAtMs: 0 }];
-  const id = "wh_bbbbbbbbbbbbbbbb";
-  const types = ["document.indexed" as const];
-  await store.add(
-    { id, tenant, url, types, secrets, status: "active", createdAtMs: 0 },
-    { after: 0, delivered: 0, failed: 0 },
-  );
+  const id = await active();
   await connect({ deployment: "fedcba9876543210" }).deliveryDue(tenant, id);
   await startWorker();
   await eventually(async () => (await runOf(tenant, id)).status === "COMPLETED");
