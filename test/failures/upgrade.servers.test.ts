@@ -128,8 +128,11 @@ it(
     expect(result.questions).toBeGreaterThan(rate.questionsPerS * 5);
     for (const [tenant, documents] of newest) {
       for (const [id, seq] of documents) {
-        const state = await httpClient(urls[0] as string).document({ tenant }, id as DocumentId);
-        expect(state).toMatchObject({ status: "visible", seq });
+        // What was acknowledged last may be on its way, through a node that has just come.
+        await eventually(async () => {
+          const state = await httpClient(urls[0] as string).document({ tenant }, id as DocumentId);
+          expect(state).toMatchObject({ status: "visible", seq });
+        });
       }
     }
     const merged = await site.merges.force(tenants[0] as TenantId);
