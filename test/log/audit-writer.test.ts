@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { AuditEntry } from "../../src/contract/audit.ts";
 import { documentDigest, openBlock } from "../../src/contract/audit-chain.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
+import type { AuditLog } from "../../src/log/audit-port.ts";
 import { AuditWriter, type AuditWriterOptions } from "../../src/log/guard/audit-writer.ts";
 import { MemoryAuditLog } from "../../src/log/memory/audit.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
@@ -23,7 +25,7 @@ async function closed(writer: AuditWriter): Promise<boolean> {
   return closing;
 }
 
-function writerOn(log: MemoryAuditLog, options: Partial<AuditWriterOptions> = {}) {
+function writerOn(log: AuditLog, options: Partial<AuditWriterOptions> = {}) {
   const metrics = countingMetrics();
   const writer = new AuditWriter({
     ...{
@@ -63,6 +65,41 @@ describe("the writer of the audit trail", () => {
       { tenant: "acme", credential: "key-1", times: 6, accepted: 3, refused: 1, outcome: "ok" },
       { outcome: "overloaded", times: 1 },
     ]);
+    expect(await checkOf(log)).toMatchObject({ ok: true });
+  });
+
+  it("stores a block once whose acknowledgement was lost, also where others went on behind it (AE2, AE3)", async () => {
+    const log = new MemoryAuditLog();
+    const { writer: other } = writerOn(log, { writer: "other" });
+    const link = { isCut: false };
+    const reach = <Value>(value: Promise<Value>): Promise<Value> =>
+      link.isCut ? Promise.reject(new FreshetError("log_unavailable")) : value;
+    const behindLink: AuditLog = {
+      ensure: () => reach(log.ensure()),
+      tail: (chain) => reach(log.tail(chain)),
+      read: (chain) => log.read(chain),
+      holdings: () => reach(log.holdings()),
+      async append(block) {
+        const seq = await log.append(block);
+        link.isCut = block.expectedLast === 1;
+        return reach(Promise.resolve(seq));
+      },
+    };
+    await clock.advance(limits.auditFlushMs);
+    const { writer } = writerOn(behindLink, { writer: "cut off", marksEnds: false });
+    writer.record(publishOf("key-1"));
+    await clock.advance(limits.auditFlushMs);
+    expect(link.isCut).toBe(true);
+    for (const key of ["key-2", "key-3"]) {
+      other.record(publishOf(key));
+      await clock.advance(limits.auditFlushMs);
+    }
+    link.isCut = false;
+    writer.record(publishOf("key-4"));
+    await clock.advance(10 * limits.auditRetryMaxMs);
+    const named = (await entriesOf(log)).map(({ credential }) => credential);
+    const keys = ["key-1", "key-2", "key-3", "key-4"];
+    expect(named.filter((credential) => credential.startsWith("key-"))).toEqual(keys);
     expect(await checkOf(log)).toMatchObject({ ok: true });
   });
 

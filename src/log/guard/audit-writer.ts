@@ -7,8 +7,8 @@
  *
  *   AE1  what waits is bounded; what finds no room is counted, and the next block that is stored
  *        says how many there were;
- *   AE2  a block is sent again until it is stored, and stored once: after an unknown outcome the
- *        end of the chain is looked at first;
+ *   AE2  a block is sent again until it is stored, and stored once: after an unknown outcome its
+ *        place in the chain is looked at first, which need not be the end any more;
  *   AE3  a process continues the chain that it finds. Two processes under one name write one
  *        chain, in turns;
  *   AE4  a chain begins each process with `start` and ends it with `stop`: a start without a stop
@@ -21,7 +21,12 @@ import {
   type AuditTrail,
   noCredential,
 } from "../../contract/audit.ts";
-import { documentDigest, sealBlock } from "../../contract/audit-chain.ts";
+import {
+  type AuditBlock,
+  documentDigest,
+  openBlock,
+  sealBlock,
+} from "../../contract/audit-chain.ts";
 import { toFreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
@@ -46,6 +51,16 @@ export interface AuditWriterOptions {
 }
 
 type Pending = { -readonly [Name in keyof AuditEntry]: AuditEntry[Name] };
+
+interface Sent {
+  readonly number: number;
+  readonly hash: string;
+}
+
+interface Attempt {
+  /** The last one whose outcome is not known. */
+  sent: Sent | undefined;
+}
 
 export class AuditWriter implements AuditTrail {
   readonly #options: AuditWriterOptions;
@@ -137,11 +152,11 @@ export class AuditWriter implements AuditTrail {
     const { clock, logger } = this.#options;
     const { signal } = this.#stopping;
     const at = clock.nowMs();
-    const sent = new Set<string>();
+    const attempt: Attempt = { sent: undefined };
     let giveUpAtMs: number | undefined;
     for (let failures = 0; ; ) {
       try {
-        if (await this.#tryToStore({ entries, at, sent })) return true;
+        if (await this.#tryToStore({ entries, at, attempt })) return true;
         continue;
       } catch (thrown) {
         const { code, message } = toFreshetError(thrown);
@@ -172,24 +187,39 @@ export class AuditWriter implements AuditTrail {
   async #tryToStore({
     entries,
     at,
-    sent,
+    attempt,
   }: {
     readonly entries: readonly AuditEntry[];
     readonly at: number;
-    readonly sent: Set<string>;
+    readonly attempt: Attempt;
   }): Promise<boolean> {
     const { log, chain, writer, key } = this.#options;
     const { newest, seq } = await this.#end();
     // An earlier attempt's acknowledgement was lost.
-    if (newest !== null && sent.has(newest.block.hash)) return true;
+    if (newest !== null && (await this.#holds(attempt.sent, newest.block))) return true;
     const previous = newest && { hash: newest.block.hash, seq: newest.seq, at: newest.block.at };
     const number = (newest?.block.number ?? 0) + 1;
     const content = { chain, writer, number, at, previous, entries: [...entries] };
     const { data, block } = sealBlock(content, key);
-    sent.add(block.hash);
+    // Of earlier ones there is nothing to ask: where the end is the same so is the block.
+    attempt.sent = { number, hash: block.hash };
     const stored = await log.append({ chain, data, expectedLast: seq });
     this.#tail = stored === null ? undefined : { newest: { block, seq: stored }, seq: stored };
     return stored !== null;
+  }
+
+  /** Whether a block is where it was sent to, by now perhaps behind those of another process. */
+  async #holds(sent: Sent | undefined, newest: AuditBlock): Promise<boolean> {
+    if (sent === undefined || newest.number < sent.number) return false;
+    if (newest.number === sent.number) return newest.hash === sent.hash;
+    if (newest.number === sent.number + 1) return newest.previous?.hash === sent.hash;
+    const { log, chain } = this.#options;
+    for await (const { data } of log.read(chain)) {
+      const opened = openBlock(data, undefined);
+      if (opened.kind !== "block" || opened.block.number < sent.number) continue;
+      return opened.block.hash === sent.hash;
+    }
+    return false;
   }
 
   async #end(): Promise<AuditTail> {
