@@ -40,6 +40,17 @@ export function afterFailure(
   return { state: { ...state, failed: state.failed + 1, trouble }, attempts, waitMs };
 }
 
+/**
+ * How long an event still waits for its next attempt. When that is was set by the clock of another
+ * worker, perhaps one that ran ahead: nobody waits longer than the attempt before it had to.
+ */
+export function waitLeft({ trouble }: EndpointState, nowMs: number): number {
+  if (trouble === undefined) return 0;
+  const { attempts, nextAtMs } = trouble;
+  const waitMs = waitAfter(attempts, limits.endpointRetryAfterMaxMs, 1) ?? 0;
+  return Math.max(0, Math.min(nextAtMs - nowMs, waitMs));
+}
+
 /** A receiver that asks for time gets it, within bounds; one that asks for less waits as others. */
 function waitAfter(
   attempts: number,

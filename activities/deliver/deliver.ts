@@ -33,7 +33,7 @@ import { isErased } from "../../src/contract/tenant-life.ts";
 import type { EndpointStore, Stored } from "../../src/log/endpoint-port.ts";
 import type { LifeStore } from "../../src/log/life-port.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import { afterDelivery, afterFailure } from "./decide.ts";
+import { afterDelivery, afterFailure, waitLeft } from "./decide.ts";
 
 export interface DeliveryPorts {
   readonly store: EndpointStore;
@@ -112,8 +112,8 @@ class Turn {
   /** A turn that begins while an event waits for its next attempt: another worker, or a sweep. */
   #waits(): DeliveryTurn | undefined {
     const { trouble } = this.#state.value;
-    const waitMs = (trouble?.nextAtMs ?? 0) - this.#ports.clock.nowMs();
-    if (trouble === undefined || waitMs <= 0) return undefined;
+    const waitMs = waitLeft(this.#state.value, this.#ports.clock.nowMs());
+    if (trouble === undefined || waitMs === 0) return undefined;
     const { attempts, reason } = trouble;
     return { kind: "wait", delivered: 0, waitMs, why: { kind: "failing", attempts, reason } };
   }

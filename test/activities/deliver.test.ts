@@ -13,6 +13,7 @@ import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentStatus, StoredEvent } from "../../src/contract/events.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { endpointRetryWaitsMs } from "../../src/contract/limits/endpoints.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import type { TenantLife } from "../../src/contract/tenant-life.ts";
 import { MemoryEndpoints } from "../../src/log/memory/endpoints.ts";
@@ -167,6 +168,17 @@ describe("a turn of a webhook", () => {
     bench.reply = () => ({ kind: "failed", reason: "status 429", retryAfterMs: 1e12 });
     await bench.clock.advance(60_000);
     expect(await bench.turn()).toMatchObject({ kind: "wait", waitMs: 3_600_000 });
+  });
+
+  it("waits no longer than its schedule for an attempt that a clock which ran ahead has set", async () => {
+    await bench.add();
+    bench.events = [eventOf(1)];
+    bench.reply = () => ({ kind: "failed", reason: "status 503" });
+    const yearMs = 365 * 24 * 3_600_000;
+    const ahead = { ...bench.clock, nowMs: () => bench.clock.nowMs() + yearMs };
+    expect(await bench.turn({ clock: ahead })).toMatchObject({ kind: "wait", waitMs: 5_000 });
+    const turn = await bench.turn();
+    expect(turn.kind === "wait" && turn.waitMs).toBeLessThanOrEqual(limits.endpointRetryAfterMaxMs);
   });
 
   it("is disabled by 410 Gone", async () => {
