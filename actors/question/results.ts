@@ -31,7 +31,7 @@ import {
   type Source,
 } from "../../src/contract/query.ts";
 import type { Explanation, Relevance, rankingFields } from "../../src/contract/ranking.ts";
-import { ByteCache, type ByteCacheOptions } from "../../src/runtime/byte-cache.ts";
+import { ByteCache, type ByteCacheOptions, type Keep } from "../../src/runtime/byte-cache.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { SharedWorks } from "../../src/runtime/shared-work.ts";
 import type { Snapshot } from "../messages.ts";
@@ -108,11 +108,12 @@ export class SearchResults {
       this.#count("off");
       return { retrieved: await search(signal), kept: "off" };
     }
-    const searchAndKeep = async (all: AbortSignal): Promise<Retrieved> => {
-      const retrieved = await search(all);
-      this.#keep(asked, retrieved);
-      return retrieved;
-    };
+    const searchAndKeep = (all: AbortSignal): Promise<Retrieved> =>
+      this.#kept.making(asked.tenant, async (keep) => {
+        const retrieved = await search(all);
+        this.#keep(keep, asked, retrieved);
+        return retrieved;
+      });
     const looks = snapshot.coldExists && !snapshot.isResident && snapshot.markerSeen === undefined;
     if (looks) {
       this.#count("miss");
@@ -146,13 +147,13 @@ export class SearchResults {
     return this.#options.clock.nowMs() < expiresAtMs;
   }
 
-  #keep(asked: SearchAsked, retrieved: Retrieved): void {
+  #keep(keep: Keep<Retrieved>, asked: SearchAsked, retrieved: Retrieved): void {
     if (!coversAll(retrieved) || !this.#isFresh(retrieved)) return;
     const key = keyOf(asked);
     // Revisions of a node grow: what another question has kept meanwhile may be newer.
     const known = this.#kept.get(asked.tenant, key);
     if (known !== undefined && known.revision > retrieved.revision) return;
-    this.#kept.set(asked.tenant, key, { value: retrieved, bytes: bytesOf(retrieved.sources) });
+    keep(key, { value: retrieved, bytes: bytesOf(retrieved.sources) });
     this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "searches" });
   }
 

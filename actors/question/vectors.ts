@@ -88,17 +88,18 @@ export class QuestionVectors {
       this.#count("hit");
       return known;
     }
-    const begin = async (both: AbortSignal): Promise<QuestionVector> => {
-      const made = await this.#embed({ ...asked, signal: both });
-      const { sparse } = made;
-      // A copy: it may be a part of its batch's buffer.
-      const value = { ...made, vector: made.vector.slice() };
-      if (made.lacksSparse) return value; // QV4
-      const bytes = value.vector.byteLength + (sparse?.byteLength ?? 0);
-      this.#kept.set(tenant, key, { value, bytes });
-      this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "vectors" });
-      return value;
-    };
+    const begin = (both: AbortSignal): Promise<QuestionVector> =>
+      this.#kept.making(tenant, async (keep) => {
+        const made = await this.#embed({ ...asked, signal: both });
+        const { sparse } = made;
+        // A copy: it may be a part of its batch's buffer.
+        const value = { ...made, vector: made.vector.slice() };
+        if (made.lacksSparse) return value; // QV4
+        const bytes = value.vector.byteLength + (sparse?.byteLength ?? 0);
+        keep(key, { value, bytes });
+        this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "vectors" });
+        return value;
+      });
     const work = await this.#underWay.do(`${tenant}\n${key}`, begin, signal);
     this.#count(work.isShared ? "shared" : "miss");
     return work.value;

@@ -7,7 +7,8 @@
  *        their dates, in order), the chain of models, the length asked for and the clause of the
  *        asker's groups, within one tenant; not the time of the question, so an answer says what
  *        "today" is as of up to `keptMs` ago;
- *   WK2  kept is what the model wrote to its end: no refusal, and nothing that was broken off;
+ *   WK2  kept is what the model wrote to its end: no refusal, nothing that was broken off, and
+ *        nothing that was begun before its tenant was forgotten;
  *   WK3  a kept answer is said in the pieces in which it was written: streamed and whole are the
  *        same (AW2);
  *   WK4  a caller joins an answer under way only if that must be over before its own time is; one
@@ -17,7 +18,7 @@
 import { digestOf } from "../contract/digest.ts";
 import { FreshetError } from "../contract/errors.ts";
 import type { Metrics } from "../contract/observation.ts";
-import { ByteCache, type ByteCacheOptions } from "../runtime/byte-cache.ts";
+import { ByteCache, type ByteCacheOptions, type Keep } from "../runtime/byte-cache.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { SharedWork } from "../runtime/shared-work.ts";
 import type { AnswerWriter, WriteRequest, Written } from "./port.ts";
@@ -95,9 +96,11 @@ class KeptAnswers {
     this.#underWay.set(at.place, writing);
     writing.begin(async (signal, onText) => {
       try {
-        const written = await this.#options.writer.write({ ...request, signal, onText });
-        this.#keep(request, at.key, { ...written, pieces: writing.pieces });
-        return written;
+        return await this.#kept.making(request.tenant, async (keep) => {
+          const written = await this.#options.writer.write({ ...request, signal, onText });
+          this.#keep(keep, at.key, { ...written, pieces: writing.pieces });
+          return written;
+        });
       } finally {
         // One that could not be joined stands beside another under its place.
         if (this.#underWay.get(at.place) === writing) this.#underWay.delete(at.place);
@@ -107,12 +110,12 @@ class KeptAnswers {
   }
 
   /** WK2. */
-  #keep({ tenant }: WriteRequest, key: string, written: KeptAnswer): void {
+  #keep(keep: Keep<KeptAnswer>, key: string, written: KeptAnswer): void {
     const { answer, llm, model, passed, pieces } = written;
     if (model === undefined || answer.includes(declined)) return;
     const bytes = 2 * 2 * answer.length + pieceBytes * pieces.length;
     const value = { answer, llm, model, pieces, ...(passed && { passed }) };
-    this.#kept.set(tenant, key, { value, bytes });
+    keep(key, { value, bytes });
     this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "answers" });
   }
 

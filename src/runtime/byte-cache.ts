@@ -8,7 +8,9 @@
  *   BC2  an owner that holds more than an even part of the whole makes room from its own entries,
  *        one that holds less takes it from the least recently used of all: a flood of one owner
  *        pushes out no more of the others than its even part;
- *   BC3  an entry is given out only until its time is over.
+ *   BC3  an entry is given out only until its time is over;
+ *   BC4  what was begun before its owner was forgotten is not kept after it: it may be made of what
+ *        had to be forgotten.
  */
 
 export interface ByteCacheOptions {
@@ -34,6 +36,12 @@ interface Owned<Value> {
   readonly entries: Map<string, Entry<Value>>;
 }
 
+/** Keeps what was made, unless its owner was forgotten meanwhile. */
+export type Keep<Value> = (
+  key: string,
+  options: { readonly value: Value; readonly bytes: number },
+) => void;
+
 /** The maps, the entry and its place in both orders. */
 const overheadBytes = 256;
 
@@ -42,6 +50,8 @@ export class ByteCache<Value> {
   readonly #owners = new Map<string, Owned<Value>>();
   /** All entries, the least recently used first. */
   readonly #all = new Set<Entry<Value>>();
+  /** What is made at the moment, by owner. */
+  readonly #making = new Map<string, Set<{ isForgotten: boolean }>>();
   #bytes = 0;
 
   constructor(options: ByteCacheOptions) {
@@ -88,13 +98,29 @@ export class ByteCache<Value> {
     this.#bytes += bytes;
   }
 
+  /** BC4: for what takes its time to make. */
+  async making<Made>(owner: string, make: (keep: Keep<Value>) => Promise<Made>): Promise<Made> {
+    const own = { isForgotten: false };
+    const all = this.#making.get(owner) ?? new Set();
+    this.#making.set(owner, all.add(own));
+    try {
+      return await make((key, options) => {
+        if (!own.isForgotten) this.set(owner, key, options);
+      });
+    } finally {
+      all.delete(own);
+      if (all.size === 0) this.#making.delete(owner);
+    }
+  }
+
   delete(owner: string, key: string): void {
     const entry = this.#owners.get(owner)?.entries.get(key);
     if (entry !== undefined) this.#remove(entry);
   }
 
-  /** All entries of an owner. */
+  /** All entries of an owner (BC4). */
   forget(owner: string): void {
+    for (const made of this.#making.get(owner) ?? []) made.isForgotten = true;
     for (const entry of [...(this.#owners.get(owner)?.entries.values() ?? [])]) this.#remove(entry);
   }
 

@@ -45,7 +45,8 @@ function setUp(write: Write = saying("It moves", " [2].")) {
     written.catch(() => {});
     return { written, heard, caller };
   };
-  return { ask, calls, pass: (ms: number) => (nowMs += ms) };
+  const forget = () => writer.forget?.("acme" as TenantId);
+  return { ask, calls, forget, pass: (ms: number) => (nowMs += ms) };
 }
 
 it("WK1, WK3: the same question over the same sources is answered once, in the same pieces", async () => {
@@ -201,4 +202,17 @@ it("WK4: who has less time than the answer under way may take writes for itself"
   gate.resolve();
   await Promise.all([first.written, hurried.written, patient.written]);
   expect(begun.map(({ budgetMs }) => budgetMs)).toEqual([1_000, 100]);
+});
+
+it("WK2: an answer that was under way when its tenant was forgotten is not kept (LF2)", async () => {
+  const { gate, begun, write } = slowly();
+  const { ask, forget } = setUp(write);
+  const first = ask();
+  await turn();
+  forget();
+  gate.resolve();
+  expect(await first.written).toMatchObject({ answer: "It moves.", kept: "miss" });
+  expect((await ask().written).kept).toBe("miss");
+  expect(begun).toHaveLength(2);
+  expect((await ask().written).kept).toBe("hit");
 });

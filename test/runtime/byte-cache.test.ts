@@ -57,6 +57,24 @@ it("BC3: what is over makes room, whether it is asked for or not", () => {
   expect(cache.bytes).toBe(overhead + 100);
 });
 
+it("BC4: what was begun before its owner was forgotten is not kept, what is begun after it is", async () => {
+  const { cache } = setUp();
+  const gate = Promise.withResolvers<void>();
+  const make = (owner: string, key: string, wait: Promise<void> = Promise.resolve()) =>
+    cache.making(owner, async (keep) => {
+      await wait;
+      keep(key, { value: key, bytes: 1 });
+      return key;
+    });
+  const [own, others] = [make("acme", "a", gate.promise), make("globex", "a", gate.promise)];
+  cache.forget("acme");
+  await make("acme", "b");
+  gate.resolve();
+  expect([await own, await others]).toEqual(["a", "a"]);
+  expect([cache.get("acme", "a"), cache.get("globex", "a")]).toEqual([undefined, "a"]);
+  expect(cache.get("acme", "b")).toBe("b");
+});
+
 it("BC1: whatever comes, the bounds hold, and what is given out was put last under its key", () => {
   const owner = fc.constantFrom("acme", "globex", "initech");
   const key = fc.constantFrom(..."abcdef");
