@@ -5,7 +5,9 @@
  *        the backup points above the end of DOCS, which is the sequence that the index names;
  *   XC2  what a sweep purges under the reader is noticed: the chains of records are whole, and the
  *        first operation after each cursor is there. Else all of it is read again;
- *   XC3  the index is written last: a backup that was cut off is none.
+ *   XC3  the index is written last: a backup that was cut off is none;
+ *   XC4  its time is that of its first read: what was erased since may be in it, so that whoever
+ *        removes the backups from before an erase removes this one.
  */
 
 import { randomUUID } from "node:crypto";
@@ -102,6 +104,7 @@ interface Looked {
 async function lookOnce(making: Making): Promise<Looked> {
   const { copies, log, progress, nowMs } = making;
   const facts = new LogFacts();
+  const begunAtMs = nowMs();
   const streams: BackupStream[] = [];
   for (const name of firstStreams) streams.push(...(await keep(making, name, facts)));
   const heads = await copies.describe(headsName);
@@ -129,8 +132,8 @@ async function lookOnce(making: Making): Promise<Looked> {
   const broken = tenants.find(({ fault }) => fault !== undefined);
   const backup: Backup = {
     format: backupFormat,
-    id: newId(nowMs(), randomUUID()),
-    createdAt: new Date(nowMs()).toISOString(),
+    id: newId(begunAtMs, randomUUID()),
+    createdAt: new Date(begunAtMs).toISOString(),
     versions: { freshet: making.version, nats: copies.version },
     ...{ deployment: log.deployment, partitions: log.partitions, seq: end.seq },
     dimensions: Math.max(0, ...[...merged.values()].map(({ dimensions }) => dimensions)),

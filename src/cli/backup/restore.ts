@@ -4,7 +4,8 @@
  *   BK1  the stream of manifests, with the record of the log's identity, comes last: until it is
  *        there no engine takes what is there for a log;
  *   BK2  a mark on NATS says that a restore is under way. One that was cut off is begun again: what
- *        it left is removed, because before it there was nothing;
+ *        it left is removed, because before it there was nothing. That of another backup too, whose
+ *        tenants may be erased in this one; and the log is another deployment than it would be;
  *   BK3  streams continue well above their last message, so that a sequence which the lost log gave
  *        out after the backup never means something else;
  *   BK4  what is restored is another deployment than what was lost: engines that still run, merges
@@ -34,6 +35,7 @@ import {
 } from "../../log/wire/subjects.ts";
 import { forEachAtMost } from "../../runtime/for-each.ts";
 import { CliError } from "../exit.ts";
+import { readIndex } from "./index-file.ts";
 import { manifestIn } from "./merged.ts";
 import type { Progress } from "./progress.ts";
 import type { Parts } from "./store.ts";
@@ -81,6 +83,7 @@ export async function restoreBackup(backup: Backup, restoring: Restoring): Promi
   const objects = objectsOf(deployment);
   try {
     if (target.state === "cut off") await clearCold(backup, objects);
+    if (target.other !== undefined) await clearOther(target.other, restoring);
     await copies.setRestoring(JSON.stringify(target.mark));
     for (const stream of backup.streams) {
       if (stream.name === manifestsName) continue;
@@ -100,9 +103,13 @@ export async function restoreBackup(backup: Backup, restoring: Restoring): Promi
 /** BK2. What is written on NATS while a restore is under way. */
 const markSchema = z.object({ id: z.string(), createdAtMs: z.number() });
 
+type Mark = z.infer<typeof markSchema>;
+
 interface Target {
   readonly state: "empty" | "cut off" | "done";
-  readonly mark: z.infer<typeof markSchema>;
+  readonly mark: Mark;
+  /** The restore that was cut off was of another backup. */
+  readonly other?: Mark | undefined;
 }
 
 async function lookAtTarget(
@@ -135,8 +142,8 @@ async function lookAtTarget(
   }
   progress.say(`a restore of ${earlier?.id ?? "a backup"} was cut off: what it left is removed`);
   for (const name of there) await copies.remove(name);
-  const createdAtMs = earlier?.createdAtMs ?? nowMs() + random();
-  return { state: "cut off", mark: { id, createdAtMs } };
+  if (earlier?.id === id) return { state: "cut off", mark: earlier };
+  return { state: "cut off", mark: { id, createdAtMs: nowMs() + random() }, other: earlier };
 }
 
 /** When the log that is there was begun: a restored one says what the mark of its restore says. */
@@ -151,7 +158,7 @@ async function begunAtMs(copies: StreamCopies): Promise<number | undefined> {
   return begun;
 }
 
-function markIn(text: string): Target["mark"] | undefined {
+function markIn(text: string): Mark | undefined {
   try {
     return markSchema.safeParse(JSON.parse(text)).data;
   } catch {
@@ -190,11 +197,29 @@ const modelsOf = (record: TenantGenerations): readonly string[] =>
     model === null ? [] : [model],
   );
 
-/** Of a restore that was cut off, perhaps of another backup. */
+/** Of a restore of this backup that was cut off. */
 async function clearCold({ tenants }: Backup, objects: ObjectCopies): Promise<void> {
   for (const { tenant, merged } of tenants) {
     if (merged === undefined || !(await objects.has(tenant as TenantId))) continue;
     await objects.erase(tenant as TenantId);
+  }
+}
+
+/** BK2. Of a backup that is not there any more it can only be said what is left, and whose it is. */
+async function clearOther({ id, createdAtMs }: Mark, restoring: Restoring): Promise<void> {
+  const { parts, progress, objectsOf } = restoring;
+  const backup = await readIndex(parts.store, id).catch(() => undefined);
+  const manifests = backup?.streams.find(({ name }) => name === manifestsName);
+  const { identity } = await namedIn(manifests, restoring);
+  if (backup === undefined || identity === undefined) {
+    progress.say(`backup ${id} cannot be read: what its restore wrote to Weaviate stays there`);
+    return;
+  }
+  const objects = objectsOf(deploymentOf({ ...identity, createdAtMs }));
+  try {
+    await clearCold(backup, objects);
+  } finally {
+    await objects.close();
   }
 }
 

@@ -86,8 +86,8 @@ const create = () =>
     ...{ progress: silentProgress, version: "1.2.3" },
   });
 
-async function restoreInto(copies: MemoryStreams, to: ColdKit): Promise<string> {
-  const backup = await readIndex(store, await newest());
+async function restoreInto(copies: MemoryStreams, to: ColdKit, id?: string): Promise<string> {
+  const backup = await readIndex(store, id ?? (await newest()));
   const { outcome } = await restoreBackup(backup, {
     ...{ copies, objectsOf: () => to.objects, parts: partsOf(store), signal },
     ...{
@@ -257,4 +257,36 @@ it("an erased tenant's objects are not kept", async () => {
   const { backup } = await create();
   expect(backup.tenants).toMatchObject([{ tenant: demo, isErased: true }]);
   expect(backup.tenants[0]?.merged).toBeUndefined();
+});
+
+it("a restore of another backup leaves nothing of the one that was cut off (BK2)", async () => {
+  const { backup: first } = await create();
+  await log.lives.put(demo, { state: "erasing", atMs: 1 }, 0);
+  const { backup: second } = await create();
+  const [target, other] = [new MemoryStreams(), coldKit()];
+  target.onChange = () => {
+    if (other.cold.objects(demo).length > 0) throw new Error("killed");
+  };
+  await expect(restoreInto(target, other, first.id)).rejects.toThrow("killed");
+  expect(await other.cold.hasTenant(demo)).toBe(true);
+  target.onChange = () => {};
+  expect(await restoreInto(target, other, second.id)).toBe("restored");
+  expect(await other.cold.hasTenant(demo)).toBe(false);
+});
+
+it("is as old as the first thing that it read: what was erased meanwhile may be in it (XC4)", async () => {
+  let now = 1_764_500_000_000;
+  const objects: ColdKit["objects"] = {
+    ...cold.objects,
+    async *pages(live) {
+      yield* cold.objects.pages(live);
+      now += 3_600_000;
+    },
+  };
+  const { backup } = await createBackup({
+    ...{ log, copies: source, objects, parts: partsOf(store), signal, nowMs: () => now },
+    ...{ progress: silentProgress, version: "1.2.3" },
+  });
+  expect(Date.parse(backup.createdAt)).toBe(1_764_500_000_000);
+  expect(backup.id.startsWith("20251130T105320Z-")).toBe(true);
 });
