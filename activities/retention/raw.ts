@@ -6,24 +6,24 @@
  *   XR1  ages are counted by the log's clock, and no operation goes before the window of message
  *        ids is over: a repetition is known by the operation that it repeats;
  *   XR2  a message is overwritten before it is removed: a purge leaves its bytes in the files;
- *   XR3  what an erase of a document still has to read stays until that erase is done;
+ *   XR3  what an erase of a document still has to read stays until that erase is done, also one
+ *        that began during this call;
  *   XR4  one call removes a bounded number of each tenant; the next one goes on.
  */
 
 import { holdingNames } from "../../src/contract/generation.ts";
 import { nextAfter, noVersion, type TenantId, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { rawKeptMs, type TenantPrivacy } from "../../src/contract/tenant-privacy.ts";
+import { rawKeptMs } from "../../src/contract/tenant-privacy.ts";
 import type { Log } from "../../src/log/port.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
 import { passingOver } from "../passing-over.ts";
 
-/** What the tenants have asked for: one read for all. */
-export async function privacyOf({
-  privacy,
-}: Pick<Log, "privacy">): Promise<ReadonlyMap<string, TenantPrivacy>> {
-  const found = new Map<string, TenantPrivacy>();
-  for await (const stored of privacy.all()) found.set(stored.tenant, stored.privacy);
+async function thoseThatWish({ privacy }: Pick<Log, "privacy">): Promise<readonly TenantId[]> {
+  const found: TenantId[] = [];
+  for await (const stored of privacy.all()) {
+    if (typeof rawKeptMs(stored.privacy) === "number") found.push(stored.tenant);
+  }
   return found;
 }
 
@@ -40,17 +40,11 @@ export async function purgeRaw(ports: MergePorts): Promise<number> {
     youngFrom.set(keptMs, first);
     return first;
   };
-  for (const [name, privacy] of await privacyOf(log)) {
-    const keptMs = rawKeptMs(privacy);
-    if (typeof keptMs !== "number") continue;
-    const tenant = name as TenantId;
+  for (const tenant of await thoseThatWish(log)) {
     ports.signal()?.throwIfAborted();
     removed +=
       (await passingOver(ports, { step: "retention", tenant }, () =>
-        purgeTenant(ports, tenant, {
-          youngFrom: () => firstOf(keptMs),
-          heldFrom: privacy.heldFrom,
-        }),
+        purgeTenant(ports, tenant, firstOf),
       )) ?? 0;
   }
   if (removed > 0) metrics.count("purged_total", { stream: "DOCS" }, removed);
@@ -77,18 +71,19 @@ export async function cursorOf(
 async function purgeTenant(
   ports: MergePorts,
   tenant: TenantId,
-  {
-    youngFrom,
-    heldFrom,
-  }: { readonly youngFrom: () => Promise<Version>; readonly heldFrom: Version | undefined },
+  youngFrom: (keptMs: number) => Promise<Version>,
 ): Promise<number> {
   const { docs, erasure } = ports.log;
   const oldest = await docs.nextVersion({ tenant, after: noVersion });
   if (oldest === noVersion) return 0;
   const cursor = await cursorOf(ports.log, tenant);
   if (cursor === undefined) return 0;
-  const held = heldFrom ?? Number.POSITIVE_INFINITY;
-  const below = Math.min(nextAfter(cursor), await youngFrom(), held);
+  // As it is now: while the sweep was at others it may have asked for another time, or to erase.
+  const { privacy } = await ports.log.privacy.get(tenant);
+  const keptMs = rawKeptMs(privacy);
+  if (typeof keptMs !== "number") return 0;
+  const held = privacy.heldFrom ?? Number.POSITIVE_INFINITY;
+  const below = Math.min(nextAfter(cursor), await youngFrom(keptMs), held);
   if (oldest >= below) return 0;
   return erasure.remove({
     ...{ tenant, of: "operations", below, max: limits.rawPerSweepMax, signal: ports.signal() },

@@ -43,7 +43,7 @@ import { passingOver } from "../passing-over.ts";
 import { isGivenUp } from "../reembed/remove.ts";
 import { livesOf } from "../sweep.ts";
 import { type RetentionBounds, retentionBounds } from "./plan.ts";
-import { cursorOf, privacyOf } from "./raw.ts";
+import { cursorOf } from "./raw.ts";
 
 /** A tenant, or a token that is none, in the order of retention. */
 export interface RetentionCursor {
@@ -90,9 +90,9 @@ export async function purgeOld(
     position: await log.chunks.firstSince(sinceMs),
   };
   const lives = await livesOf(log);
-  const wishes = await privacyOf(log);
   const youngOf = async (name: string): Promise<Young> => {
-    const wished = wishes.get(name) ?? noPrivacy;
+    // As it is now: what an erase holds, or a tenant keeps, since this call began counts.
+    const wished = isTenantId(name) ? (await log.privacy.get(name)).privacy : noPrivacy;
     const keptMs = rawKeptMs(wished);
     // RT7. What goes earlier is overwritten first: not here.
     const isLonger = keptMs === null || (keptMs !== undefined && keptMs > replayWindowMs);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { MergePorts } from "../../activities/context.ts";
 import { purgeRaw } from "../../activities/retention/raw.ts";
 import { purgeOld } from "../../activities/retention/retention.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
@@ -102,6 +103,35 @@ it("the hourly retention leaves what an erase of a document still reads (XR3)", 
     await clock.advance(50 * idsMs);
     await purgeOld(ports, { after: null }, 10 * idsMs);
     expect(await left(), String(rawMs)).toEqual([held, held + 1]);
+  }
+});
+
+it("what an erase holds, or its tenant wants kept, since a sweep began stays (XR3, RT7)", async () => {
+  const sweeps = [
+    (ports: MergePorts) => purgeRaw(ports),
+    (ports: MergePorts) => purgeOld(ports, { after: null }, 5 * idsMs),
+  ];
+  for (const [index, sweep] of sweeps.entries()) {
+    for (const wish of [(held: Version) => ({ heldFrom: held }), () => ({ rawMs: null })]) {
+      const { ports, log, clock, publish, decide, left } = await setUp({ rawMs: 0 });
+      const held = await publish();
+      await decide(await publish());
+      await clock.advance(10 * idsMs);
+      // What each of the two reads next, once it knows for whom it is there.
+      const isNext = (name: unknown): boolean => name === ["nextVersion", "tenants"][index];
+      const docs = new Proxy(log.docs, {
+        get: (target, name) => {
+          const method = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
+          return async (...args: unknown[]) => {
+            if (isNext(name))
+              await changePrivacy(log.privacy, acme, (now) => ({ ...now, ...wish(held) }));
+            return method.apply(target, args);
+          };
+        },
+      });
+      await sweep({ ...ports, log: { ...log, docs } });
+      expect(await left()).toEqual([held, held + 1]);
+    }
   }
 });
 
