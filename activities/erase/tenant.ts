@@ -4,7 +4,8 @@
  *   EA1  the name is refused before anything is removed, and the tombstone is written before the
  *        log is: from then on no owner can append, not even one that has slept through all of it;
  *   EA2  what is removed is counted before and looked for afterwards, by reading every store; the
- *        receipt says what was found, and is made only when nothing is left;
+ *        receipt says what was found, also by a workflow before this one, and is made only when
+ *        nothing is left;
  *   EA3  there is one receipt: a repetition returns the one that is stored.
  */
 
@@ -41,13 +42,18 @@ export interface ErasePorts extends MergePorts {
 
 export async function beginErase(ports: ErasePorts, { tenant }: EraseInput): Promise<EraseBegun> {
   const { log, clock } = ports;
-  const { life } = await changeLife(log.lives, tenant, (now) =>
+  const { life: begun } = await changeLife(log.lives, tenant, (now) =>
     isErased(now) ? undefined : { state: "erasing", atMs: clock.nowMs() },
   );
-  const found = await withKeys(log, tenant, await countsOf(ports, tenant));
+  const known = begun.state === "erasing" ? begun.found : undefined;
+  const found = known ?? (await withKeys(log, tenant, await countsOf(ports, tenant)));
+  // EA2: who goes on after a workflow that was lost finds what that one has left.
+  const { life } = await changeLife(log.lives, tenant, (now) =>
+    now.state === "erasing" && now.found === undefined ? { ...now, found } : undefined,
+  );
   if (life.state === "erased") return { atMs: life.atMs, found, receipt: life.receipt };
   if (life.state !== "erasing") throw new FreshetError("internal", "an erase did not begin");
-  return { atMs: life.atMs, found };
+  return { atMs: life.atMs, found: life.found ?? found };
 }
 
 /** A record may hold many keys, or none but how long raw text stays: keys are what is promised. */

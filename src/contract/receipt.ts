@@ -29,7 +29,7 @@ export type ErasureCounts = Readonly<z.output<z.ZodObject<typeof countsShape>>>;
  * Fields that a later release adds are kept: its receipts lie in records, and the digest is of all
  * of the receipt.
  */
-const countsSchema: z.ZodType<ErasureCounts> = z.looseObject(countsShape);
+export const countsSchema: z.ZodType<ErasureCounts> = z.looseObject(countsShape);
 
 const belowSchema: z.ZodType<{ readonly docs: number; readonly chunks: number }> = z.looseObject({
   docs: count,

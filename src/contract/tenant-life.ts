@@ -2,7 +2,7 @@
 
 import { FreshetError } from "./errors.ts";
 import type { Position, TenantId, Version } from "./ids.ts";
-import type { SignedReceipt } from "./receipt.ts";
+import type { ErasureCounts, SignedReceipt } from "./receipt.ts";
 
 export type TenantLife =
   /** As a tenant without a record. `forgetAtMs`: what nodes keep of it was void then. */
@@ -16,7 +16,12 @@ export type TenantLife =
     }
   /** Keeps its data, takes and answers nothing. */
   | { readonly state: "suspended"; readonly atMs: number }
-  | { readonly state: "erasing"; readonly atMs: number }
+  /** `found`: what was there when it began, once that is counted. */
+  | {
+      readonly state: "erasing";
+      readonly atMs: number;
+      readonly found?: ErasureCounts | undefined;
+    }
   /** For good: the name is never used again. */
   | { readonly state: "erased"; readonly atMs: number; readonly receipt: SignedReceipt };
 

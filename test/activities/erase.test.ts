@@ -125,6 +125,18 @@ describe("an erase of a tenant", () => {
     expect(await eraseTenant(world)).toEqual(first);
   });
 
+  it("says what was there when it began, also where its workflow was lost under way (EA2)", async () => {
+    const world = await filledWorld();
+    const found = { ...(await holdings(world, acme)), cold: 1 };
+    const steps = durable()(erasePorts(world));
+    const finishErase = () => Promise.reject(new Killed());
+    const lost = eraseTenantStory({ ...steps, finishErase }, input, noSleep);
+    await expect(lost).rejects.toThrow(Killed);
+    expect(await holdings(world, acme)).toEqual(gone);
+    const { receipt } = await eraseTenant(world);
+    expect(receipt.found).toEqual(found);
+  });
+
   it("lets no owner append again, not one that read the log before, nor one that begins (I6)", async () => {
     const world = await filledWorld();
     const last = await world.log.chunks.last(acme);

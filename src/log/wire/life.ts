@@ -1,7 +1,7 @@
 /** What a tenant is at, as it is stored. Pure. */
 
 import { z } from "zod";
-import { storedReceiptSchema } from "../../contract/receipt.ts";
+import { countsSchema, storedReceiptSchema } from "../../contract/receipt.ts";
 import type { TenantLife } from "../../contract/tenant-life.ts";
 import { decodeJson, encodeJson, laterFields, positionSchema, versionSchema } from "./json.ts";
 
@@ -11,7 +11,7 @@ const states = {
   active: { state: z.literal("active"), forgetAtMs: atMs.optional() },
   asleep: { state: z.literal("asleep"), atMs, version: versionSchema, to: positionSchema },
   suspended: { state: z.literal("suspended"), atMs },
-  erasing: { state: z.literal("erasing"), atMs },
+  erasing: { state: z.literal("erasing"), atMs, found: countsSchema.optional() },
   erased: { state: z.literal("erased"), atMs, receipt: storedReceiptSchema },
 } as const;
 
