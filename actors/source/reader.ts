@@ -20,6 +20,7 @@ import type { Mapped, SourceState } from "../../src/contract/source.ts";
 import type {
   Mapper,
   SourceDelivery,
+  SourceReached,
   SourceReading,
   SourceStore,
   SourceStreams,
@@ -99,10 +100,15 @@ class ReaderLife {
     const { source, streams, store, log } = this.#options;
     const state = await store.state(source);
     this.#tally.begin(state);
-    const reading = await streams.open(source, signal);
+    const reading = await streams.open(source, signal, reachedBy(state));
     try {
       const known = reading.isUnsure ? await this.#published(state, signal) : new Set<string>();
-      if (!reading.isUnsure) await this.#tally.settle(await log.nowMs());
+      if (!reading.isUnsure) {
+        // Before its first event, too: of one that reads what is new nothing else says since when.
+        const reached = await streams.progress(source);
+        if (reached !== null) this.#tally.acknowledged(reached.sequence);
+        await this.#tally.settle(await log.nowMs());
+      }
       while (!signal.aborted) {
         await this.#untilApplied(signal);
         await this.#batch(reading, known, signal);
@@ -157,6 +163,8 @@ class ReaderLife {
     if (signal.aborted) return;
     for (const delivery of deliveries) delivery.ack();
     await reading.flush();
+    const last = deliveries.at(-1);
+    if (last !== undefined) this.#tally.acknowledged(last.sequence);
     this.hasAdvanced = true;
     await this.#tally.settleNowAndThen(() => log.nowMs());
   }
@@ -230,6 +238,11 @@ class ReaderLife {
       }
     }
   }
+}
+
+function reachedBy(state: SourceState | null): SourceReached | undefined {
+  if (state?.sequence === undefined) return undefined;
+  return { sequence: state.sequence, atMs: state.settledAtMs };
 }
 
 const failedBy = ({ message }: FreshetError): Mapped => ({ kind: "failed", message });

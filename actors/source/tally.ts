@@ -25,6 +25,7 @@ export class SourceTally {
   readonly #options: TallyOptions;
   #counts: SourceCounts = noCounts;
   #settledAtMs: number;
+  #sequence: number | undefined;
   #storedMs = Number.NEGATIVE_INFINITY;
   #trouble: string | undefined;
   /** What is stored in a moment. */
@@ -44,6 +45,12 @@ export class SourceTally {
     this.#begun = begun;
     this.#counts = state.counts;
     this.#settledAtMs = state.settledAtMs;
+    this.#sequence = state.sequence;
+  }
+
+  /** Everything of the stream up to here is acknowledged. */
+  acknowledged(sequence: number): void {
+    this.#sequence = sequence;
   }
 
   count(mapped: Mapped): void {
@@ -108,7 +115,7 @@ export class SourceTally {
     await store.putState(source.name, {
       ...this.#begun,
       ...{ generation: source.generation, node, atMs: clock.nowMs() },
-      ...{ settledAtMs: this.#settledAtMs, counts: this.#counts },
+      ...{ settledAtMs: this.#settledAtMs, counts: this.#counts, sequence: this.#sequence },
       ...(trouble === undefined ? {} : { trouble }),
     });
   }

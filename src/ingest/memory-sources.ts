@@ -16,6 +16,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type {
   RawEvent,
   SourceDelivery,
+  SourceReached,
   SourceReading,
   SourceStore,
   SourceStreams,
@@ -134,6 +135,7 @@ interface Durable {
 export class MemorySourceStreams implements SourceStreams {
   readonly #clock: Clock;
   readonly #streams = new Map<string, RawEvent[]>();
+  readonly #madeAtMs = new Map<string, number>();
   readonly #durables = new Map<string, Durable>();
   #arrived = Promise.withResolvers<void>();
 
@@ -142,7 +144,9 @@ export class MemorySourceStreams implements SourceStreams {
   }
 
   add(stream: string): void {
-    if (!this.#streams.has(stream)) this.#streams.set(stream, []);
+    if (this.#streams.has(stream)) return;
+    this.#streams.set(stream, []);
+    this.#madeAtMs.set(stream, this.#clock.nowMs());
   }
 
   /** @returns the event's sequence */
@@ -172,14 +176,21 @@ export class MemorySourceStreams implements SourceStreams {
     this.#durable(source, end);
   }
 
-  async open(source: StreamSource, signal: AbortSignal): Promise<SourceReading> {
+  async open(
+    source: StreamSource,
+    signal: AbortSignal,
+    reached?: SourceReached,
+  ): Promise<SourceReading> {
     await Promise.resolve();
     const events = this.#eventsOf(source);
+    const isSame = reached !== undefined && this.#isOf(source, reached);
+    const goesOn = isSame && !this.#durables.has(nameOf(source));
     const durable = this.#durable(source, events.length);
+    if (goesOn) durable.delivered = reached.sequence;
     durable.reading += 1;
-    const isUnsure = durable.pending.size > 0;
+    const isUnsure = goesOn || durable.pending.size > 0;
     const heldMs = durable.heldUntilMs - this.#clock.nowMs();
-    if (isUnsure && heldMs > 0) await this.#clock.sleep(heldMs, signal);
+    if (durable.pending.size > 0 && heldMs > 0) await this.#clock.sleep(heldMs, signal);
     const again = [...durable.pending.values()].sort((a, b) => a.sequence - b.sequence);
     const reading = { source, durable, events, again, number: durable.reading };
     return {
@@ -210,6 +221,11 @@ export class MemorySourceStreams implements SourceStreams {
     const events = this.#streams.get(input.stream);
     if (events !== undefined) return events;
     throw new FreshetError("not_found", `there is no stream ${input.stream}`);
+  }
+
+  #isOf({ input: { stream } }: StreamSource, { sequence, atMs }: SourceReached): boolean {
+    const isOlder = (this.#madeAtMs.get(stream) ?? 0) <= atMs;
+    return isOlder && sequence <= (this.#streams.get(stream)?.length ?? 0);
   }
 
   #durable(source: StreamSource, last: number): Durable {

@@ -11,7 +11,9 @@
  *        pending when the reading began, nothing is handed out; then all, in the stream's order.
  *        The broker gives them out in any order, and newer messages between them;
  *   NF3  after that sequences of the stream rise; one that does not was given out before;
- *   NF4  a reading whose consumer or stream was deleted ends, so that somebody hears of it.
+ *   NF4  a reading whose consumer or stream was deleted ends, so that somebody hears of it;
+ *   NF5  a consumer that is gone while its stream is not is made again behind what was acknowledged:
+ *        where the source once began, events would be left out, or all of them come again.
  *
  * A reading that finds it otherwise ends and lets go of what it holds; the next one begins with
  * that.
@@ -34,7 +36,13 @@ import { limits } from "../contract/limits.ts";
 import type { SourceProgress } from "../contract/source.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
 import type { NatsSourcesOptions } from "./nats-source-store.ts";
-import type { SourceDelivery, SourceReading, SourceStreams, StreamSource } from "./sources/port.ts";
+import type {
+  SourceDelivery,
+  SourceReached,
+  SourceReading,
+  SourceStreams,
+  StreamSource,
+} from "./sources/port.ts";
 import { refuseBeyond } from "./sources/start.ts";
 
 export class NatsSourceStreams implements SourceStreams {
@@ -59,15 +67,21 @@ export class NatsSourceStreams implements SourceStreams {
     }
   }
 
-  async open(source: StreamSource): Promise<SourceReading> {
+  async open(
+    source: StreamSource,
+    _signal: AbortSignal,
+    reached?: SourceReached,
+  ): Promise<SourceReading> {
     const { stream } = source.input;
     const durable = durableOf(source);
     try {
       const jsm = await this.#js.jetstreamManager();
-      const info = (await infoOf(jsm, source)) ?? (await create(jsm, source));
+      const known = await infoOf(jsm, source);
+      const start = known === null ? await startAgain(jsm, source, reached) : undefined;
+      const info = known ?? (await create(jsm, source, start));
       const consumer = await this.#js.consumers.get(stream, durable);
       const flush = (): Promise<void> => this.#connection.flush();
-      return await NatsSourceReading.begin(consumer, { info, flush });
+      return await NatsSourceReading.begin(consumer, { info, flush, goesOn: start !== undefined });
     } catch (thrown) {
       throw explained(thrown, stream);
     }
@@ -107,8 +121,24 @@ async function infoOf(jsm: JetStreamManager, source: StreamSource): Promise<Cons
   }
 }
 
-function create(jsm: JetStreamManager, source: StreamSource): Promise<ConsumerInfo> {
-  const { stream, subject, start } = source.input;
+/** NF5. Undefined: where the definition says. */
+async function startAgain(
+  jsm: JetStreamManager,
+  { input: { stream } }: StreamSource,
+  reached: SourceReached | undefined,
+): Promise<StreamSource["input"]["start"] | undefined> {
+  if (reached === undefined) return undefined;
+  const { created, state } = await jsm.streams.info(stream);
+  const isSame = Date.parse(String(created)) <= reached.atMs && reached.sequence <= state.last_seq;
+  return isSame ? { after: reached.sequence } : undefined;
+}
+
+function create(
+  jsm: JetStreamManager,
+  source: StreamSource,
+  start: StreamSource["input"]["start"] = source.input.start,
+): Promise<ConsumerInfo> {
+  const { stream, subject } = source.input;
   return jsm.consumers.add(stream, {
     durable_name: durableOf(source),
     description: `Freshet source ${source.name} of tenant ${source.tenant}`,
@@ -139,6 +169,8 @@ function explained(thrown: unknown, stream: string): FreshetError {
 interface Began {
   readonly info: ConsumerInfo;
   readonly flush: () => Promise<void>;
+  /** NF5. */
+  readonly goesOn: boolean;
 }
 
 class NatsSourceReading implements SourceReading {
@@ -169,8 +201,8 @@ class NatsSourceReading implements SourceReading {
     return reading.#reads(messages);
   }
 
-  private constructor({ info, flush }: Began) {
-    this.isUnsure = info.num_ack_pending > 0;
+  private constructor({ info, flush, goesOn }: Began) {
+    this.isUnsure = goesOn || info.num_ack_pending > 0;
     this.#flush = flush;
     this.#nextDelivery = info.delivered.consumer_seq + 1;
     this.#repetitionsDue = info.num_ack_pending;

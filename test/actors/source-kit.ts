@@ -46,12 +46,12 @@ export function mapperOf(source: StreamSource): ReturnType<ReaderOptions["create
 /** Called before each publish; what it throws is what the publisher hears. */
 export type Before = (operation: { readonly payload: string; readonly messageId: string }) => void;
 
-export function sourceWorld() {
+export function sourceWorld(more: Partial<StreamSource> = {}) {
   const store = new MemorySourceStore();
   const streams = new MemorySourceStreams(hastyClock);
   const log = createMemoryLog({ clock: hastyClock, partitions: 4 });
   streams.add("in");
-  const source = testSource();
+  const source = testSource(more);
   const world = {
     ...{ store, streams, log, source },
     isOwner: true,

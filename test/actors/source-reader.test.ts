@@ -116,6 +116,33 @@ describe("the reader of a source", () => {
     expect(last(operations)).toEqual({ d0: "18", d1: "19", d2: "20" });
   });
 
+  it("goes on where it was when its durable name is deleted, wherever it once began (NF5)", async () => {
+    for (const start of ["all", "new"] as const) {
+      const world = sourceWorld({ input: { kind: "stream", stream: "in", start } });
+      world.emit({ id: "before", v: 1 });
+      await world.streams.create(world.source);
+      for (const v of [1, 2, 3]) {
+        const stop = world.start();
+        await settled(world);
+        await stop();
+        await world.streams.forget(world.source);
+        world.emit({ id: "a", v });
+        if (v === 2) world.emit({ id: "before" });
+      }
+      const stop = world.start();
+      await settled(world);
+      await stop();
+      const own = [
+        ["a", "1"],
+        ["a", "2"],
+        ["before", "deleted"],
+        ["a", "3"],
+      ];
+      const all = start === "all" ? [["before", "1"], ...own] : own;
+      expect(await world.operations(), start).toEqual(all);
+    }
+  });
+
   it("stops publishing when another node has the tenant (SP2)", async () => {
     const world = sourceWorld();
     world.before = () => {

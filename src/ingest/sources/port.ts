@@ -73,6 +73,13 @@ export interface SourceReading {
   close(): Promise<void>;
 }
 
+/** As the state of a source says. */
+export interface SourceReached {
+  readonly sequence: number;
+  /** When it was said, by the log's clock: a stream that was made later is another one. */
+  readonly atMs: number;
+}
+
 export interface SourceStreams {
   /**
    * Creates the durable name, which fixes where the source begins.
@@ -81,10 +88,11 @@ export interface SourceStreams {
    */
   create(source: StreamSource): Promise<void>;
   /**
-   * Creates the durable name when it is new.
+   * Creates the durable name when it is new, and when it was deleted: then the reading goes on
+   * behind what was `reached` of the same stream, and is unsure.
    * @throws FreshetError not_found (no such stream), log_unavailable
    */
-  open(source: StreamSource, signal: AbortSignal): Promise<SourceReading>;
+  open(source: StreamSource, signal: AbortSignal, reached?: SourceReached): Promise<SourceReading>;
   /** Null while the source was never read. */
   progress(source: StreamSource): Promise<SourceProgress | null>;
   /** Forgets how far the source was read. */

@@ -253,6 +253,25 @@ export function sourcesConformance(name: string, open: () => Promise<SourcesHarn
       await reading.close();
     });
 
+    it("begins behind what was reached when its name was deleted, but not in another stream (NF5)", async () => {
+      await harness.addStream("in");
+      await publishSome("in", 4);
+      const atMs = Date.now() + 60_000;
+      for (const [reached, first] of [
+        [{ sequence: 2, atMs }, "e3"],
+        // The stream is younger, or ends before: it is not the one that was read.
+        [{ sequence: 2, atMs: 1 }, "e1"],
+        [{ sequence: 9, atMs }, "e1"],
+      ] as const) {
+        const source = streamSource("one", "in");
+        const reading = await harness.streams.open(source, stop.signal, reached);
+        expect(reading.isUnsure).toBe(first === "e3");
+        expect(bodies(await take(reading, 1))[0]).toBe(first);
+        await reading.close();
+        await harness.streams.forget(source);
+      }
+    });
+
     it("forgets how far a source was read", async () => {
       await harness.addStream("in");
       await publishSome("in", 2);

@@ -28,7 +28,7 @@ sourcesConformance("NATS", async () => {
     store: new NatsSourceStore({ connection: publisher, replicas: 1 }),
     streams: {
       create: (source) => streams.create(source),
-      open: (source) => streams.open(source),
+      open: (...given) => streams.open(...given),
       progress: (source) => streams.progress(source),
       forget: (source) => streams.forget(source),
     },
