@@ -162,7 +162,7 @@ describe("a reading whose place in the stream is gone", () => {
         const source = streamSource("one", "S");
         const streams = new NatsSourceStreams({ connection, replicas: 1 });
         await streams.create(source);
-        const reading = await streams.open(source);
+        const reading = await streams.open(source, AbortSignal.timeout(30_000));
         await connection.jetstream().publish("S.a", "1");
         const [first] = await reading.next(new AbortController().signal);
         first?.ack();
@@ -173,7 +173,7 @@ describe("a reading whose place in the stream is gone", () => {
         await expect(next).rejects.toBeInstanceOf(FreshetError);
         await reading.close();
         if (what === "stream") return;
-        const again = await streams.open(source);
+        const again = await streams.open(source, AbortSignal.timeout(30_000));
         expect(await again.next(AbortSignal.timeout(5_000))).toHaveLength(1);
         await again.close();
       } finally {
