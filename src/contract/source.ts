@@ -154,7 +154,7 @@ const stateShape = {
   node: z.string(),
   /** By the log's clock: everything that was published for it before this was acknowledged. */
   settledAtMs: z.number(),
-  /** Of its stream: up to here everything was acknowledged. Absent in states of an earlier release. */
+  /** Up to here all of its stream was acknowledged. Absent in states of an earlier release. */
   sequence: z.int().optional(),
   atMs: z.number(),
   counts: sourceCountsSchema,

@@ -12,7 +12,7 @@
  *        The broker gives them out in any order, and newer messages between them;
  *   NF3  after that sequences of the stream rise; one that does not was given out before;
  *   NF4  a reading whose consumer or stream was deleted ends, so that somebody hears of it;
- *   NF5  a consumer that is gone while its stream is not is made again behind what was acknowledged:
+ *   NF5  a consumer that is gone, its stream not, is made again behind what was acknowledged;
  *        where the source once began, events would be left out, or all of them come again.
  *
  * A reading that finds it otherwise ends and lets go of what it holds; the next one begins with

@@ -205,7 +205,7 @@ async function clearCold({ tenants }: Backup, objects: ObjectCopies): Promise<vo
   }
 }
 
-/** BK2. Of a backup that is not there any more it can only be said what is left, and whose it is. */
+/** BK2. Of a backup that is not there any more it is only said that something is left. */
 async function clearOther({ id, createdAtMs }: Mark, restoring: Restoring): Promise<void> {
   const { parts, progress, objectsOf } = restoring;
   const backup = await readIndex(parts.store, id).catch(() => undefined);
