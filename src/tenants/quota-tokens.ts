@@ -74,7 +74,8 @@ export class TokenCounts {
   #today(tenant: TenantId): Counts {
     const day = Math.floor(this.#options.clock.nowMs() / dayMs);
     const known = this.#tenants.get(tenant);
-    if (known !== undefined && known.day >= day) return known;
+    // A clock that is set back over midnight takes nothing back; one that ran days ahead was wrong.
+    if (known !== undefined && (known.day === day || known.day === day + 1)) return known;
     const readAtMs = Number.NEGATIVE_INFINITY;
     const made = { day, tenant: nothing, credentials: new Map(), readAtMs, storing: false };
     this.#tenants.set(tenant, made);

@@ -236,6 +236,29 @@ describe("tokens of the model", () => {
     expect(await mayUseModel(quotas, { tenant: acme })).toBe(true);
   });
 
+  it("are those of today again after a clock that ran ahead was set back, and stay over midnight", async () => {
+    const clock = createManualClock();
+    let aheadMs = 0;
+    const stepping = { ...clock, nowMs: () => clock.nowMs() + aheadMs };
+    const { quotas } = quotasOf({ model_tokens_per_day: 1_000 }, { clock: stepping });
+    await useModel(quotas, { tenant: acme }, { tokens: 400 });
+    const dayMs = 86_400_000;
+    for (const [stepMs, used] of [
+      [365 * dayMs, 1_000],
+      [0, 0],
+    ] as const) {
+      aheadMs = stepMs;
+      expect((await quotas.useOf(acme)).modelToday.tokens).toBe(0);
+      await useModel(quotas, { tenant: acme }, { tokens: used });
+    }
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(true);
+    // Set back by a moment behind midnight: what was used since counts.
+    aheadMs = dayMs - (clock.nowMs() % dayMs);
+    await useModel(quotas, { tenant: acme }, { tokens: 1_000 });
+    aheadMs -= 1;
+    expect(await mayUseModel(quotas, { tenant: acme })).toBe(false);
+  });
+
   it("QD2: are known to the next owner, of the tenant and of each credential", async () => {
     const journal = new Journal();
     const quota = { model_tokens_per_day: 1_000 };
