@@ -274,6 +274,40 @@ it("a restore of another backup leaves nothing of the one that was cut off (BK2)
   expect(await other.cold.hasTenant(demo)).toBe(false);
 });
 
+it("what cannot be removed of another backup's restore is another deployment's (BK2, BK4)", async () => {
+  const { backup: first } = await create();
+  const { backup: second } = await create();
+  const target = new MemoryStreams();
+  const kits = new Map<string, ColdKit>();
+  const said: string[] = [];
+  let now = nowMs();
+  const restore = (backup: typeof first) =>
+    restoreBackup(backup, {
+      ...{ copies: target, parts: partsOf(store), signal, where: "nats://new", gap: 1 },
+      ...{ progress: { ...silentProgress, say: (line: string) => said.push(line) } },
+      ...{ nowMs: () => (now += 1), random: () => 0.5 },
+      objectsOf: (deployment) => {
+        const kit = kits.get(deployment) ?? coldKit();
+        kits.set(deployment, kit);
+        return kit.objects;
+      },
+    });
+  target.onChange = () => {
+    if ([...kits.values()].some((kit) => kit.cold.objects(demo).length > 0)) {
+      throw new Error("killed");
+    }
+  };
+  await expect(restore(first)).rejects.toThrow("killed");
+  const [lost] = kits.keys();
+  target.onChange = () => {};
+  store.files.delete(`backups/${first.id}.json.gz`);
+  const { outcome, deployment } = await restore(second);
+  expect(outcome).toBe("restored");
+  expect(deployment).not.toBe(lost);
+  expect(said.join("\n")).toContain(`backup ${first.id} cannot be read`);
+  expect(kits.get(deployment)?.cold.objects(demo)).toHaveLength(1);
+});
+
 it("is as old as the first thing that it read: what was erased meanwhile may be in it (XC4)", async () => {
   let now = 1_764_500_000_000;
   const objects: ColdKit["objects"] = {
