@@ -49,7 +49,7 @@ it("a source reads and acknowledges the stream that the engine was let read, and
   await store.add(source);
   await streams.create(source);
   const signal = AbortSignal.timeout(30_000);
-  const reading = await streams.open(source);
+  const reading = await streams.open(source, signal);
   const [delivery] = await reading.next(signal);
   delivery?.ack();
   await reading.flush();
