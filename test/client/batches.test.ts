@@ -120,9 +120,9 @@ it("lines behind the one that was not taken now are sent again, whatever was wro
 
 it("an import of any size can be waited for", async () => {
   const published = Array.from({ length: 200_000 }, (_, at) => ({ id: `d${at}`, seq: at + 1 }));
-  const events = async function* ({ fromSeq }: { readonly fromSeq: number }) {
+  const events: Parameters<typeof settle>[1]["events"] = async function* ({ fromSeq }) {
     expect(fromSeq).toBe(1);
-    for (const { id, seq } of published) yield { id, seq, status: "visible", ms: 1 } as const;
+    for (const { id, seq } of published) yield { id, seq, status: "visible", at: "" };
   };
   const settled = await settle(published, {
     ...{ signal: undefined, timeoutMs: 60_000, events },
