@@ -22,7 +22,7 @@
  *        release refuses: it would answer as if there were none;
  *   PE8  a question that the release of its owner does not understand may be asked again; one that
  *        it understands and refuses may not;
- *   PE9  a reply of which a message was lost, as in a reconnect, fails: no answer is short of words;
+ *   PE9  a reply of which a message was lost, as in a reconnect, fails: none is short of words;
  *   PE10 a reply may be larger than a message: what an owner answers does not depend on which node
  *        was asked.
  */

@@ -18,8 +18,8 @@
  *    while idle it does no harm.
  * OL5  A worker that has not answered for `hangMs` is given up, as if it had ended. A process is
  *    killed; a thread is asked to end should it ever come back, and keeps its core until then. With
- *    `embedHungThreadsMax` that have not ended only a new engine helps: `onHopeless`. So is one that
- *    is not ready after `startMs`, as with a driver that hangs: the next start may work.
+ *    `embedHungThreadsMax` that have not ended only a new engine helps: `onHopeless`. So is one
+ *    that is not ready after `startMs`, as with a driver that hangs: the next start may work.
  * OL6  Each lane has room of its own at the worker, so a question is there, and first, while ingest
  *    fills its own.
  */

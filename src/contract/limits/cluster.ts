@@ -34,7 +34,7 @@ export const clusterLimits = {
    * and has gone, for that peer, after four without: a busy machine is not taken for a dead one.
    */
   peerSilenceMs: 2 * secondMs,
-  /** What is put together of one reply: 50 sources with all that documents may carry are a fifth. */
+  /** What is put together of one reply: 50 sources with all that documents carry are a fifth. */
   peerReplyBytesMax: 32 * MiB,
 } as const;
 
