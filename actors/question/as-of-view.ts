@@ -123,11 +123,12 @@ export class AsOfView {
       this.#overAtMs.delete(documentId);
     }
     const { access } = query;
-    for (let { limit } = query, round = 0; ; limit *= 2, round += 1) {
+    // All of it is here, and exact: it is asked until it has no more (I12).
+    for (let { limit } = query; ; limit *= 4) {
       const found = hot.search({ ...query, limit });
       const shown = found.filter(({ documentId }) => !this.#isDenied(documentId, access));
       const isShort = shown.length < found.length && shown.length < topK;
-      if (!isShort || round >= limits.coldRefillRoundsMax) return shown;
+      if (!isShort || found.length < limit) return shown;
     }
   }
 

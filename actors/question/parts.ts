@@ -226,8 +226,8 @@ export function notVisible(minSeq: number, visible: number): FreshetError {
   return new FreshetError("not_visible_yet", undefined, { details });
 }
 
-const hiddenByFilter =
-  "nothing that matches is among the nearest chunks; the filter hides too many of them to look at all: name a field by equality too";
+const hidden =
+  "nothing that matches is among the nearest chunks; the filter, or newer versions of their documents, hide too many to look at all: name a field by equality";
 
 /** Where "Weaviate does not answer" would not be true. */
 const lacking: Partial<Record<Coverage["cold"], string>> = {
@@ -238,8 +238,8 @@ const lacking: Partial<Record<Coverage["cold"], string>> = {
 /** I12: nothing found in half of the data is not "nothing matches": the caller should ask again. */
 export function nothingFound(coverage: Coverage["cold"], visible: number): FreshetError {
   const details = { coverage, visible_seq: visible };
-  // Asked again it would end in the same way.
-  if (coverage === "partial") return new FreshetError("no_results", hiddenByFilter, { details });
+  // Asked again it would end in the same way, at least until a merge cleans what is superseded.
+  if (coverage === "partial") return new FreshetError("no_results", hidden, { details });
   if (isWhole(coverage)) return new FreshetError("no_results", undefined, { details });
   return new FreshetError("cold_unavailable", lacking[coverage], { details });
 }

@@ -14,7 +14,8 @@
  *       heads and hot is searched: a document that moves or changes in between is seen once, in its
  *       newest version (I5);
  *   Q2  if hot has dropped past the watermark that the question began with, cold is searched again;
- *   Q3  cold is asked for more while the heads hide part of what it found;
+ *   Q3  cold is asked for more while the heads hide part of what it found, a few times; where they
+ *       hide too much the reply says so;
  *   Q4  everything that is said of the tenant (sources, words, that there is nothing) waits for a
  *       proof, asked for after it was found, that this node still was the owner (I6); a log that
  *       does not answer proves nothing;

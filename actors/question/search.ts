@@ -107,12 +107,15 @@ export class QuestionSearch {
       const hidden = cold.hits.length - outcome.cold.length;
       const isShort = hidden > 0 && cold.hits.length >= limit && outcome.cold.length < topK;
       if (!isShort || refills >= limits.coldRefillRoundsMax) {
-        this.#options.metrics.count("searches_total", { cold: cold.coverage });
-        const isAsked = cold.coverage !== "empty" && cold.coverage !== "resident";
+        // Behind all that is hidden may lie what matches (I12).
+        const isCut = isShort && cold.coverage === "complete";
+        const coverage = isCut ? "partial" : cold.coverage;
+        this.#options.metrics.count("searches_total", { cold: coverage });
+        const isAsked = coverage !== "empty" && coverage !== "resident";
         const coldSearches = isAsked ? 1 + restarts + refills : 0;
         return {
           found: outcome,
-          coverage: cold.coverage,
+          coverage,
           hidden: { ...this.#hiddenOf(cold.hits, outcome.cold), coldSearches },
         };
       }

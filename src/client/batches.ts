@@ -126,16 +126,21 @@ function isOpen(result: ManyResult): result is Refused {
   return "error" in result && result.error.retryable;
 }
 
-/** The engine ends a batch at the first line that it cannot take now: so is every line after it. */
+/**
+ * The engine ends a batch at a line that it cannot take now: so is every line that it did not read.
+ * Lines are published side by side: one that is wrong for good may stand behind that one, and says
+ * nothing of the others.
+ */
 function resultsOf(batch: readonly Line[], results: readonly LineResult[]): readonly ManyResult[] {
   const byLine = new Map(results.map((result) => [result.line, result]));
-  const last = results.findLast((result) => "error" in result);
+  const refused = results.flatMap((result) => ("error" in result ? [result.error] : []));
+  const ending = refused.findLast(({ retryable }) => retryable) ?? refused.at(-1);
   return batch.map(({ index }, at) => {
-    const result = byLine.get(at + 1) ?? last;
+    const result = byLine.get(at + 1);
     if (result !== undefined && "seq" in result) {
       return { index, id: result.id, seq: result.seq };
     }
-    return { index, error: errorOfLine(result?.error) };
+    return { index, error: errorOfLine(result?.error ?? ending) };
   });
 }
 

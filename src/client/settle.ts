@@ -61,7 +61,8 @@ async function byEvents(
 ): Promise<readonly Settled[]> {
   const open = new Map(published.map((one) => [one.seq, one]));
   const settled = new Map<number, Settled>();
-  const fromSeq = Math.min(...open.keys());
+  // Of an import there may be more than a call takes arguments.
+  const fromSeq = published.reduce((least, { seq }) => Math.min(least, seq), Infinity);
   for await (const event of events({ fromSeq, signal })) {
     const one = open.get(event.seq);
     if (one === undefined) continue;

@@ -20,11 +20,15 @@
  *        when its beats stop;
  *   PE7  the groups of a credential travel with the request, in a form that a node of an earlier
  *        release refuses: it would answer as if there were none;
- *   PE8  a question that the release of its owner does not understand may be asked again.
+ *   PE8  a question that the release of its owner does not understand may be asked again; one that
+ *        it understands and refuses may not;
+ *   PE9  a reply of which a message was lost, as in a reconnect, fails: none is short of words;
+ *   PE10 a reply may be larger than a message: what an owner answers does not depend on which node
+ *        was asked.
  */
 
 import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from "nats";
-import { errorBody, errorFromBody, FreshetError, toFreshetError } from "../contract/errors.ts";
+import { errorFromBody, FreshetError, toFreshetError } from "../contract/errors.ts";
 import { type DocumentId, tenantId } from "../contract/ids.ts";
 import { isInbox } from "../contract/inbox.ts";
 import { limits } from "../contract/limits.ts";
@@ -44,8 +48,8 @@ import { noSpan, silentTracer, spanned, type Tracer, traceparentOf } from "../co
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../runtime/deadline.ts";
 import { Askers } from "./nats-askers.ts";
+import { HeardReplies, PeerReplies, takesParts } from "./nats-peer-replies.ts";
 
-const eventHeader = "Freshet-Event";
 const encoder = new TextEncoder();
 const encode = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
 
@@ -72,7 +76,7 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
       const span = asker.child("ask peer");
       const { traceparent } = span;
       const request = { ...addressed, waitMs, inbox, work, signal, onEvent, traceparent };
-      return spanned(span, () => exchange<Answer>(asking, request)).catch(ofAnotherRelease);
+      return spanned(span, () => exchange<Answer>(asking, request));
     },
     document: (node, reader, id) => {
       const addressed = addressedTo(node, { verb: "document", reader }, { id });
@@ -104,9 +108,9 @@ export function connectPeers(connection: NatsConnection, clock = systemClock): P
  * PE8. The question was checked here: an owner that refuses its form is of another release, and
  * will be replaced soon, as in the middle of an upgrade.
  */
-function ofAnotherRelease(thrown: unknown): never {
-  if (!(thrown instanceof FreshetError) || thrown.code !== "invalid_request") throw thrown;
-  throw new FreshetError("not_ready", "the tenant's node runs another release", { cause: thrown });
+function ofAnotherRelease(error: FreshetError, isUnderstood: boolean): FreshetError {
+  if (error.code !== "invalid_request" || isUnderstood) return error;
+  return new FreshetError("not_ready", "the tenant's node runs another release", { cause: error });
 }
 
 type Verb = "ask" | "document" | "documents";
@@ -143,6 +147,7 @@ async function exchange<Result>(
   const { subject, body, waitMs, inbox, work, signal, onEvent, traceparent } = options;
   if (signal?.aborted) throw new FreshetError("cancelled");
   const replies = connection.subscribe(inbox);
+  const heard = new HeardReplies();
   // PE4: the client's own time-out on a subscription ends with the first message.
   const deadline = new Deadline(clock, waitMs, signal);
   const gone = (): void => replies.unsubscribe();
@@ -150,15 +155,16 @@ async function exchange<Result>(
   const beats = work && setInterval(() => tell(connection, work.beat), limits.peerBeatMs);
   let isOver = false;
   try {
-    const sent = traceparent === undefined ? {} : { headers: traced(traceparent) };
-    connection.publish(subject, body, { reply: inbox, ...sent });
-    for await (const reply of replies) {
-      isOver = hasNoSubscriber(reply);
+    connection.publish(subject, body, { reply: inbox, headers: headersOf(traceparent) });
+    for await (const message of replies) {
+      isOver = hasNoSubscriber(message);
       if (isOver) throw new FreshetError("not_ready");
-      const value: unknown = reply.json();
+      const reply = heard.next(message);
+      if (reply === undefined) continue;
+      const { event, value, isUnderstood } = reply;
       const error = errorFromBody(value);
-      isOver = error !== undefined || reply.headers?.get(eventHeader) === "done";
-      if (error !== undefined) throw error;
+      isOver = error !== undefined || event === "done";
+      if (error !== undefined) throw work ? ofAnotherRelease(error, isUnderstood) : error;
       if (isOver) return value as Result;
       onEvent?.(value as AnswerEvent);
     }
@@ -175,9 +181,9 @@ async function exchange<Result>(
   }
 }
 
-function traced(traceparent: string): MsgHdrs {
-  const named = headers();
-  named.set("traceparent", traceparent);
+function headersOf(traceparent: string | undefined): MsgHdrs {
+  const named = takesParts(headers());
+  if (traceparent !== undefined) named.set("traceparent", traceparent);
   return named;
 }
 
@@ -256,15 +262,13 @@ function hear(askers: Askers, message: Msg): boolean {
 
 /** Never rejects: every failure is sent to the peer. */
 async function serve(
-  { local, tracer = silentTracer }: PeerServerOptions,
+  { connection, local, tracer = silentTracer }: PeerServerOptions,
   message: Msg,
   { stopping, askers }: { readonly stopping: AbortSignal; readonly askers: Askers },
 ): Promise<void> {
-  const respond = (event: string, value: unknown): void => {
-    const named = headers();
-    named.set(eventHeader, event);
-    message.respond(encode(value), { headers: named });
-  };
+  const payloadMax = connection.info?.max_payload ?? limits.docsMessageBytesMax;
+  const replies = new PeerReplies(message, payloadMax);
+  const respond = (event: string, value: unknown): void => replies.send(event, value);
   const asker = askers.take(idOf(message.reply ?? ""));
   try {
     const { verb, reader, body } = requestOf(message);
@@ -285,6 +289,7 @@ async function serve(
     if (asked.beats === true) asker.expectBeats();
     const onEvent = (event: AnswerEvent): void => respond(event.type, event);
     const question = parseQuestion(asked.question);
+    replies.isUnderstood = true;
     const signal = AbortSignal.any([stopping, asker.gone]);
     const { credential } = asked;
     const traceparent = traceparentOf(message.headers?.get("traceparent"));
@@ -296,7 +301,7 @@ async function serve(
   } catch (thrown) {
     // An asker that fell silent but is alive may ask again; it has not cancelled anything.
     const error = asker.gone.aborted ? new FreshetError("not_ready") : toFreshetError(thrown);
-    respond("error", errorBody(error));
+    replies.fail(error);
   } finally {
     asker.done();
   }

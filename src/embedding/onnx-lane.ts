@@ -18,7 +18,8 @@
  *    while idle it does no harm.
  * OL5  A worker that has not answered for `hangMs` is given up, as if it had ended. A process is
  *    killed; a thread is asked to end should it ever come back, and keeps its core until then. With
- *    `embedHungThreadsMax` that have not ended only a new engine helps: `onHopeless`.
+ *    `embedHungThreadsMax` that have not ended only a new engine helps: `onHopeless`. So is one
+ *    that is not ready after `startMs`, as with a driver that hangs: the next start may work.
  * OL6  Each lane has room of its own at the worker, so a question is there, and first, while ingest
  *    fills its own.
  */
@@ -46,6 +47,8 @@ export interface LaneOptions extends WorkerStart {
   readonly logger?: LaneLogger | undefined;
   /** The longest that the worker may work on one batch. */
   readonly hangMs: number;
+  /** The longest that it may take to be ready; `limits.embedStartMs` by default. */
+  readonly startMs?: number | undefined;
   /** Called when workers hang that only the engine's end can end. */
   readonly onHopeless: () => void;
 }
@@ -164,7 +167,10 @@ export class OnnxLane {
     this.#ended = new Promise((resolve) => {
       endedResolve = resolve;
     });
-    return new Promise((resolve) => {
+    const starting = new AbortController();
+    return new Promise<Error | undefined>((resolve) => {
+      const over = AbortSignal.any([starting.signal, this.#closed.signal]);
+      this.#watchStart(worker, over, resolve);
       worker.onReply((reply) => {
         if (this.#worker() !== worker && this.#state.kind !== "closing") return;
         if (reply.kind === "ready") {
@@ -183,6 +189,16 @@ export class OnnxLane {
         resolve(reason);
         if (started) void this.#restart();
       });
+    }).finally(() => starting.abort(settled));
+  }
+
+  #watchStart(worker: WorkerHost, over: AbortSignal, failed: (reason: Error) => void): void {
+    const { clock, startMs = limits.embedStartMs } = this.#options;
+    void sleepRunning(clock, startMs, over).then(() => {
+      if (over.aborted || this.#worker() !== worker) return;
+      const reason = new Error("the embedding worker does not get ready");
+      this.#letGo(worker, reason);
+      failed(reason);
     });
   }
 
@@ -243,13 +259,17 @@ export class OnnxLane {
   }
 
   #giveUp(worker: WorkerHost): void {
+    this.#letGo(worker, new Error("the embedding worker hangs"));
+    void this.#restart();
+  }
+
+  #letGo(worker: WorkerHost, reason: Error): void {
     givenUp.add(worker);
     this.#hung += 1;
     worker.giveUp();
     this.#ended = Promise.resolve();
-    this.#onExit(new Error("the embedding worker hangs"));
+    this.#onExit(reason);
     if (this.#hung >= limits.embedHungThreadsMax) this.#options.onHopeless();
-    void this.#restart();
   }
 
   async #restart(): Promise<void> {

@@ -146,6 +146,7 @@ function createWorker(
     clock: options.clock,
     logger: options.logger,
     hangMs: options.hangMs ?? limits.embedHangMs * timeoutFactor(provider),
+    startMs: limits.embedStartMs * timeoutFactor(provider),
     onHopeless: options.onHopeless ?? killProcess,
   });
 }

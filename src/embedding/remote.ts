@@ -93,8 +93,9 @@ export async function createNatsEmbedder(
   const embedder = {
     ...opened.embedder,
     close: async () => {
-      await discovery.close();
+      // Its connection is what the requests that run go over (RL4).
       await opened.embedder.close();
+      await discovery.close();
     },
   };
   try {

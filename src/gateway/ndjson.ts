@@ -62,7 +62,7 @@ export async function publishLines(
     for await (const line of splitLines(request.source, limits.httpDocumentBytesMax)) {
       if (request.signal.aborted) break;
       if (line.line > linesMax) throw tooMany(linesMax);
-      await publishLine({ handler, request, line, inFlight, add });
+      await publishLine({ handler, request, line, inFlight, add, isOver: () => refused });
       seen += 1;
       if (seen % linesPerTurn === 0) await systemClock.turn();
       reached = line.line;
@@ -84,9 +84,12 @@ interface LineJob {
   readonly line: Line;
   readonly inFlight: KeyedTaskPool;
   readonly add: (result: LineResult) => void;
+  /** Whether the rest is left alone. */
+  readonly isOver: () => boolean;
 }
 
-async function publishLine({ handler, request, line, inFlight, add }: LineJob): Promise<void> {
+async function publishLine(job: LineJob): Promise<void> {
+  const { handler, request, line, inFlight, add, isOver } = job;
   const { tenant, idempotencyKey, credential, traceparent } = request;
   const failed = (thrown: unknown) =>
     add({ line: line.line, error: explainAsBody(handler, thrown).error });
@@ -101,6 +104,8 @@ async function publishLine({ handler, request, line, inFlight, add }: LineJob): 
   if (room === undefined) return;
   await inFlight.start(keyOf(body), async () => {
     try {
+      // It has waited, perhaps for the line before it of the same document.
+      if (isOver()) return;
       const key = idempotencyKey === undefined ? undefined : `${idempotencyKey}/${line.line}`;
       const published = { tenant, body, idempotencyKey: key, credential, traceparent };
       const { id, seq } = await handler.publish(published);
@@ -127,13 +132,12 @@ function keyOf(body: unknown): string {
 
 /**
  * The log, or a quota, refuses everything just now: the caller sends the remaining lines later. A
- * delete among them waits with them, since an upsert that is sent again must not come after it.
+ * delete among them waits with them, since an upsert that is sent again must not come after it; so
+ * whatever may be sent again ends the request.
  */
 function stopsTheRest(result: LineResult): boolean {
-  return "error" in result && passing.has(result.error.code);
+  return "error" in result && result.error.retryable;
 }
-
-const passing: ReadonlySet<string> = new Set(["log_unavailable", "overloaded", "quota_exceeded"]);
 
 function tooMany(max: number): FreshetError {
   return new FreshetError("document_too_large", `at most ${max} lines in a request`);

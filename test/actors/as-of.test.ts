@@ -257,3 +257,24 @@ it("is refused once the first record is gone, whatever is held (QN1)", async () 
   });
   expect(await find("other" as TenantId, 5)).toBe("");
 });
+
+it("finds what a reader may see behind any number that later labels hide (QZ3, I12)", async () => {
+  const { log, searches } = start();
+  const acme = "acme" as TenantId;
+  const hidden = Array.from({ length: 700 }, (_, at) => `h${at}`);
+  const ids = [...hidden, "shown"];
+  const records = [...ids, ...hidden].map((id, at) => {
+    const record = upsert({ tenant: acme, version: at + 1, epoch: 1 }, id);
+    const isLater = at >= ids.length;
+    const acl = isLater ? { acl: ["board"] } : {};
+    return { ...record, body: { ...record.body, info: { ...record.body.info, ...acl } } };
+  });
+  await appendAll(log.chunks, records);
+  const query = {
+    ...{ vector: new Float32Array([0.6, -0.8, 0, 0]), text: "text", limit: 64, topK: 5 },
+    access: accessOf(["sales"], "allow"),
+  };
+  const asked = { tenant: acme, asOf: ids.length as Version, query, signal: never };
+  const found = await searches.search(asked);
+  expect(new Set(found.map(({ documentId }) => documentId))).toEqual(new Set(["shown"]));
+});

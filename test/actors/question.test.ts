@@ -106,17 +106,19 @@ it("Q3: asks cold for more while the heads hide what it found", async () => {
   expect(told).toEqual([false, true, true]);
 });
 
-it("Q3: stops asking after its rounds, and at once when cold has no more", async () => {
+it("Q3, I12: stops asking after its rounds and says so, and at once when cold has no more", async () => {
   const full = startQuestions({
     search: async ({ limit }) =>
       Array.from({ length: limit }, (_, chunk) => coldHit("old", 1, chunk)),
   });
   full.load(5);
-  expect(await codeOf(full.ask(search).promise)).toBe("no_results");
+  const partial = { code: "no_results", details: { coverage: "partial" } };
+  await expect(full.ask(search).promise).rejects.toMatchObject(partial);
   expect(full.searches).toHaveLength(3);
   const small = startQuestions({ search: async () => [coldHit("old", 1)] });
   small.load(5);
-  expect(await codeOf(small.ask(search).promise)).toBe("no_results");
+  const complete = { code: "no_results", details: { coverage: "complete" } };
+  await expect(small.ask(search).promise).rejects.toMatchObject(complete);
   expect(small.searches).toHaveLength(1);
 });
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { linesOfOperations, publishBatches } from "../../src/client/batches.ts";
 import { FreshetError } from "../../src/client/errors.ts";
+import { settle } from "../../src/client/settle.ts";
 import type { LineResult } from "../../src/client/types.ts";
 import { runs } from "../support/runs.ts";
 
@@ -79,4 +80,54 @@ it("a line that is too large for its way has its own error, and stops no other (
     ...[{ id: "a" }, { id: "b" }],
     ...[{ index: 2, error: { code: "document_too_large" } }, { id: "c" }],
   ]);
+});
+
+it("lines behind the one that was not taken now are sent again, whatever was wrong with others", async () => {
+  const stored: string[] = [];
+  let requests = 0;
+  // As the engine does it: lines are published side by side, so what is wrong with the third is
+  // known before the second is refused, and the fourth is not begun any more.
+  const send = async (text: string): Promise<{ results: LineResult[] }> => {
+    requests += 1;
+    const lines = text.split("\n");
+    const results: LineResult[] = [];
+    for (const [at, line] of lines.entries()) {
+      if (line === "") continue;
+      const { id } = JSON.parse(line) as { id: string };
+      if (id.startsWith("bad")) results.push({ line: at + 1, error: invalid });
+      else if (requests === 1 && at === 1) results.push({ line: at + 1, error: overloaded });
+      else if (requests > 1 || at === 0) {
+        stored.push(id);
+        results.push({ line: at + 1, id, seq: stored.length });
+      }
+    }
+    return { results };
+  };
+  const operations = ["a", "b", "bad", "d"].map((id) => ({ id, text: "t" }));
+  const results = await publishBatches(linesOfOperations(operations), {
+    ...{ bytesMax: 10_000, linesMax: 7, key: "k", send, signal: undefined },
+    retries: { attemptsMax: 3, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 1 },
+    surroundings: { sleep: async () => {}, random: () => 0 },
+  });
+  expect(stored).toEqual(["a", "b", "d"]);
+  expect(results.map((one) => ("error" in one ? one.error.code : one.id))).toEqual([
+    "a",
+    "b",
+    "invalid_document",
+    "d",
+  ]);
+});
+
+it("an import of any size can be waited for", async () => {
+  const published = Array.from({ length: 200_000 }, (_, at) => ({ id: `d${at}`, seq: at + 1 }));
+  const events: Parameters<typeof settle>[1]["events"] = async function* ({ fromSeq }) {
+    expect(fromSeq).toBe(1);
+    for (const { id, seq } of published) yield { id, seq, status: "visible", at: "" };
+  };
+  const settled = await settle(published, {
+    ...{ signal: undefined, timeoutMs: 60_000, events },
+    surroundings: { sleep: async () => {}, random: () => 0 },
+    document: () => Promise.reject(new Error("events tell all")),
+  });
+  expect(settled).toHaveLength(published.length);
 });

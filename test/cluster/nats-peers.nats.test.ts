@@ -1,6 +1,7 @@
 import { connect, type NatsConnection } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectPeers, type PeerServer, servePeers } from "../../src/cluster/nats-peers.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type AnswerEvent, parseQuestion } from "../../src/contract/query.ts";
@@ -136,6 +137,28 @@ describe("peers", () => {
     const reply = await asking.request(earlier, JSON.stringify(restricted), { timeout: 2_000 });
     expect(reply.json()).toMatchObject({ error: { code: "invalid_request" } });
     expect(owner.readers).toEqual([]);
+  });
+
+  it("PE8: what the owner understands and refuses is refused, as if it had been asked itself", async () => {
+    const question = parseQuestion({ query: "rivers", generation: 3 });
+    owner.failure = new FreshetError("invalid_request", "generation 3 cannot be asked");
+    await expect(peers.ask(node, { tenant: demo, question, signal })).rejects.toMatchObject({
+      ...{ code: "invalid_request", retryable: false, message: "generation 3 cannot be asked" },
+    });
+  });
+
+  it("PE10: an answer that is larger than a message comes back whole, streamed or not", async () => {
+    const text = "é".repeat(owning.info?.max_payload ?? 0);
+    owner.deltas = [text, "was."];
+    const question = parseQuestion({ query: "rivers" });
+    expect((await peers.ask(node, { tenant: demo, question, signal })).answer).toBe(`${text}was.`);
+    const said: string[] = [];
+    const onEvent = (event: AnswerEvent): void => {
+      if (event.type === "delta") said.push(event.text);
+    };
+    const answer = await peers.ask(node, { tenant: demo, question, signal, onEvent });
+    expect(answer.answer).toBe(`${text}was.`);
+    expect(said).toEqual([text, "was."]);
   });
 
   it("PE2: a node that is gone is not_ready, at once", async () => {

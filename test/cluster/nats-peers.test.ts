@@ -1,4 +1,4 @@
-import type { Msg, NatsConnection } from "nats";
+import { headers, type Msg, type NatsConnection } from "nats";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { connectPeers } from "../../src/cluster/nats-peers.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
@@ -62,4 +62,43 @@ it("PE2: an unanswered look-up is not ready, and was not cancelled", async () =>
   const failed = expect(asked).rejects.toMatchObject({ code: "not_ready" });
   await vi.advanceTimersByTimeAsync(limits.peerMarginMs);
   await failed;
+});
+
+/** As a peer sends it. */
+function numbered(event: string, seq: number, value: unknown): Msg {
+  const named = headers();
+  named.set("Freshet-Event", event);
+  named.set("Freshet-Seq", String(seq));
+  const data = new TextEncoder().encode(JSON.stringify(value));
+  return { data, headers: named, json: () => value } as unknown as Msg;
+}
+
+it("PE9: a streamed answer of which a message was lost fails, and is not short of words", async () => {
+  const sent = [
+    numbered("delta", 1, { type: "delta", text: "do " }),
+    // The second said "not ", while this node's connection was down.
+    numbered("delta", 3, { type: "delta", text: "open it" }),
+    numbered("done", 4, { answer: "do not open it" }),
+  ];
+  const published: string[] = [];
+  const connection = {
+    subscribe: () =>
+      Object.assign(
+        (async function* () {
+          yield* sent;
+        })(),
+        { unsubscribe: () => {} },
+      ),
+    publish: (subject: string): void => void published.push(subject.split(".")[3] ?? ""),
+    isClosed: () => false,
+  } as unknown as NatsConnection;
+  const said: unknown[] = [];
+  const onEvent = (event: unknown): void => void said.push(event);
+  const question = parseQuestion({ query: "rivers" });
+  const { signal } = new AbortController();
+  const asked = connectPeers(connection).ask("node", { tenant: demo, question, signal, onEvent });
+  await expect(asked).rejects.toMatchObject({ code: "not_ready", retryable: true });
+  expect(said).toEqual([{ type: "delta", text: "do " }]);
+  // The owner need not go on.
+  expect(published.at(-1)).toBe("cancel");
 });

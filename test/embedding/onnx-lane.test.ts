@@ -5,7 +5,7 @@ import { isLost } from "../../src/embedding/failures.ts";
 import { OnnxLane } from "../../src/embedding/onnx-lane.ts";
 import { packBatch } from "../../src/embedding/onnx-protocol.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { deadlyId, hangingId } from "./fixtures/deadly-id.ts";
+import { deadlyId, hangingId, neverReady } from "./fixtures/deadly-id.ts";
 
 const lanes: OnnxLane[] = [];
 
@@ -76,4 +76,19 @@ it("says that only a new process helps when too many threads hang", async () => 
     await expect(runPatiently(hangingId)).rejects.toSatisfy(isLost);
     expect(hopeless).toHaveLength(hung === limits.embedHungThreadsMax ? 1 : 0);
   }
+});
+
+it.each(places)("a %s that never gets ready is given up, and the start fails", async (place) => {
+  const hopeless: number[] = [];
+  const lane = new OnnxLane({
+    lanes: ["ingest"],
+    place: place === "thread" ? { kind: place } : { kind: place, env: {}, libraryFolders: [] },
+    settings: { graphFile: neverReady, provider: "cpu", dimensions: 1, threads: 1, niceness: 0 },
+    workerUrl: new URL("./fixtures/plain-worker.ts", import.meta.url),
+    clock: systemClock,
+    ...{ hangMs: 60_000, startMs: 500, onHopeless: () => hopeless.push(1) },
+  });
+  lanes.push(lane);
+  await expect(lane.start()).rejects.toMatchObject({ code: "embedding_unavailable" });
+  expect(hopeless).toEqual([]);
 });

@@ -144,6 +144,29 @@ describe("many documents in one request", () => {
     expect(results.length).toBeLessThanOrEqual(limits.ndjsonInFlightMax + 1);
     expect(results[0]).toMatchObject({ line: 1, error: { code: "overloaded", retryable: true } });
   });
+
+  it.each(["overloaded", "not_ready"] as const)(
+    "behind one that is to be sent again (%s) leave its document alone (I3)",
+    async (code) => {
+      const publish = service.publish.bind(service);
+      let isFirst = true;
+      service.publish = (...asked) => {
+        if (isFirst) service.publishFailure = new FreshetError(code);
+        isFirst = false;
+        return publish(...asked).finally(() => {
+          service.publishFailure = undefined;
+        });
+      };
+      const lines = [
+        { id: "a", text: "one" },
+        { id: "a", op: "delete" },
+        { id: "a", text: "two" },
+      ];
+      // Stored now, the delete would lie before the upsert that comes again, and be undone by it.
+      expect(await send(lines)).toMatchObject([{ line: 1, error: { code, retryable: true } }]);
+      expect(service.payloads).toEqual([]);
+    },
+  );
 });
 
 describe("NDJSON over HTTP", () => {

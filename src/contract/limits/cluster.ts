@@ -3,7 +3,7 @@
 import { logLimits } from "./log.ts";
 import { questionLimits } from "./questions.ts";
 import { atMost, below, type Relations } from "./relation.ts";
-import { secondMs } from "./units.ts";
+import { MiB, secondMs } from "./units.ts";
 
 export const clusterLimits = {
   /**
@@ -34,6 +34,8 @@ export const clusterLimits = {
    * and has gone, for that peer, after four without: a busy machine is not taken for a dead one.
    */
   peerSilenceMs: 2 * secondMs,
+  /** What is put together of one reply: 50 sources with all that documents carry are a fifth. */
+  peerReplyBytesMax: 32 * MiB,
 } as const;
 
 const {

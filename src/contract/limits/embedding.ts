@@ -44,6 +44,8 @@ export const embeddingLimits = {
   embedControlsMax: 3,
   /** A worker without an answer for so long hangs: batches take tens of milliseconds. */
   embedHangMs: minuteMs,
+  /** One that has not said that it is ready hangs, too: a slow disk brings a graph in a minute. */
+  embedStartMs: 5 * minuteMs,
   /**
    * TensorRT builds its engine within the first runs, for minutes: waits are so many times longer.
    */

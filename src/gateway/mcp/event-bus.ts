@@ -18,7 +18,7 @@ import type { Handler } from "../handler.ts";
 import { documentUri } from "./documents.ts";
 
 export interface EventBusOptions {
-  readonly handler: Pick<Handler, "events">;
+  readonly handler: Pick<Handler, "events" | "lastVersion">;
   readonly clock: Clock;
   readonly tenant: TenantId;
 }
@@ -57,8 +57,11 @@ export class TenantEventBus implements ServerEventBus {
   async #read(signal: AbortSignal): Promise<void> {
     const { handler, clock, tenant } = this.#options;
     let after: string | undefined;
+    /** Where the first reading began, for one that ended before it brought an event. */
+    let begunAt: string | undefined;
     while (!signal.aborted) {
       try {
+        begunAt ??= String(await handler.lastVersion(tenant));
         for await (const page of handler.events({ tenant }, { after, signal })) {
           for (const { id, seq, status } of page) {
             after = String(seq);
@@ -68,7 +71,9 @@ export class TenantEventBus implements ServerEventBus {
         }
       } catch (thrown) {
         // What the log does not hold any more is three days old: from now on is soon enough.
-        if (toFreshetError(thrown).code === "events_expired") after = undefined;
+        const isExpired = toFreshetError(thrown).code === "events_expired";
+        if (isExpired) [after, begunAt] = [undefined, undefined];
+        else after ??= begunAt;
       }
       await clock.sleep(limits.eventsPollMs, signal);
     }
