@@ -107,6 +107,10 @@ async function run(context: BenchContext, site: RecoverySite, chunks: number) {
   const foreign = swapped.filter(({ index, generation, found: sources }) => {
     return sources !== undefined && sources !== expected[generation - 1]?.[index];
   });
+  for (const { index, generation, found: sources } of foreign) {
+    const wanted = expected[generation - 1]?.[index];
+    context.say(`${questions[index]}, by generation ${generation}: ${sources}; wanted: ${wanted}`);
+  }
   const unequal = after.filter((sources, index) => sources !== expected[0][index]);
   return {
     settings: {
