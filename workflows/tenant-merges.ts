@@ -64,7 +64,7 @@ export class TenantMerges {
     this.#scrub = new TenantScrub(carried?.scrub);
     this.#confirm = new TenantConfirm(input);
     const [requests, work, confirm] = [this.#requests, this.#work, this.#confirm];
-    const isReplaced = (): boolean => this.#successor !== undefined;
+    const isReplaced = (): boolean => this.#isReplaced;
     const own = { confirm, cleaning: this.#cleaning, isReplaced };
     const parts = { tenant, steps, runtime, requests, work, ...own };
     this.#rounds = new TenantRounds(parts, carried);
@@ -185,8 +185,12 @@ export class TenantMerges {
     if (cleans) await this.#cleanAll();
   }
 
+  get #isReplaced(): boolean {
+    return this.#successor !== undefined;
+  }
+
   #isFull(): boolean {
-    if (this.#successor !== undefined) return true;
+    if (this.#isReplaced) return true;
     return this.#run.rounds >= limits.mergesPerRunMax || this.#runtime.isFull();
   }
 
@@ -194,7 +198,7 @@ export class TenantMerges {
     this.#requests.settleAll({ kind: "paused" });
     this.#scrub.settle({ kind: "paused" });
     this.#work.show({ phase: "paused" });
-    const isOver = (): boolean => this.#successor !== undefined || this.#runtime.isFull();
+    const isOver = (): boolean => this.#isReplaced || this.#runtime.isFull();
     await this.#runtime.until(() => !this.#requests.isPaused || isOver());
   }
 

@@ -4,6 +4,7 @@ import { plainTitle } from "../../text/markdown-title.ts";
 import { AsciidocAttributes } from "./asciidoc-attributes.ts";
 import { tableLines } from "./asciidoc-table.ts";
 import type { Converted } from "./convert.ts";
+import { fencedCode } from "./fence.ts";
 
 const headingLine = /^(={1,6})[ \t]+(\S.*?)(?:[ \t]+=+)?$/;
 /** `-----` or `.....`: what is between two of them is shown as it is. */
@@ -39,7 +40,7 @@ export function asciidocDocument(source: string): Converted {
       const end = endOf(lines, at, line);
       // A comment that never ends would take the rest of the text.
       if (fence === undefined && end === lines.length) continue;
-      if (fence !== undefined) out.push(fenced(lines.slice(at + 1, end), language).join("\n"));
+      if (fence !== undefined) out.push(fencedCode(lines.slice(at + 1, end).join("\n"), language));
       at = end;
       language = "";
     } else if (heading !== null) {
@@ -117,15 +118,6 @@ function endOf(lines: readonly string[], from: number, line: string): number {
     if ((lines[at] ?? "").trimEnd() === line) return at;
   }
   return lines.length;
-}
-
-function fenced(code: readonly string[], language: string): readonly string[] {
-  const longest = code.reduce(
-    (most, line) => Math.max(most, /^\s*(`{3,})/.exec(line)?.[1]?.length ?? 0),
-    2,
-  );
-  const fence = "`".repeat(longest + 1);
-  return [`${fence}${language}`, ...code, fence];
 }
 
 /** `* item`, `** item` and `. step`: lists by the number of marks; `.Title` above a block. */

@@ -2,10 +2,12 @@
 
 import type { FileKind } from "./port.ts";
 
+/** A file that holds files, as office programs wrote them before ZIP. */
+const olderOffice = "\xd0\xcf\x11\xe0";
 const signs: readonly (readonly [begins: string, kind: FileKind | undefined, says: string])[] = [
   ["%PDF-", "pdf", "a PDF file"],
   ["PK\x03\x04", "docx", "a ZIP archive, or a file of an office program"],
-  ["\xd0\xcf\x11\xe0", undefined, "a file of an older office program: save it in today's form"],
+  [olderOffice, undefined, "a file of an older office program: save it in today's form"],
   ["{\\rtf", undefined, "a file in RTF: save it as .docx"],
   ["\x89PNG", undefined, "a picture"],
   ["\xff\xd8\xff", undefined, "a picture"],
@@ -50,5 +52,5 @@ export function noTextOf(kind: FileKind, bytes: Uint8Array): string | undefined 
 /** Word packs a file with a password into a file of the older form. */
 export function isEncryptedOffice(bytes: Uint8Array): boolean {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return file.toString("latin1", 0, 4) === "\xd0\xcf\x11\xe0" && file.includes(encryptedPart);
+  return file.toString("latin1", 0, 4) === olderOffice && file.includes(encryptedPart);
 }

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { lastOverwritten, withoutTerminalSigns } from "../../contract/terminal-text.ts";
 import { firstHeading } from "../../text/markdown.ts";
 import { type Converted, Unreadable } from "./convert.ts";
+import { fencedCode } from "./fence.ts";
 
 /** A string, or the lines of one. */
 const textSchema = z
@@ -76,8 +77,8 @@ function cellText(cell: unknown, language: string): string {
   const source = (data.source ?? data.input ?? "").trimEnd();
   if (data.cell_type !== "code") return source;
   const outputs = (data.outputs ?? []).map(outputText).filter((text) => text !== "");
-  const code = source === "" ? [] : [fenced(source, language)];
-  return [...code, ...outputs.map((output) => fenced(output, ""))].join("\n\n");
+  const code = source === "" ? [] : [fencedCode(source, language)];
+  return [...code, ...outputs.map((output) => fencedCode(output, ""))].join("\n\n");
 }
 
 function outputText(output: unknown): string {
@@ -87,13 +88,4 @@ function outputText(output: unknown): string {
   const error = data.ename === undefined ? undefined : `${data.ename}: ${data.evalue ?? ""}`;
   const text = lastOverwritten(withoutTerminalSigns(error ?? data.text ?? plain ?? "")).trim();
   return standIn.test(text) ? "" : text.slice(0, outputCharsMax);
-}
-
-function fenced(code: string, language: string): string {
-  const longest = [...code.matchAll(/`{3,}/g)].reduce(
-    (most, [run]) => Math.max(most, run.length),
-    2,
-  );
-  const fence = "`".repeat(longest + 1);
-  return `${fence}${language}\n${code}\n${fence}`;
 }

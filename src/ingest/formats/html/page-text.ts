@@ -1,5 +1,6 @@
 /** A tree to text: headings, lists, tables and code as Markdown, everything else as paragraphs. */
 
+import { fencedCode } from "../fence.ts";
 import { Blocks, type ListOrder } from "./blocks.ts";
 import {
   codeLanguage,
@@ -144,11 +145,9 @@ class PageWriter {
     const named = [element, inner as Element | undefined].map((each) =>
       each === undefined ? "" : codeLanguage(each),
     );
-    const runs = Array.from(code.matchAll(/^[ \t]*(`{3,})/gm), (run) => run[1]?.length ?? 0);
-    const fence = "`".repeat(runs.reduce((longest, run) => Math.max(longest, run), 2) + 1);
     this.#markLayout();
     this.#ownChars += code.length;
-    this.#blocks.add(`${fence}${named.find((name) => name !== "") ?? ""}\n${code}\n${fence}`);
+    this.#blocks.add(fencedCode(code, named.find((name) => name !== "") ?? ""));
   }
 
   #openHeading(): void {
