@@ -18,7 +18,7 @@ import { withoutQuotes } from "../../src/ingest/formats/quotes.ts";
 
 const fill = (unit: string, chars: number): string => unit.repeat(chars / unit.length);
 const end = { timeout: 10_000 };
-const blanks = [" ", "\t", "\n", "\u2028", "\u00a0", " \n"];
+const blanks = [" ", "\t", "\n", "\r", "\u2028", "\u00a0", " \n"];
 
 describe("a text of blanks", () => {
   it.each(blanks)("%j ends as an answer whose markers are looked for", end, (blank) => {

@@ -1,6 +1,10 @@
 /** Code of another format as a block of Markdown. Pure. */
 
-const lineOfTicks = /^[^\S\n]*(`{3,})/gm;
+/**
+ * Lines begin after `\n` alone. `^` of a pattern with `m` also begins after `\r` and U+2028, which
+ * are blanks as well: a run of them would be read from each of its signs.
+ */
+const lineOfTicks = /(?:^|\n)[^\S\n]*(`{3,})/g;
 
 /** Between fences that no line of the code can close. */
 export function fencedCode(code: string, language: string): string {
