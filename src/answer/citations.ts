@@ -28,8 +28,7 @@ const tagCharsMax = 2_000;
  * `1`, `1, 2`, `1-3` is read as 1 and 3; also `Source 1`, which small models write, and `^1`, a
  * foot note's. That is one number: `[^0-9]` is a pattern of signs.
  */
-const markerPattern =
-  /^\s*(?:sources?\s*:?\s*#?\s*|\^(?=\d+\s*$))?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
+const markerPattern = /^\s*(?:sources?[\s:#]*|\^(?=\d+\s*$))?(\d{1,6}(?:[\s,;&–-]+\d{1,6})*)\s*$/iu;
 /**
  * `【1】`, and with a place behind it `【1†L2-L5】` or `【1:0†source】`, as models write that were
  * taught to browse. These brackets are those of Chinese and Japanese: `【2023】` is a year, and

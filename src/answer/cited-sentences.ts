@@ -125,7 +125,7 @@ function scoresOf({ question, own }: Extraction, all: readonly EvidenceSentence[
 
 /** "And where?" asks, and "Und wann?", for something of what was talked about. */
 function saysWhatItAsks(own: string): boolean {
-  const isShort = !/[\p{L}\p{N}]+\P{L}+[\p{L}\p{N}]+\P{L}+[\p{L}\p{N}]/u.test(own);
+  const isShort = (own.match(/[\p{L}\p{N}]+/gu) ?? []).length < 3;
   return !isShort && terms(own).some((term) => !stopWords.has(term));
 }
 

@@ -108,7 +108,7 @@ function readParagraph(
 }
 
 function isDelimiter(line: string | undefined): boolean {
-  return line !== undefined && line.includes("|") && /^[ \t|:-]*-[ \t|:-]*$/.test(line);
+  return /^[ \t|:-]+$/.test(line ?? "") && line?.includes("|") === true && line.includes("-");
 }
 
 function isRow(line: string, isTable: boolean): boolean {

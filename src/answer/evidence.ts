@@ -182,7 +182,8 @@ const filtered = /[[\]!<【]/;
 function shownOf(prose: string): string {
   const cited = filtered.test(prose) ? filterCitations(prose, 0) : prose;
   // What stood between two markers ends nothing: `in 1954 [12], [13].`
-  const checked = cited === prose ? prose : cited.replace(/(?:[ \t]*[,;])+(?=[ \t]*[.!?])/g, "");
+  const checked =
+    cited === prose ? prose : cited.replace(/(?<![ \t,;])(?:[ \t]*[,;])+(?=[ \t]*[.!?])/g, "");
   return checked.replaceAll(filler, "").replace(/\s+/g, " ").trim();
 }
 

@@ -18,6 +18,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
+import { withoutEnd } from "../contract/without-end.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { loadedLater } from "../runtime/loaded-later.ts";
@@ -110,7 +111,7 @@ async function ping(options: OpenAiOptions, agent: Agent): Promise<void> {
 
 /** The base URL is taken with and without its `/v1`. */
 function endpoint({ baseUrl }: OpenAiOptions, route: string): URL {
-  return new URL(`${baseUrl.replace(/\/+$/, "").replace(/\/v1$/, "")}/v1/${route}`);
+  return new URL(`${withoutEnd(baseUrl, "/").replace(/\/v1$/, "")}/v1/${route}`);
 }
 
 function authorization({ apiKey }: OpenAiOptions): Readonly<Record<string, string>> {

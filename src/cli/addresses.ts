@@ -5,6 +5,7 @@
 
 import { type Config, ConfigError, readClientConfig } from "../config/config.ts";
 import type { Links } from "../config/links.ts";
+import { withoutEnd } from "../contract/without-end.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
 
@@ -116,5 +117,5 @@ function checkedUrl(value: string): string {
   if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
     throw usageError(`${value} is no http:// address`);
   }
-  return value.replace(/\/+$/, "");
+  return withoutEnd(value, "/");
 }

@@ -44,5 +44,6 @@ const hints: Partial<Record<ErrorCode, string>> = {
 };
 
 function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, "; ");
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "").join("; ");
 }

@@ -86,7 +86,10 @@ const ndjson = "application/x-ndjson";
 async function send(options: HttpOptions, call: Call, sending: Sending): Promise<Response> {
   const { apiKey, headers = {}, fetch: fetched = fetch } = options;
   const key = typeof apiKey === "function" ? await keyOf(apiKey) : apiKey;
-  const url = String(options.url).trim().replace(/\/+$/, "") + call.path;
+  const url =
+    String(options.url)
+      .trim()
+      .replace(/(?<!\/)\/+$/, "") + call.path;
   const init = {
     method: call.method,
     headers: {

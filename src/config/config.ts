@@ -8,6 +8,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { TenantId } from "../contract/ids.ts";
 import type { Secret, TlsFiles, TracingSettings } from "../contract/links.ts";
+import { withoutEnd } from "../contract/without-end.ts";
 import {
   assembleLinks,
   complaintsOfLinks,
@@ -264,7 +265,7 @@ function assembleTracing(values: Values): Config["tracing"] {
   const base = values.OTEL_EXPORTER_OTLP_ENDPOINT;
   const url =
     values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ??
-    (base === undefined ? undefined : `${base.replace(/\/+$/, "")}/v1/traces`);
+    (base === undefined ? undefined : `${withoutEnd(base, "/")}/v1/traces`);
   if (url === undefined) return undefined;
   return {
     url,

@@ -6,6 +6,7 @@
  */
 
 import { limits } from "../contract/limits.ts";
+import { withoutEnd } from "../contract/without-end.ts";
 import type { Lane } from "./port.ts";
 import { type Failure, misconfigured } from "./remote-failure.ts";
 
@@ -33,7 +34,7 @@ export interface ComputedBy {
 /** The base URL of an OpenAI-compatible API, or the URL of one of the two routes itself. */
 export function endpointOf(url: string): Endpoint {
   const { origin, pathname, search } = new URL(url);
-  const path = pathname.replace(/\/+$/, "");
+  const path = withoutEnd(pathname, "/");
   if (path.endsWith("/embed")) return { origin, path: path + search, shape: "tei" };
   const route = path.endsWith("/embeddings") ? path : `${path}/embeddings`;
   return { origin, path: route + search, shape: "openai" };

@@ -15,6 +15,7 @@ import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret, TlsFiles } from "../contract/links.ts";
 import { cutText } from "../contract/well-formed.ts";
+import { withoutEnd } from "../contract/without-end.ts";
 import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
@@ -102,7 +103,7 @@ async function exchange(
 /** A base URL is taken as well as the route itself. */
 function endpointOf(url: string): URL {
   const given = new URL(url);
-  const path = given.pathname.replace(/\/+$/, "");
+  const path = withoutEnd(given.pathname, "/");
   given.pathname = path.endsWith("/rerank") ? path : `${path}/rerank`;
   return given;
 }

@@ -68,7 +68,7 @@ export function wordScorer(queried: readonly string[], nearest: readonly Pooled[
 /**
  * `ops2137`, `1.10.2`, `4006381333931`: what names one thing. Not `5kg`, `19th`, `1960s` or a year.
  */
-const codePattern = /\p{L}.*\p{N}|\p{N}[.:/-]\p{N}|^\p{N}{5,}/u;
+const codePattern = /^\P{L}*\p{L}.*\p{N}|\p{N}[.:/-]\p{N}|^\p{N}{5,}/u;
 
 /**
  * A passage that names a code once is about it; one that names it more often, or is shorter, is not

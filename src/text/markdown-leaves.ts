@@ -1,8 +1,8 @@
 /** How the leaves of Markdown begin and end: one line each, without what they stand in. */
 
-const heading = /^(#{1,6})(?:[ \t]+(.*))?$/;
+const heading = /^(#{1,6})(?:[ \t]+(\S.*)?)?$/s;
 const underline = /^(=+|-+)[ \t]*$/;
-const fence = /^(`{3,})([^`]*)$|^(~{3,})(.*)$/;
+const fence = /^(`{3,})([^`]*)$|^(~{3,})(?:[^~].*)?$/s;
 const rule = /^(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const listMarker = /^(?:[-*+]|(\d{1,9})[.)])(?=[ \t]|$)/;
 
@@ -73,7 +73,7 @@ const htmlKinds: readonly { readonly begins: RegExp; readonly ends: RegExp | und
     ends: undefined,
   },
 ];
-const attribute = /\s+[A-Za-z_:][\w.:-]*(?:\s*=\s*(?:[^\s"'=<>`]+|'[^']*'|"[^"]*"))?/.source;
+const attribute = String.raw`\s+[A-Za-z_:][\w.:-]*(?:\s*=\s*(?:[^\s"'=<>\x60]+|'[^']*'|"[^"]*"))?`;
 const wholeTag = new RegExp(
   `^(?:<[A-Za-z][A-Za-z0-9-]*(?:${attribute})*\\s*/?>|</(?!(?:script|pre|textarea|style)\\s*>)[A-Za-z][A-Za-z0-9-]*\\s*>)\\s*$`,
 );
@@ -93,7 +93,7 @@ export function htmlStartOf(rest: string): HtmlStart | undefined {
 
 // --- tables --------------------------------------------------------------------------------------
 
-const delimiterRow = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
+const delimiterRow = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$/;
 
 /** Whether the line below a header row makes a table of it. */
 export function isDelimiterRow(rest: string): boolean {

@@ -2,7 +2,7 @@
 
 /** A longer heading is cut when it is embedded; patterns with a tail see no more. */
 const titleCharsMax = 400;
-const codeSpan = /(`+)(?!`)(.+?)(?<!`)\1(?!`)/g;
+const codeSpan = /(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)/g;
 /** What stands for a code span while the markup around it is read: of Unicode's private use. */
 const spanMark = /\ue000(\d+)\ue001/g;
 /** No class holds what opens its pattern: a title of nothing but brackets is gone through once. */
@@ -17,7 +17,7 @@ const lineEnd = /(?<!\\)<(?:br|hr|\/?(?:p|div|center|h[1-6]))(?:[\s/][^<>]*)?>/g
 const emphasis = /(?<!\\)(\*{1,3})(?=\S)([^*]*[^*\s\\])\1/g;
 const deleted = /(?<!\\)~~(?=\S)([^~]*[^~\s\\])~~/g;
 /** `{#id}`, `{#id .class}`, `{: #id}`. */
-const attributes = /[ \t]*\{:?[ \t]*[#.][^{}]*\}$/;
+const attributes = /(?<![ \t])[ \t]*\{:?[ \t]*[#.][^{}]*\}$/;
 const escaped = /\\([!-/:-@[-`{-~])/g;
 const entity = /(?<!\\)&(?:([a-z]{2,6})|#(\d{1,7})|#x([\da-f]{1,6}));/gi;
 const entities: ReadonlyMap<string, string> = new Map(

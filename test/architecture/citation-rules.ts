@@ -248,10 +248,13 @@ export const theLawIsEnforced = (files: Files): string[] => {
 
 const decisionFile = /^ops\/decisions\/\d{4}-[a-z0-9-]+\.md$/;
 
-/** Each has its place in the list, and says whether it holds. */
+/** Each has its place in the list, by number, and says whether it holds. */
 export const decisionsAreListed = (files: Files): string[] => {
   const list = files.find(({ path }) => path === "ops/decisions/README.md")?.text ?? "";
-  return files
+  const rows = Array.from(list.matchAll(/^\| \[(\d{4})\]/gm), ([, number = ""]) => number);
+  const late = rows.filter((number, at) => number < (rows[at - 1] ?? ""));
+  const misplaced = late.map((number) => `ops/decisions/README.md: ${number} is out of its order`);
+  const unlisted = files
     .filter(({ path }) => decisionFile.test(path))
     .flatMap(({ path, text }) => [
       ...(/^\*\*Status:\*\* \S/m.test(text)
@@ -261,4 +264,5 @@ export const decisionsAreListed = (files: Files): string[] => {
         ? []
         : [`${path}: give it a row in ops/decisions/README.md`]),
     ]);
+  return [...misplaced, ...unlisted];
 };

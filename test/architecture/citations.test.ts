@@ -74,6 +74,12 @@ const cases: readonly {
     ],
   },
   {
+    sentence: "decisions are listed by number",
+    rule: rules.decisionsAreListed,
+    refused: [file("ops/decisions/README.md", "| [0002](0002-b.md) |\n| [0001](0001-a.md) |\n")],
+    allowed: [file("ops/decisions/README.md", "| [0001](0001-a.md) |\n| [0002](0002-b.md) |\n")],
+  },
+  {
     sentence: "README stays short",
     rule: rules.readmeStaysShort,
     refused: [file("README.md", "a\n".repeat(201))],

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { S3mini } from "s3mini";
 import { limits } from "../../contract/limits.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 import { CliError, usageError } from "../exit.ts";
 import type { BackupStore } from "./store.ts";
 
@@ -23,12 +24,12 @@ export class S3Store implements BackupStore {
 
   /** @throws CliError usage: the place or the environment is not complete */
   constructor(place: string, env: Environment) {
-    const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(place) ?? [];
+    const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(place) ?? [];
     if (!/^[a-z0-9][a-z0-9.-]{1,62}$/.test(bucket)) {
       throw usageError(`${place}: a place in S3 is s3://bucket or s3://bucket/prefix`);
     }
-    this.where = place.replace(/\/+$/, "");
-    this.#prefix = prefix === "" ? "" : `${prefix.replace(/\/+$/, "")}/`;
+    this.where = withoutEnd(place, "/");
+    this.#prefix = prefix === "" ? "" : `${withoutEnd(prefix, "/")}/`;
     this.#client = new S3mini({ ...accessIn(env, bucket), logger: silent });
   }
 
@@ -97,7 +98,7 @@ function accessIn(env: Environment, bucket: string) {
   }
   const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || "us-east-1";
   const given = env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"];
-  const endpoint = (given || `https://s3.${region}.amazonaws.com`).replace(/\/+$/, "");
+  const endpoint = withoutEnd(given || `https://s3.${region}.amazonaws.com`, "/");
   if (!URL.canParse(endpoint)) throw usageError(`AWS_ENDPOINT_URL_S3: ${endpoint} is no address`);
   return {
     ...{ accessKeyId, secretAccessKey, region, endpoint: `${endpoint}/${bucket}` },

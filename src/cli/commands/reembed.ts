@@ -16,6 +16,7 @@ import {
 import { generationName, type TenantId, type Version } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { checkNotErased } from "../../contract/tenant-life.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 import { changeGenerations } from "../../log/generations.ts";
 import type { Log } from "../../log/port.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -194,7 +195,7 @@ async function status(parts: Run): Promise<void> {
 function reembedUrl(ui: string, { addresses, tenant }: Run): string {
   const { namespace = "default" } = addresses.temporal;
   const id = encodeURIComponent(`reembed/${tenant}`);
-  return `${ui.replace(/\/+$/, "")}/namespaces/${encodeURIComponent(namespace)}/workflows/${id}`;
+  return `${withoutEnd(ui, "/")}/namespaces/${encodeURIComponent(namespace)}/workflows/${id}`;
 }
 
 async function pause(parts: Run): Promise<void> {

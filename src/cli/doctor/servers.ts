@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Config } from "../../config/config.ts";
 import type { NatsFacts, TemporalFacts } from "../../contract/inspection.ts";
 import type { TlsFiles } from "../../contract/links.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import type { Addresses } from "../addresses.ts";
 import { askUrl } from "../http-client.ts";
@@ -169,7 +170,7 @@ export async function checkEmbedServers({ config, timeoutMs }: Asked): Promise<r
     remote.url.split(",").map(async (url): Promise<Finding> => {
       const what = `embedding server ${hostOf(url)}`;
       const mend = "start it (freshet embed-server), or correct FRESHET_EMBED_URL";
-      const base = url.replace(/\/(embeddings|embed)?\/*$/, "");
+      const base = withoutEnd(withoutEnd(url, "/").replace(/\/(?:embeddings|embed)$/, ""), "/");
       const answer = await ask(`${base}/models`, { tls, timeoutMs, key });
       if ("failed" in answer) return fail(what, `does not answer: ${answer.failed}`, mend);
       if (answer.status === 401 || answer.status === 403) {
@@ -204,7 +205,7 @@ async function checkLanguageModel(
   { name, url, apiKey: key, tls, model }: Config["languageModels"][number],
 ): Promise<readonly Finding[]> {
   const what = `language model ${name}`;
-  const answer = await ask(`${url.replace(/\/+$/, "")}/models`, { tls, timeoutMs, key });
+  const answer = await ask(`${withoutEnd(url, "/")}/models`, { tls, timeoutMs, key });
   const mend =
     "correct its address; until it answers, the next one writes, in the end sentences of the sources";
   if ("failed" in answer)

@@ -9,6 +9,7 @@ import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isDocumentId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 import { lineDocument } from "../../ingest/formats/json.ts";
 import { kindOf } from "../../ingest/formats/kinds.ts";
 import { extensionOf, wayFor } from "../../ingest/formats/other-kinds.ts";
@@ -392,5 +393,5 @@ async function* linesAsParts(stream: AsyncIterable<Uint8Array | string>): AsyncG
 
 function shownIn(root: Root, path: Buffer): string {
   const below = path.subarray(Buffer.byteLength(root.absolute));
-  return shownPath(Buffer.concat([Buffer.from(root.given.replace(/\/+$/, "")), below]));
+  return shownPath(Buffer.concat([Buffer.from(withoutEnd(root.given, "/")), below]));
 }

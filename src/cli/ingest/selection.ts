@@ -7,6 +7,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import ignore, { type Ignore } from "ignore";
 import picomatch from "picomatch";
 import { limits } from "../../contract/limits.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 
 export interface SelectionOptions {
   /** Only files that match one of these. A glob without a slash is tried on the name alone. */
@@ -76,8 +77,8 @@ function matcher(globs: readonly string[] | undefined): Matches | undefined {
   if (globs === undefined || globs.length === 0) return undefined;
   // A glob with a slash begins at the root, also when it says so.
   const tests = globs.map((glob) => {
-    const plain = glob.replace(/^\.?\/+/, "").replace(/\/+$/, "");
-    return picomatch(plain, { dot: true, basename: !glob.replace(/\/+$/, "").includes("/") });
+    const plain = withoutEnd(glob.replace(/^\.?\/+/, ""), "/");
+    return picomatch(plain, { dot: true, basename: !withoutEnd(glob, "/").includes("/") });
   });
   return (path) => tests.some((test) => test(path));
 }

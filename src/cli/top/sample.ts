@@ -63,7 +63,7 @@ export const sortKeys = {
 export type SortKey = keyof typeof sortKeys;
 
 const line = /^freshet_(\w+?)(?:\{(.*)\})? (\S+)$/;
-const label = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+const label = /(?<!\w)(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /** Lines of other programs, comments and buckets are passed over. */
 export function parsePage(text: string, atMs: number): Page {

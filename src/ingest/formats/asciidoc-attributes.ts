@@ -1,6 +1,6 @@
 /** Names of AsciiDoc that stand for a text: `:hall: Granvik`, and below it `the {hall}`. */
 
-const attributeLine = /^:(!?)([\w-]+)(!?):(?:[ \t]+(.*))?$/;
+const attributeLine = /^:(!?)([\w-]+)(!?):(?:[ \t]+(\S.*)?)?$/s;
 const reference = /(\\?)\{([\w-]{1,100})\}/g;
 /** A longer value is a text of its own; values that name one another could grow without an end. */
 const valueCharsMax = 1_000;

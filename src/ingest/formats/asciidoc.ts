@@ -1,17 +1,18 @@
 /** AsciiDoc as text: headings and code as Markdown has them, the header's fields as metadata. */
 
+import { withoutEnd } from "../../contract/without-end.ts";
 import { plainTitle } from "../../text/markdown-title.ts";
 import { AsciidocAttributes } from "./asciidoc-attributes.ts";
 import { tableLines } from "./asciidoc-table.ts";
 import type { Converted } from "./convert.ts";
 import { fencedCode } from "./fence.ts";
 
-const headingLine = /^(={1,6})[ \t]+(\S.*?)(?:[ \t]+=+)?$/;
+const headingLine = /^(={1,6})[ \t]+(\S.*)$/s;
 /** `-----` or `.....`: what is between two of them is shown as it is. */
 const literalFence = /^(-{4,}|\.{4,})$/;
 const commentFence = /^\/{4,}$/;
 const otherFence = /^(?:={4,}|\*{4,}|_{4,}|\+{4,})$/;
-const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+).*\]$/;
+const sourceLine = /^\[source(?:%\w+)?,\s*([\w+#-]+)/;
 /** Attributes of the block below it, an anchor. */
 const attributesLine = /^\[\[?[^\]]*\]\]?$/;
 /** Of a picture its description is text, its address is not. */
@@ -45,7 +46,7 @@ export function asciidocDocument(source: string): Converted {
       language = "";
     } else if (heading !== null) {
       const [, marks = "=", written = ""] = heading;
-      const text = attributes.resolved(written);
+      const text = attributes.resolved(withoutClosingMarks(written));
       title ??= plainTitle(text);
       out.push(`${"#".repeat(marks.length)} ${text}`, "");
     } else if (conditional.test(line)) {
@@ -55,7 +56,7 @@ export function asciidocDocument(source: string): Converted {
       out.push(pictureText(attributes.resolved(line)));
     } else if (attributes.take(line)) {
       // Said where it is named.
-    } else if (sourceLine.test(line)) {
+    } else if (line.endsWith("]") && sourceLine.test(line)) {
       language = sourceLine.exec(line)?.[1] ?? "";
     } else if (attributesLine.test(line)) {
       attributesAbove = line;
@@ -118,6 +119,12 @@ function endOf(lines: readonly string[], from: number, line: string): number {
     if ((lines[at] ?? "").trimEnd() === line) return at;
   }
   return lines.length;
+}
+
+/** `== Title ==` is written, too. */
+function withoutClosingMarks(title: string): string {
+  const open = withoutEnd(title, "=");
+  return open !== title && /[ \t]$/.test(open) ? open.trimEnd() : title;
 }
 
 /** `* item`, `** item` and `. step`: lists by the number of marks; `.Title` above a block. */

@@ -83,7 +83,7 @@ function parseRows(
 }
 
 /** A field in quotation marks, over however many lines; not the inches of `5" wide`. */
-const quotedField = /(?<=^|[,;\t|\r\n])[ \t]*"(?:[^"]|"")*"(?=[ \t]*(?:[,;\t|\r\n]|$))/g;
+const quotedField = /(?<=^|[,;\t|\r\n])[ \t]{0,8}"(?:[^"]|"")*"(?=[ \t]{0,8}(?:[,;\t|\r\n]|$))/g;
 
 /** The one that cuts the first lines into the most columns that are the same for all of them. */
 function delimiterOf(text: string): string {
@@ -142,7 +142,7 @@ const yearCell = /^(?:19|20)\d{2}$/;
 const nameCharsMax = 100;
 
 function isNumber(cell: string): boolean {
-  return /^[-+\d.,%€$£\s]*\d[-+\d.,%€$£\s]*$/.test(cell);
+  return /^[-+\d.,%€$£\s]+$/.test(cell) && /\d/.test(cell);
 }
 
 function columnNames(cells: readonly string[]): readonly string[] {

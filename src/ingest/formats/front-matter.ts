@@ -79,7 +79,7 @@ function exactly(_key: string, value: unknown, context?: { readonly source?: str
 }
 
 const yamlLine = /^(?:[\w.-]+(?: [\w.-]+)*:(?:[ \t].*)?|[ \t].*|-[ \t].*|#.*|)$/;
-const namedLine = /^(\w[\w.-]*(?: [\w.-]+)*):(?:[ \t]+(.*))?$/;
+const namedLine = /^(\w[\w.-]*(?: [\w.-]+)*):(?:[ \t]+(\S.*)?)?$/s;
 /** What may stand above the first field; an item of a list there is no field. */
 const silentLine = /^(?:[ \t]*#.*|)$/;
 

@@ -7,6 +7,7 @@ import type { Agent, FormData } from "undici";
 import { z } from "zod";
 import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 import { loadedLater } from "../../runtime/loaded-later.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
 import { explainUrl } from "../../runtime/tls-probe.ts";
@@ -40,7 +41,7 @@ export function createDoclingParser(options: RemoteParserOptions): RemoteParser 
   const agent = tls === undefined ? undefined : agentOf(tls);
   let { warn } = options;
   const where = `the parser at ${new URL(url).origin}`;
-  const endpoint = `${url.replace(/\/+$/, "")}/v1/convert/file`;
+  const endpoint = `${withoutEnd(url, "/")}/v1/convert/file`;
   return {
     async parse(file, bytes) {
       try {

@@ -5,7 +5,7 @@ import type { Converted } from "./convert.ts";
 
 /** A row of one sign, under or over a title. */
 const adornment = /^([!-/:-@[-`{-~])\1+[ \t]*$/;
-const directive = /^(\s*)\.\.[ \t]+([\w-]+)::[ \t]*(.*)$/;
+const directive = /^(\s*)\.\.[ \t]+([\w-]+)::[ \t]*(\S.*)?$/s;
 const codeDirectives = new Set(["code", "code-block", "sourcecode", "highlight"]);
 /** Notes keep their name, because it says how to read them. */
 const admonitions = new Set([
@@ -35,16 +35,16 @@ const forPrograms = new Set(
 /** Of those, what stands below them is so, too: other pages, whose titles they say themselves. */
 const silentBodies = new Set(["toctree", "index"]);
 /** What begins with two dots, and what of it has a name: all else is a comment. */
-const explicit = /^(\s*)\.\.(?:[ \t]+(.*))?$/;
+const explicit = /^(\s*)\.\.(?:[ \t]+(\S.*)?)?$/s;
 const named = /^(?:\[[^\]]+\]|_|\|[^|]+\||[\w.+:-]+[ \t]?::)/;
 const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
 /** `.. _name:` names a place. */
 const targetLine = /^\s*\.\. _[^:]+:$/;
-const optionLine = /^\s+:([\w-]+):[ \t]*(.*)$/;
+const optionLine = /^\s+:([\w-]+):[ \t]*(\S.*)?$/s;
 /** Options that a reader sees: the names of a table's columns, what stands above code. */
 const shownOptions = new Set(["header", "caption"]);
 /** `.. |name| image:: address`: what `|name|` stands for. */
-const substitution = /^\s*\.\.[ \t]+\|([^|]{1,100})\|[ \t]+([\w-]+)::[ \t]*(.*)$/;
+const substitution = /^\s*\.\.[ \t]+\|([^|]{1,100})\|[ \t]+([\w-]+)::[ \t]*(\S.*)?$/s;
 const pictures = new Set(["image", "figure"]);
 
 export function rstDocument(source: string): Converted {

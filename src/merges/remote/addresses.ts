@@ -102,7 +102,7 @@ function isPublic(address: string): boolean {
 
 /** The address of IPv4 that one of IPv6 stands for, `::ffff:1.2.3.4`. */
 function mapped(address: string): string | undefined {
-  const { hostname } = new URL(`http://[${address.replace(/%.*$/, "")}]`);
+  const { hostname } = new URL(`http://[${address.split("%", 1)[0]}]`);
   const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(hostname) ?? [];
   if (high === undefined || low === undefined) return undefined;
   const bits = [Number.parseInt(high, 16), Number.parseInt(low, 16)];

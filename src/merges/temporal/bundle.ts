@@ -69,7 +69,7 @@ async function nameOf(workflows: string): Promise<string> {
   return `${digest.digest("hex").slice(0, 32)}${suffix}`;
 }
 
-const relativeImport = /(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g;
+const relativeImport = /(?:\bfrom|\bimport)\s*(?:\(\s*)?"(\.[^"]+)"/g;
 
 /** The file and every file that it imports by a relative path, types included; by path. */
 async function reachable(first: string): Promise<readonly (readonly [string, string])[]> {

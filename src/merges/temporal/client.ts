@@ -34,6 +34,7 @@ import type { EraseState } from "../../contract/operations.ts";
 import type { SignedReceipt } from "../../contract/receipt.ts";
 import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Tracer } from "../../contract/tracing.ts";
+import { withoutEnd } from "../../contract/without-end.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import type { DeliveryClient, EraseClient, MergeClient, ReembedClient } from "../port.ts";
@@ -292,7 +293,7 @@ class TemporalMergeClient implements TemporalClients {
   workflowUrl(tenant: TenantId, uiUrl: string): string {
     const id = encodeURIComponent(mergeWorkflowId(tenant));
     const namespace = encodeURIComponent(this.#namespace);
-    return `${uiUrl.replace(/\/+$/, "")}/namespaces/${namespace}/workflows/${id}`;
+    return `${withoutEnd(uiUrl, "/")}/namespaces/${namespace}/workflows/${id}`;
   }
 
   async ping(): Promise<void> {

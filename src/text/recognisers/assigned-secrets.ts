@@ -2,6 +2,7 @@
  * Values of settings whose name tells of a secret: only the value goes, the name is worth knowing.
  */
 
+import { withoutEnd } from "../../contract/without-end.ts";
 import type { Span } from "./recogniser.ts";
 import { isPlace, looksLikePassword, looksRandom } from "./secret-values.ts";
 
@@ -66,5 +67,5 @@ function passwordSpan(text: string, match: RegExpExecArray): Span | undefined {
 
 /** Without what ends a sentence, a list or a JSON member. */
 function trimmed(value: string): string {
-  return value.replace(/[.,;:)\]}>]+$/, "");
+  return withoutEnd(value, ".,;:)]}>");
 }

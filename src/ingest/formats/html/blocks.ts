@@ -129,7 +129,7 @@ export class Blocks {
     const line = this.#line.join("");
     this.#line = [];
     this.#lineEnd = "\n";
-    return line.replace(/ +\n/g, "\n").trim();
+    return line.replace(/(?<! ) +\n/g, "\n").trim();
   }
 
   /** Items of a list stand close together, everything else is apart. */

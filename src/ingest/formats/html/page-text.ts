@@ -43,7 +43,7 @@ const struckMark = "~~";
 /** Each level of tables within tables goes through its text once more. */
 const tableDepthMax = 20;
 /** Marks beside headings that link to themselves. */
-const permalink = /[\s\u00a0]*(?:[¶§#]|🔗\uFE0F?)$/u;
+const permalink = /(?:[¶§#]|🔗\uFE0F?)$/u;
 /** An exponent: without its sign, 10 to the power of 3 would be 103. */
 const exponent = /^[-+\u2212]?\d{1,4}$/;
 
@@ -157,7 +157,7 @@ class PageWriter {
   }
 
   #closeHeading(level: number): void {
-    const title = this.#takeTarget().replace(permalink, "");
+    const title = this.#takeTarget().replace(permalink, "").trimEnd();
     if (title === "") return;
     this.#heading ??= title.replaceAll(struckMark, "");
     this.#blocks.add(`${"#".repeat(level)} ${title}`);
@@ -298,7 +298,9 @@ class PageWriter {
 
   /** Several terms may have one definition, and one term several. */
   #closeTerm(): void {
-    const term = this.#takeTarget().replace(/\s*[:：]$/, "");
+    const term = this.#takeTarget()
+      .replace(/[:：]$/, "")
+      .trimEnd();
     const open = this.#terms.at(-1);
     if (open === undefined) this.#terms.push({ term, isUsed: false });
     else if (open.isUsed || open.term === "") Object.assign(open, { term, isUsed: term === "" });
