@@ -8,9 +8,10 @@
  *   KF2  it is looked at most once in `limits.secretLookEveryMs`, however often it is asked for.
  */
 
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { limits } from "../contract/limits.ts";
+import { fileStamp } from "../runtime/file-stamp.ts";
 
 export interface SecretSource<Value> {
   /** The setting's name, for messages. */
@@ -42,8 +43,7 @@ export function secretFromFile<Value>(source: SecretSource<Value>): () => Value 
 /** A secret store replaces a file by another one, or changes where a link points. */
 function versionOf(file: string): string {
   try {
-    const { ino, mtimeMs, size } = statSync(file);
-    return `${ino}/${mtimeMs}/${size}`;
+    return fileStamp(file);
   } catch {
     return "";
   }
