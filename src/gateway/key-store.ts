@@ -99,7 +99,6 @@ export class KeyStore {
   }
 }
 
-
 function read(path: string): Content {
   const bytes = readFileSync(path);
   if (bytes.length > limits.keyStoreBytesMax) throw new Error("the file is too large");

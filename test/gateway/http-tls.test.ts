@@ -1,5 +1,7 @@
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { copyFileSync, writeFileSync } from "node:fs";
+import { connect as connectPlain, createServer as createPlain } from "node:net";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -7,8 +9,9 @@ import type { Addresses } from "../../src/cli/addresses.ts";
 import { connectEngine } from "../../src/cli/http-client.ts";
 import type { TlsFiles } from "../../src/contract/links.ts";
 import { silentLogger } from "../../src/contract/observation.ts";
+import { plainOnTlsMessage, saysPlainOnTls } from "../../src/contract/plain-on-tls.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
-import { type HttpServer, startHttp } from "../../src/gateway/http.ts";
+import { type HttpBounds, type HttpServer, startHttp } from "../../src/gateway/http.ts";
 import { type ListenerTls, watchCertificate } from "../../src/gateway/listener-tls.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { openTlsKit, type PairFiles, type TlsKit, tlsProxy } from "../support/tls-kit.ts";
@@ -25,7 +28,10 @@ afterEach(async () => {
 });
 afterAll(() => kit.close());
 
-async function listening(tls: ListenerTls | undefined): Promise<HttpServer> {
+async function listening(
+  tls: ListenerTls | undefined,
+  bounds: Partial<HttpBounds> = {},
+): Promise<HttpServer> {
   const server = await startHttp({
     handler: createHandler({ service: new FakeService(), log: silentLogger, clock: systemClock }),
     credentials: {},
@@ -35,6 +41,7 @@ async function listening(tls: ListenerTls | undefined): Promise<HttpServer> {
     host: "127.0.0.1",
     port: 0,
     tls,
+    bounds,
   });
   closing.push(() => server.close());
   return server;
@@ -75,7 +82,7 @@ describe("the HTTP API over TLS", () => {
     await told(ask(good.url, files({ caFile: kit.otherCaFile })), unknown);
     await told(
       ask(good.url.replace("https:", "http:"), undefined),
-      /asks for TLS: turn it on here \(https:/,
+      /this port takes TLS: begin the address with https:/,
     );
     const elsewhere = await listening(shows(kit.wrongName));
     await told(ask(elsewhere.url, files()), /other names \(DNS:elsewhere\.example\)/);
@@ -92,6 +99,44 @@ describe("the HTTP API over TLS", () => {
     await told(ask(url, files()), /client certificate: set FRESHET_API_TLS_CERT_FILE/);
     const strange = { certFile: kit.strangeClient.certFile, keyFile: kit.strangeClient.keyFile };
     await expect(ask(url, files(strange))).rejects.toThrow();
+  });
+
+  it("tells plain HTTP that the port takes TLS, and goes on (GP1)", async () => {
+    const { url } = await listening(shows(kit.good, kit.caFile));
+    const plain = url.replace("https:", "http:");
+    const asked = await fetch(`${plain}/healthz`);
+    expect(asked.status).toBe(400);
+    expect(await asked.json()).toMatchObject({
+      code: "invalid_request",
+      detail: plainOnTlsMessage,
+    });
+    const sent = await fetch(`${plain}/v1/documents`, {
+      method: "POST",
+      body: "a".repeat(1_000_000),
+    });
+    expect(saysPlainOnTls(await sent.text())).toBe(true);
+    const { certFile, keyFile } = kit.client;
+    await answered(ask(url, files({ certFile, keyFile })));
+  });
+
+  it("takes a handshake that comes byte by byte (GP1)", async () => {
+    const { url } = await listening(shows(kit.good));
+    const slow = await slowLink(Number(new URL(url).port));
+    closing.push(() => slow.close());
+    await answered(ask(`https://localhost:${slow.port}`, files()));
+  });
+
+  it("closes with connections on which nothing was said, and those end by themselves (GP2)", async () => {
+    const server = await listening(shows(kit.good), { headersMs: 200 });
+    const port = Number(new URL(server.url).port);
+    const silent = connectPlain(port, "127.0.0.1");
+    await once(silent, "close");
+    const other = await listening(shows(kit.good));
+    const waits = connectPlain(Number(new URL(other.url).port), "127.0.0.1");
+    const ended = once(waits, "close");
+    await once(waits, "connect");
+    await other.close();
+    await ended;
   });
 
   it("does not start with a key of another certificate", async () => {
@@ -128,6 +173,21 @@ describe("a renewed certificate", () => {
     await expect.poll(() => serialAt(port)).toBe(new X509Certificate(renewed.cert).serialNumber);
   });
 });
+
+/** A way to the port on which each byte of a caller is a packet of its own. */
+async function slowLink(port: number): Promise<{ readonly port: number; close(): void }> {
+  const server = createPlain((from) => {
+    const to = connectPlain({ port, host: "127.0.0.1", noDelay: true });
+    from.on("data", (data: Buffer) => {
+      for (const byte of data) to.write(Buffer.of(byte));
+    });
+    to.pipe(from);
+    for (const socket of [from, to]) socket.on("error", () => {});
+    from.on("close", () => to.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { port: (server.address() as { port: number }).port, close: () => void server.close() };
+}
 
 function serialAt(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
