@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, createServer as createPlain } from "node:net";
 import { join } from "node:path";
-import { connect } from "node:tls";
+import { connect, createServer as createTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { validFor } from "../../ops/servers/certificates.ts";
 import type { Addresses } from "../../src/cli/addresses.ts";
 import { connectEngine } from "../../src/cli/http-client.ts";
 import type { TlsFiles } from "../../src/contract/links.ts";
@@ -152,10 +153,7 @@ describe("a renewed certificate", () => {
     const [certFile, keyFile] = [join(kit.directory, "live.crt"), join(kit.directory, "live.key")];
     copyFileSync(kit.good.certFile, certFile);
     copyFileSync(kit.good.keyFile, keyFile);
-    const { createServer } = await import("node:tls");
-    const server = createServer({ cert: kit.good.cert, key: kit.good.key }, (socket) =>
-      socket.end(),
-    );
+    const server = createTls({ cert: kit.good.cert, key: kit.good.key }, (socket) => socket.end());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     closing.push(() => server.close());
     const lines: string[] = [];
@@ -188,6 +186,72 @@ async function slowLink(port: number): Promise<{ readonly port: number; close():
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { port: (server.address() as { port: number }).port, close: () => void server.close() };
 }
+
+describe("a certificate that clients refuse", () => {
+  function replacing(begin: PairFiles) {
+    const [certFile, keyFile] = [join(kit.directory, "r.crt"), join(kit.directory, "r.key")];
+    const write = ({ cert, key }: { readonly cert: string; readonly key: string }): void => {
+      writeFileSync(certFile, cert);
+      writeFileSync(keyFile, key);
+    };
+    write(begin);
+    const lines: string[] = [];
+    const say = (fields: object, message: string) =>
+      void lines.push(`${message} ${JSON.stringify(fields)}`);
+    const log = { debug: say, info: say, warn: say, error: say };
+    const contexts: unknown[] = [];
+    const server = createTls({ cert: begin.cert, key: begin.key });
+    server.setSecureContext = (given) => void contexts.push(given.cert?.toString());
+    let laterMs = 0;
+    const nowMs = () => Date.now() + laterMs;
+    const tls = { certFile, keyFile };
+    closing.push(watchCertificate(server, { tls, log, everyMs: 10, nowMs }));
+    return { write, lines, contexts, later: (ms: number) => void (laterMs += ms) };
+  }
+
+  it("is named when it is there from the start, and takes any other one", async () => {
+    const { write, lines, contexts } = replacing(kit.expired);
+    expect(lines).toEqual([expect.stringMatching(/clients refuse the HTTP API .*has expired/)]);
+    write(kit.good);
+    await expect.poll(() => contexts).toEqual([kit.good.cert]);
+  });
+
+  it("does not take the place of one that is good (GT2)", async () => {
+    const { write, lines, contexts } = replacing(kit.good);
+    write(kit.expired);
+    await expect.poll(() => lines.filter((line) => line.includes("has expired"))).toHaveLength(1);
+    expect(contexts).toEqual([]);
+  });
+
+  it("takes its place once it is valid (GT2)", async () => {
+    const { write, lines, contexts, later } = replacing(kit.good);
+    const dayMs = 86_400_000;
+    const notBefore = new Date(Date.now() + dayMs);
+    const next = await kit.renew(["localhost"], { ...validFor(5, Date.now()), notBefore });
+    write(next);
+    await expect.poll(() => lines.some((line) => line.includes("is not valid before"))).toBe(true);
+    expect(contexts).toEqual([]);
+    later(dayMs + 60_000);
+    await expect.poll(() => contexts).toEqual([next.cert]);
+  });
+});
+
+it.each([
+  ["nothing", ""],
+  ["half a certificate", "half"],
+  ["a whole one and half of another", "whole and half"],
+  ["no PEM", "hello"],
+])("a file of client CAs that holds %s is none (GT2)", async (_, what) => {
+  const half = kit.ca.slice(0, 200);
+  const text = { half, "whole and half": `${kit.ca}\n${half}` }[what] ?? what;
+  const file = join(kit.directory, "client-ca.crt");
+  writeFileSync(file, text);
+  await expect(listening(shows(kit.good, file))).rejects.toThrow(
+    /^FRESHET_HTTP_TLS_CLIENT_CA_FILE: .*client-ca.crt holds no certificates/,
+  );
+  writeFileSync(file, `# ours\n${kit.ca}\n${kit.ca}`);
+  await listening(shows(kit.good, file));
+});
 
 function serialAt(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
