@@ -86,7 +86,10 @@ export function refuseForeignServers(env: Environment): void {
 const ofLinks =
   /^FRESHET_(NATS|TEMPORAL|WEAVIATE)_(.*_)?(USER|PASSWORD|TOKEN|SEED|CREDS|KEY|SECRET|CONFIG)(_FILE)?$/;
 
-/** What this run sets itself may stand there already, as in a shell that sourced it. @throws SetupError */
+/**
+ * What this run sets itself may stand there already, as in a shell that sourced it.
+ * @throws SetupError
+ */
 export function refuseOtherCredentials(env: Environment, files: SecureFiles): void {
   const own = secureSettings(files);
   const names = new Set([

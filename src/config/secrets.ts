@@ -8,10 +8,9 @@
  *   KF2  it is looked at most once in `limits.secretLookEveryMs`, however often it is asked for.
  */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { z } from "zod";
 import { limits } from "../contract/limits.ts";
-import { fileStamp } from "../runtime/file-stamp.ts";
 
 export interface SecretSource<Value> {
   /** The setting's name, for messages. */
@@ -40,10 +39,14 @@ export function secretFromFile<Value>(source: SecretSource<Value>): () => Value 
   };
 }
 
-/** A secret store replaces a file by another one, or changes where a link points. */
+/**
+ * A secret store replaces a file by another one, or changes where a link points. A copy may keep
+ * every time but that of the inode's last change.
+ */
 function versionOf(file: string): string {
   try {
-    return fileStamp(file);
+    const { ino, mtimeMs, ctimeMs, size } = statSync(file);
+    return `${ino}/${mtimeMs}/${ctimeMs}/${size}`;
   } catch {
     return "";
   }

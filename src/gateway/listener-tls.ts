@@ -3,7 +3,7 @@
  *
  *   GT1  a new certificate is used for the next connection, without a restart;
  *   GT2  files that do not fit together, or are half written, leave the old one in place, and are
- *        logged once; so does a certificate that is not valid now while the old one is, until it is;
+ *        logged once; so does a certificate that is not valid now, while the old one is;
  *   GT3  with a CA for clients, who shows no certificate of it reaches no route.
  */
 

@@ -6,8 +6,8 @@
  *   QA2  what keeps to that bound is never refused;
  *   QA3  a refusal changes nothing, and tells after how long the same is admitted if nothing else
  *        comes meanwhile;
- *   QA4  a rate that changes keeps what is owed, in units and not in time, up to its own burst: what
- *        came under a larger one was let in, and is not held against a smaller one for hours.
+ *   QA4  a rate that changes keeps what is owed, in units and not in time, up to its own burst:
+ *        what came under a larger one was let in, and is not held against a smaller one for hours.
  */
 
 export interface Rate {
