@@ -119,7 +119,7 @@ function plannedOn(options: ProcessesOptions, index: number, port: number): Plan
   const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
   return {
     name,
-    httpUrl: `${secure === undefined ? "http" : "https"}://127.0.0.1:${port}`,
+    httpUrl: `${secure === undefined && !showsCertificate(env) ? "http" : "https"}://127.0.0.1:${port}`,
     role: index === 0 ? "engine" : `engine-${number}`,
     env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
   };
@@ -209,7 +209,7 @@ function startEngineProcess(
     env,
     isReady: async () => {
       if (!hasSaid()) return false;
-      const dispatcher = trusting(options.secure);
+      const dispatcher = trusting(options);
       try {
         const { statusCode, body } = await request(`${httpUrl}/readyz`, { dispatcher });
         await body.dump();
@@ -221,8 +221,17 @@ function startEngineProcess(
   });
 }
 
-function trusting(secure: SecureFiles | undefined): Agent {
-  return new Agent(secure === undefined ? {} : { connect: { ca: readFileSync(secure.caFile) } });
+/** Of the user's own, for callers: `--secure` is not needed for it. */
+const showsCertificate = (env: Environment): boolean =>
+  (env["FRESHET_HTTP_TLS_CERT_FILE"] ?? "") !== "";
+
+function trusting({ secure, env }: ProcessesOptions): Agent {
+  if (secure !== undefined) return new Agent({ connect: { ca: readFileSync(secure.caFile) } });
+  const [certFile, keyFile] = ["CERT", "KEY"].map((what) => env[`FRESHET_API_TLS_${what}_FILE`]);
+  const shown =
+    certFile && keyFile ? { cert: readFileSync(certFile), key: readFileSync(keyFile) } : {};
+  // It is asked of a child on loopback; whether its certificate is any good, its callers judge.
+  return new Agent({ connect: { ...shown, rejectUnauthorized: false } });
 }
 
 /** Ready when it says that it polls: nothing else in the process knows. */

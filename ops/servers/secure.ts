@@ -79,6 +79,33 @@ export function refuseForeignServers(env: Environment): void {
   );
 }
 
+/**
+ * Credentials of the links that a secure run makes itself. Some would win over its own without a
+ * word, others end an engine minutes later beside a setting that nobody typed.
+ */
+const ofLinks =
+  /^FRESHET_(NATS|TEMPORAL|WEAVIATE)_(.*_)?(USER|PASSWORD|TOKEN|SEED|CREDS|KEY|SECRET|CONFIG)(_FILE)?$/;
+
+/**
+ * What this run sets itself may stand there already, as in a shell that sourced it.
+ * @throws SetupError
+ */
+export function refuseOtherCredentials(env: Environment, files: SecureFiles): void {
+  const own = secureSettings(files);
+  const names = new Set([
+    ...Object.keys(own).flatMap((name) => [name, name.replace(/_FILE$/, "")]),
+    ...Object.keys(env).filter((name) => ofLinks.test(name)),
+    // What starts the engine, and the commands beside it, have no certificate of that CA.
+    "FRESHET_HTTP_TLS_CLIENT_CA_FILE",
+  ]);
+  const given = [...names].filter((name) => ![undefined, "", own[name]].includes(env[name]));
+  if (given.length === 0) return;
+  throw new SetupError(
+    `--secure makes certificates, passwords and keys of its own: unset ${given.join(", ")}, or ` +
+      "leave --secure away (more keys: FRESHET_KEY_STORE and freshet key create)",
+  );
+}
+
 /** The settings of every process of this run. */
 export function secureSettings(files: SecureFiles): Readonly<Record<string, string>> {
   const asClient = (link: string) => ({

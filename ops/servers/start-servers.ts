@@ -19,7 +19,7 @@ import { isJetStreamReady, type NatsAddress, startNats } from "./nats.ts";
 import { clusterSize, refuseOtherLog, startNatsCluster } from "./nats-cluster.ts";
 import type { RestartOptions } from "./restarting.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
-import { refuseForeignServers, type SecureFiles } from "./secure.ts";
+import { refuseForeignServers, refuseOtherCredentials, type SecureFiles } from "./secure.ts";
 import type { RunningServer, ServerEnd } from "./supervise.ts";
 import { isTemporalReady, namespaceFrom, startTemporal, type TemporalAddress } from "./temporal.ts";
 import { startTlsFront, type TlsFront } from "./tls-front.ts";
@@ -74,7 +74,10 @@ interface Run {
 
 export async function startServers(options: StartServersOptions): Promise<Servers> {
   const { dataDir, env, secure, natsServers = 1, weaviates = 1 } = options;
-  if (secure !== undefined) refuseForeignServers(env);
+  if (secure !== undefined) {
+    refuseForeignServers(env);
+    refuseOtherCredentials(env, secure);
+  }
   refuseNatsOfOthers(env, natsServers);
   refuseWeaviatesOfOthers(env, weaviates);
   requireFreeSpace(dataDir, dataSpaceBytes, "FRESHET_DATA_DIR");

@@ -55,7 +55,7 @@ export function resolveAddresses(
   const { nats, temporal, partitions } = config;
   const http = choose(
     ["FRESHET_HTTP_HOST", "FRESHET_HTTP_PORT"],
-    httpAddress(config.http),
+    httpAddress(config, runFile),
     runFile?.urls.http,
   );
   const address = choose(["FRESHET_TEMPORAL_ADDRESS"], temporal.address, runFile?.temporal.address);
@@ -100,8 +100,16 @@ function weaviateAt(
   };
 }
 
-function httpAddress({ host, port, tls }: Links["http"]): string {
-  return `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+/**
+ * A port says nothing of TLS. A certificate to show or a CA to trust does, and what runs here on
+ * that very port: `ops/start --secure` keeps its certificate from the shell that it is used from.
+ */
+function httpAddress({ http, api }: Pick<Config, "http" | "api">, runFile?: RunFile): string {
+  const { host, port, tls } = http;
+  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const runsSecure = runFile?.urls.http === `https://${place}`;
+  const isSecure = (tls ?? api.tls) !== undefined || runsSecure;
+  return `${isSecure ? "https" : "http"}://${place}`;
 }
 
 function readOrUsage(env: Environment) {

@@ -193,7 +193,7 @@ export const httpKeySettings = {
   FRESHET_HTTP_TLS_CERT_FILE: setting(
     undefined,
     file,
-    "certificate of the HTTP API, PEM, with those between it and its CA; a new one is used without a restart",
+    "certificate of the HTTP API, PEM, with those between it and its CA; a new one is used without a restart, once it is valid",
   ),
   FRESHET_HTTP_TLS_KEY_FILE: setting(undefined, file, "its key, PEM"),
   FRESHET_HTTP_TLS_CLIENT_CA_FILE: setting(

@@ -39,11 +39,14 @@ export function secretFromFile<Value>(source: SecretSource<Value>): () => Value 
   };
 }
 
-/** A secret store replaces a file by another one, or changes where a link points. */
+/**
+ * A secret store replaces a file by another one, or changes where a link points. A copy may keep
+ * every time but that of the inode's last change.
+ */
 function versionOf(file: string): string {
   try {
-    const { ino, mtimeMs, size } = statSync(file);
-    return `${ino}/${mtimeMs}/${size}`;
+    const { ino, mtimeMs, ctimeMs, size } = statSync(file);
+    return `${ino}/${mtimeMs}/${ctimeMs}/${size}`;
   } catch {
     return "";
   }

@@ -7,6 +7,7 @@ import type { Dispatcher } from "undici";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { TlsFiles } from "../contract/links.ts";
+import { saysPlainOnTls } from "../contract/plain-on-tls.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
@@ -63,13 +64,27 @@ async function exchange(
   });
   const { statusCode, headers } = response;
   if (statusCode === 200) return readBody(response.body);
-  await response.body.dump({ limit: limits.embedRemoteErrorBytesMax });
+  const begin = await beginOf(response.body);
+  if (statusCode === 400 && saysPlainOnTls(begin)) {
+    // Says nothing about the texts: a refusal of them could cost a document.
+    return misconfigured("takes TLS: begin FRESHET_EMBED_URL with https://");
+  }
   const retryAfter = headers["retry-after"];
   return failureOfStatus(
     statusCode,
     typeof retryAfter === "string" ? retryAfter : undefined,
     clock.nowMs(),
   );
+}
+
+/** As much of an error's body as is ever read. */
+async function beginOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  let text = "";
+  for await (const part of body as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(part).toString("latin1");
+    if (text.length > limits.embedRemoteErrorBytesMax) break;
+  }
+  return text;
 }
 
 async function readBody(body: Dispatcher.ResponseData["body"]): Promise<Answer> {

@@ -8,6 +8,7 @@ import { errorBody } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Reader } from "../contract/service.ts";
 import { abortWhenCallerLeaves } from "./caller.ts";
+import type { Gate } from "./gate.ts";
 import type { Handler } from "./handler.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import { SseResponse } from "./sse-response.ts";
@@ -17,13 +18,15 @@ interface EventsRoute {
   readonly request: FastifyRequest<{ Querystring: { after?: unknown; from_seq?: unknown } }>;
   readonly reply: FastifyReply;
   readonly reader: Reader;
+  readonly gate: Pick<Gate, "watch">;
   readonly audit: RequestAudit;
   readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
 export async function eventsRoute(route: EventsRoute): Promise<unknown> {
-  const { handler, request, reply, reader } = route;
+  const { handler, request, reply, reader, gate } = route;
   const caller = abortWhenCallerLeaves(reply.raw);
+  gate.watch(request, reply, { role: "query", ended: (why) => caller.abort(why) });
   const stream = new SseResponse({
     ...route.sse,
     response: reply.raw,

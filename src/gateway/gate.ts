@@ -1,13 +1,17 @@
 /** Who comes in, before the body is read: a stranger's two megabytes are not worth parsing. */
 
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Identity, Role } from "../contract/api-key.ts";
-import { FreshetError } from "../contract/errors.ts";
+import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import type { Asker, Reader } from "../contract/service.ts";
 import { type Authenticate, type Check, checkAnyRole, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
+import { whenClosed } from "./caller.ts";
 import type { RequestAudit } from "./request-audit.ts";
+
+const otherRights = "what this key or token may see has changed: ask again";
 
 export interface GateOptions {
   readonly authenticate: Authenticate;
@@ -38,6 +42,37 @@ export class Gate {
       this.#admitted.set(request, identity);
       refuseEncodedBody(request);
     };
+  }
+
+  /**
+   * For a reply without an end: looks again and again whether its credential would still be let in
+   * as the same, and says once why not. A provider that is away says nothing of its tokens.
+   */
+  watch(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { role, ended }: { readonly role: Role; readonly ended: (why: FreshetError) => void },
+  ): void {
+    const { authenticate, keys } = this.#options;
+    if (!keys) return;
+    const rights = ({ tenant, groups }: Identity) => JSON.stringify([tenant, groups]);
+    const before = rights(this.identityOf(request));
+    const look = async (): Promise<void> => {
+      try {
+        const identity = await authenticate(request.headers);
+        checkRole(identity, role);
+        if (rights(identity) !== before) throw new FreshetError("unauthorized", otherRights);
+      } catch (thrown) {
+        const error = toFreshetError(thrown);
+        if (error.code !== "identity_unavailable") end(error);
+      }
+    };
+    const timer = setInterval(() => void look(), limits.keyStoreCheckMs);
+    const end = (why: FreshetError): void => {
+      clearInterval(timer);
+      ended(why);
+    };
+    whenClosed(reply.raw, () => clearInterval(timer));
   }
 
   /** Of a request that was let in. @throws FreshetError unauthorized */

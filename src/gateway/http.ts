@@ -21,6 +21,7 @@ import { limits } from "../contract/limits.ts";
 import type { Secret } from "../contract/links.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Operations } from "../contract/operations.ts";
+import { plainOnTlsMessage } from "../contract/plain-on-tls.ts";
 import type { Webhooks } from "../contract/source.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
@@ -32,6 +33,7 @@ import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
 import { isOpenAiPath, noRoute } from "./no-route.ts";
 import { openAiErrorOf } from "./openai/errors.ts";
+import { answerPlainRequests } from "./plain-on-tls.ts";
 import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 import { RequestAudit } from "./request-audit.ts";
@@ -219,6 +221,11 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
     },
   });
   app.server.maxConnections = bounds.connectionsMax;
+  if (tls !== undefined) {
+    const plain = { waitMs: bounds.headersMs, answer: answerPlain };
+    const end = answerPlainRequests(app.server, plain);
+    app.addHook("preClose", async () => end());
+  }
   closeIdleWhenScarce(app.server, bounds.connectionsMax);
   // Node refuses what it does not expect without a word (GH1); HTTP lets a server pass over it.
   app.server.on("checkExpectation", (request, response) => {
@@ -360,6 +367,9 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
 /** Who says CONNECT takes this for a proxy. */
 const noProxy = (): FreshetError =>
   new FreshetError("method_not_allowed", "this is no proxy: leave it out of HTTP_PROXY");
+
+const answerPlain = (socket: Socket): void =>
+  refuseOnSocket(new FreshetError("invalid_request", plainOnTlsMessage), socket);
 
 function refuseOnSocket(told: FreshetError, socket: Socket): void {
   const body = JSON.stringify(problemOf(told));

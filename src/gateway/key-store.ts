@@ -9,7 +9,7 @@
  *   KS2  a file that cannot be read or makes no sense changes nothing; the log says so once.
  */
 
-import { readFileSync, type Stats, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
   type ApiKey,
   apiKeyIdOf,
@@ -23,6 +23,7 @@ import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { fileStamp } from "../runtime/file-stamp.ts";
 
 export interface KeyStoreOptions {
   readonly path: string;
@@ -45,7 +46,7 @@ export class KeyStore {
 
   private constructor(options: KeyStoreOptions) {
     this.#options = options;
-    this.#stamp = stampOf(statSync(options.path));
+    this.#stamp = fileStamp(options.path);
     this.#content = read(options.path);
     this.#lookedAtMs = options.clock.monotonicMs();
   }
@@ -83,7 +84,7 @@ export class KeyStore {
     if (nowMs - this.#lookedAtMs < limits.keyStoreCheckMs) return this.#content;
     this.#lookedAtMs = nowMs;
     try {
-      const stamp = stampOf(statSync(path));
+      const stamp = fileStamp(path);
       if (stamp === this.#stamp) return this.#content;
       this.#stamp = stamp;
       this.#content = read(path);
@@ -96,11 +97,6 @@ export class KeyStore {
     }
     return this.#content;
   }
-}
-
-/** A new file in its place has another inode, also within one tick of the file system's clock. */
-function stampOf({ mtimeMs, size, ino }: Stats): string {
-  return `${mtimeMs} ${size} ${ino}`;
 }
 
 function read(path: string): Content {

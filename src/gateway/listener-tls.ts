@@ -2,16 +2,18 @@
  * The certificate of the HTTP API, from files that may be replaced while it serves.
  *
  *   GT1  a new certificate is used for the next connection, without a restart;
- *   GT2  files that do not fit together leave the old one in place, and are logged once;
+ *   GT2  files that do not fit together, or are half written, leave the old one in place, and are
+ *        logged once; so does a certificate that is not valid now, while the old one is;
  *   GT3  with a CA for clients, who shows no certificate of it reaches no route.
  */
 
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { createSecureContext, type Server as TlsServer } from "node:tls";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
+import { systemClock } from "../runtime/clock.ts";
 
 export interface ListenerTls {
   readonly certFile: string;
@@ -37,24 +39,41 @@ export function listenerOptions(tls: ListenerTls) {
   };
 }
 
+interface WatchOptions {
+  readonly tls: ListenerTls;
+  readonly log: Logger;
+  readonly everyMs?: number;
+  readonly nowMs?: (() => number) | undefined;
+}
+
 /** Looks again and again; returns the function that ends it. */
 export function watchCertificate(
   server: Server,
-  {
-    tls,
-    log,
-    everyMs,
-  }: { readonly tls: ListenerTls; readonly log: Logger; readonly everyMs?: number },
+  { tls, log, everyMs, nowMs = () => systemClock.nowMs() }: WatchOptions,
 ): () => void {
-  let known = versionOf(tls);
+  let used = versionOf(tls);
+  let shown = certificateOf(tls);
+  const atStart = shown && invalidity(shown, nowMs());
+  if (atStart !== undefined) {
+    log.error({ certFile: tls.certFile, reason: atStart }, "clients refuse the HTTP API");
+  }
+  let refused: string | undefined;
   const timer = setInterval(() => {
     const version = versionOf(tls);
-    if (version === known) return;
-    known = version;
+    if (version === used) return;
     try {
-      (server as TlsServer).setSecureContext({ ...checkedMaterial(tls), minVersion: "TLSv1.2" });
+      const material = checkedMaterial(tls);
+      const next = new X509Certificate(material.cert);
+      const why = invalidity(next, nowMs());
+      const isWorse = why !== undefined && shown && invalidity(shown, nowMs()) === undefined;
+      if (isWorse) throw new Error(`FRESHET_HTTP_TLS_CERT_FILE: the one in ${tls.certFile} ${why}`);
+      (server as TlsServer).setSecureContext({ ...material, minVersion: "TLSv1.2" });
+      [used, shown] = [version, next];
       log.info({ certFile: tls.certFile }, "the HTTP API has a new certificate");
     } catch (thrown) {
+      // Looked at again: what is not valid yet will be.
+      if (version === refused) return;
+      refused = version;
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
       log.error({ reason }, "the HTTP API keeps its old certificate");
     }
@@ -72,6 +91,7 @@ function checkedMaterial(tls: ListenerTls): ListenerMaterial {
       ? {}
       : { ca: readNamed("FRESHET_HTTP_TLS_CLIENT_CA_FILE", clientCaFile) }),
   };
+  if (material.ca !== undefined) checkAuthorities(material.ca, clientCaFile);
   try {
     createSecureContext(material);
     return material;
@@ -80,6 +100,43 @@ function checkedMaterial(tls: ListenerTls): ListenerMaterial {
     const message = `FRESHET_HTTP_TLS_CERT_FILE: ${certFile} and the key ${keyFile} do not belong together, or are no PEM (${code})`;
     throw new Error(message, { cause });
   }
+}
+
+const pemBegin = /-----BEGIN (?:TRUSTED )?CERT/g;
+const pemCertificate =
+  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
+/** TLS takes as many as it can read, also none, and then refuses clients without a word. */
+function checkAuthorities(pem: Buffer, file: string | undefined): void {
+  const text = pem.toString("latin1");
+  const whole = text.match(pemCertificate) ?? [];
+  const begun = text.match(pemBegin) ?? [];
+  try {
+    for (const one of whole) new X509Certificate(one);
+    if (whole.length > 0 && whole.length === begun.length) return;
+  } catch {
+    // Told below.
+  }
+  throw new Error(
+    `FRESHET_HTTP_TLS_CLIENT_CA_FILE: ${file} holds no certificates in PEM, or half of one`,
+  );
+}
+
+function certificateOf({ certFile }: ListenerTls): X509Certificate | undefined {
+  try {
+    return new X509Certificate(readFileSync(certFile));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why clients refuse it at this time. */
+function invalidity({ validFromDate, validToDate }: X509Certificate, nowMs: number) {
+  if (nowMs > validToDate.getTime()) return `has expired (${validToDate.toISOString()})`;
+  if (nowMs < validFromDate.getTime()) {
+    return `is not valid before ${validFromDate.toISOString()}`;
+  }
+  return undefined;
 }
 
 function readNamed(setting: string, file: string): Buffer {

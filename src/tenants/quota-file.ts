@@ -8,7 +8,7 @@
  *        and the log says once what is wrong and what to do.
  */
 
-import { readFileSync, type Stats, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { TenantId } from "../contract/ids.ts";
 import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
@@ -20,6 +20,7 @@ import {
   quotasFileSchema,
 } from "../contract/quota.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { fileStamp } from "../runtime/file-stamp.ts";
 
 /** What may be used, as it is now. */
 export interface QuotaSource {
@@ -112,11 +113,9 @@ export class QuotaFile implements QuotaSource {
   }
 }
 
-/** A new file in its place has another inode, also within one tick of the file system's clock. */
 function stampOf(path: string): string {
   try {
-    const { mtimeMs, size, ino }: Stats = statSync(path);
-    return `${mtimeMs} ${size} ${ino}`;
+    return fileStamp(path);
   } catch {
     return "gone";
   }

@@ -6,7 +6,8 @@
  *   QA2  what keeps to that bound is never refused;
  *   QA3  a refusal changes nothing, and tells after how long the same is admitted if nothing else
  *        comes meanwhile;
- *   QA4  a rate that changes keeps what is owed, in units and not in time.
+ *   QA4  a rate that changes keeps what is owed, in units and not in time, up to its own burst:
+ *        what came under a larger one was let in, and is not held against a smaller one for hours.
  */
 
 export interface Rate {
@@ -18,24 +19,29 @@ export interface Rate {
 export interface Meter {
   /** Monotonic milliseconds. */
   readonly paidAtMs: number;
-  /** The rate at which that was computed. */
-  readonly perSecond: number;
+  /** At which that was computed. */
+  readonly rate: Rate;
 }
 
-export const newMeter: Meter = { paidAtMs: Number.NEGATIVE_INFINITY, perSecond: 1 };
+export const newMeter: Meter = {
+  paidAtMs: Number.NEGATIVE_INFINITY,
+  rate: { perSecond: 1, burst: 0 },
+};
 
 /** Rounding in the arithmetic of times; far below anything that a rate can tell. */
 const epsilonMs = 1e-6;
 
-/** Units that are admitted and not paid for yet. */
-function owed({ paidAtMs, perSecond }: Meter, nowMs: number): number {
-  return (Math.max(0, paidAtMs - nowMs) * perSecond) / 1000;
+/** Units that are admitted and not paid for yet (QA4). */
+function owed(rate: Rate, { paidAtMs, rate: before }: Meter, nowMs: number): number {
+  const units = (Math.max(0, paidAtMs - nowMs) * before.perSecond) / 1000;
+  const isSame = rate.perSecond === before.perSecond && rate.burst === before.burst;
+  return isSame ? units : Math.min(units, rate.burst);
 }
 
 /** Milliseconds until the amount conforms; 0 when it does now (QA3). */
 export function waitMsOf(rate: Rate, meter: Meter, at: { amount: number; nowMs: number }): number {
   const { perSecond, burst } = rate;
-  const over = owed(meter, at.nowMs) + Math.min(at.amount, burst) - burst;
+  const over = owed(rate, meter, at.nowMs) + Math.min(at.amount, burst) - burst;
   const waitMs = (over * 1000) / perSecond;
   return waitMs <= epsilonMs ? 0 : waitMs;
 }
@@ -46,13 +52,13 @@ export function waitMsOf(rate: Rate, meter: Meter, at: { amount: number; nowMs: 
  */
 export function charged(rate: Rate, meter: Meter, at: { amount: number; nowMs: number }): Meter {
   const { perSecond, burst } = rate;
-  const units = Math.max(0, owed(meter, at.nowMs) + Math.min(at.amount, burst));
-  return { paidAtMs: at.nowMs + (units * 1000) / perSecond, perSecond };
+  const units = Math.max(0, owed(rate, meter, at.nowMs) + Math.min(at.amount, burst));
+  return { paidAtMs: at.nowMs + (units * 1000) / perSecond, rate };
 }
 
 /** What would be admitted at once. */
-export function leftOf({ burst }: Rate, meter: Meter, nowMs: number): number {
-  return Math.max(0, burst - owed(meter, nowMs));
+export function leftOf(rate: Rate, meter: Meter, nowMs: number): number {
+  return Math.max(0, rate.burst - owed(rate, meter, nowMs));
 }
 
 export function rateOf(

@@ -23,3 +23,13 @@ it("a configured Weaviate is not taken for that of the run", () => {
   const { weaviate } = resolveAddresses({}, env, run);
   expect([weaviate?.url, weaviate?.apiKey]).toEqual(["http://127.0.0.1:9", undefined]);
 });
+
+it("a port that is set says nothing of TLS: a certificate, a CA or what runs there does", () => {
+  const port = { FRESHET_HTTP_PORT: "8443" };
+  const at = (env: Readonly<Record<string, string>>, http = run.urls.http) =>
+    resolveAddresses({}, { ...port, ...env }, { ...run, urls: { ...run.urls, http } }).http;
+  expect(at({})).toBe("http://127.0.0.1:8443");
+  expect(at({ FRESHET_API_TLS_CA_FILE: "/ca.pem" })).toBe("https://127.0.0.1:8443");
+  expect(at({}, "https://127.0.0.1:8443")).toBe("https://127.0.0.1:8443");
+  expect(at({}, "https://127.0.0.1:8444")).toBe("http://127.0.0.1:8443");
+});

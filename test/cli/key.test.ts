@@ -85,6 +85,36 @@ describe("freshet key", () => {
     expect(err).toMatch(why);
   });
 
+  it("takes a whole key for its id, and shows no key that it does not know", async () => {
+    const old = await json("create", "--tenant", "acme", "--role", "query");
+    const next = await json("rotate", old.key);
+    expect(next.tenant).toBe("acme");
+    expect((await run("revoke", next.key)).out).toBe(`revoked ${next.id}\n`);
+    for (const given of [next.key, `${next.key}x`, `Bearer ${next.key}`]) {
+      const { code, err } = await run("revoke", given);
+      expect(code).toBe(1);
+      expect(err).toContain("freshet key list");
+      expect(err).not.toContain(next.key);
+    }
+  });
+
+  it("says that a key's own quota stays with the old key", async () => {
+    const old = await json("create", "--tenant", "acme", "--role", "query");
+    const quotas = join(directory, "quotas.json");
+    const rotate = (file: string) =>
+      runHere(["key", "rotate", old.id], {
+        env: { FRESHET_KEY_STORE: path, FRESHET_QUOTAS_FILE: file },
+      });
+    const credentials = { [old.id]: { questions_per_second: 1 } };
+    writeFileSync(quotas, JSON.stringify({ format: 1, credentials }));
+    const { out, err } = await rotate(quotas);
+    const next = out.trim().split("_")[1];
+    expect(err).toContain(`has a quota of its own for ${old.id}: give "${next}" the same`);
+    expect((await rotate(join(directory, "none.json"))).err).not.toContain("quota");
+    writeFileSync(quotas, JSON.stringify({ format: 1 }));
+    expect((await rotate(quotas)).err).not.toContain("quota");
+  });
+
   it("rotates: both keys work for a while, then the new one alone, with the same rights and life", async () => {
     const args = ["--tenant", "acme", "--role", "ingest", "--role", "query", "--expires-in", "90d"];
     const old = await json("create", ...args);

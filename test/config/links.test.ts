@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -55,6 +55,25 @@ describe("a secret in a file", () => {
     writeFileSync(file, "third");
     nowMs += 1_000;
     expect(secret()).toBe("third");
+  });
+
+  it("is read again also where the new one has its size, inode and time of change", async () => {
+    const file = fileWith("first");
+    const builtAt = new Date("2026-01-01T00:00:00Z");
+    utimesSync(file, builtAt, builtAt);
+    let nowMs = 0;
+    const secret = secretFromFile({ name: "X", schema: z.string(), file, nowMs: () => nowMs });
+    expect(secret()).toBe("first");
+    const before = statSync(file).ctimeMs;
+    await expect
+      .poll(() => {
+        writeFileSync(file, "other");
+        utimesSync(file, builtAt, builtAt);
+        return statSync(file).ctimeMs;
+      })
+      .toBeGreaterThan(before);
+    nowMs += 1_000;
+    expect(secret()).toBe("other");
   });
 
   it("of API keys brings new tenants without a restart", async () => {

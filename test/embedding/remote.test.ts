@@ -4,9 +4,12 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { FreshetError } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { plainOnTlsMessage } from "../../src/contract/plain-on-tls.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import { createRemoteEmbedder } from "../../src/embedding/remote.ts";
+import { problemOf } from "../../src/gateway/problem.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -229,6 +232,29 @@ describe("a status", () => {
     expect(error).toMatchObject({ code: "embedding_unavailable" });
     expect(error.message).toMatch(message);
     expect(elsewhere).toBe(0);
+  });
+
+  const page = (title: string) =>
+    `<html>\r\n<head><title>400 ${title}</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n`;
+  const told = problemOf(new FreshetError("invalid_request", plainOnTlsMessage));
+
+  it.each([
+    ["Freshet", JSON.stringify(told)],
+    ["nginx", page("The plain HTTP request was sent to HTTPS port")],
+    ["Go", "Client sent an HTTP request to an HTTPS server.\n"],
+  ])("400 of a port of %s that takes TLS is about the address, not the texts", async (_, body) => {
+    const embedder = await kit.open({ clock: hasty() });
+    kit.endpoint.handle = (_request, response) => void response.writeHead(400).end(body);
+    const error = await failure(ask(embedder));
+    expect(error).toMatchObject({ code: "embedding_unavailable" });
+    expect(error.message).toMatch(/takes TLS: begin FRESHET_EMBED_URL with https:/);
+  });
+
+  it("400 that repeats a text which speaks of TLS is about the text", async () => {
+    const embedder = await kit.open({ clock: hasty() });
+    kit.endpoint.handle = ({ body }, response) =>
+      void response.writeHead(400).end(JSON.stringify({ ...told, detail: `too long: ${body}` }));
+    expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_failed" });
   });
 
   it.each([502, 503, 504])("%i is asked again, so often and no oftener", async (code) => {

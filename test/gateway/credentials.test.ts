@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ApiKey, makeApiKey, type Role } from "../../src/contract/api-key.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
@@ -151,6 +152,60 @@ describe("a key of the key store", () => {
     expect(await codeOf(one, "status", first.key)).toBe("unauthorized");
     expect(await codeOf(one, "status", second.key)).toBe("ok");
     expect(one.keyStore.has(acme)).toBe(false);
+  });
+
+  it.each<[string, (key: ApiKey) => readonly ApiKey[], string]>([
+    ["is revoked", () => [], "unauthorized"],
+    ["expires", (key) => [{ ...key, expires_at: new Date(startMs).toISOString() }], "unauthorized"],
+    ["loses its role", (key) => [{ ...key, roles: ["ingest"] }], "forbidden"],
+    ["gets groups", (key) => [{ ...key, groups: ["sales"] }], "unauthorized"],
+  ])("that %s ends the streams that it has opened (KS1)", async (_, change, code) => {
+    const { key, entry } = made();
+    const other = made();
+    write(entry, other.entry);
+    const one = served();
+    one.service.hold = Promise.resolve();
+    const { url } = await one.listen();
+    const open = (as: string) =>
+      fetch(`${url}/v1/events`, { headers: { authorization: `Bearer ${as}` } });
+    const [stream, stays] = [await open(key), await open(other.key)];
+    write(...change(entry), other.entry);
+    await one.clock.advance(limits.keyStoreCheckMs);
+    const text = await stream.text();
+    expect(text).toMatch(/event: failed\n/);
+    expect(text).toContain(`"code":"${code}"`);
+    // The other one is still heard.
+    expect(await codeOf(one, "status", other.key)).toBe("ok");
+    await stays.body?.cancel();
+  });
+
+  it("that is revoked ends what its agent listens to (KS1)", async () => {
+    const { key, entry } = made();
+    write(entry);
+    const one = served();
+    one.service.hold = Promise.resolve();
+    const { url } = await one.listen();
+    const ends: Promise<string>[] = [];
+    const client = new Client(
+      { name: "test", version: "1" },
+      { versionNegotiation: { mode: "auto" } },
+    );
+    const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), {
+      requestInit: { headers: { authorization: `Bearer ${key}` } },
+      fetch: async (place, init) => {
+        const reply = await fetch(place, init);
+        if (String(init?.body).includes("subscriptions/listen")) ends.push(reply.clone().text());
+        return reply;
+      },
+    });
+    await client.connect(transport);
+    await client.listen({ resourceSubscriptions: ["freshet://acme/documents/a"] });
+    expect(ends).toHaveLength(1);
+    write();
+    await one.clock.advance(limits.keyStoreCheckMs);
+    await Promise.allSettled(ends);
+    expect(await codeOf(one, "status", key)).toBe("unauthorized");
+    await client.close();
   });
 
   it("keeps its rights while the file is broken or gone, and the log says so once (KS2)", async () => {

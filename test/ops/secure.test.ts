@@ -10,6 +10,7 @@ import {
   openSecureFiles,
   readSecret,
   refuseForeignServers,
+  refuseOtherCredentials,
   type SecureFiles,
   secureSettings,
   writeEnvironment,
@@ -81,6 +82,30 @@ describe("the files of a secure run", () => {
       /unset FRESHET_NATS_URL, or leave --secure away/,
     );
     refuseForeignServers({ FRESHET_NATS_URL: "" });
+  });
+
+  it.each([
+    "FRESHET_API_KEYS",
+    "FRESHET_API_KEYS_FILE",
+    "FRESHET_API_KEY",
+    "FRESHET_OPERATOR_TOKEN",
+    "FRESHET_HTTP_TLS_CERT_FILE",
+    "FRESHET_HTTP_TLS_CLIENT_CA_FILE",
+    "FRESHET_API_TLS_CA_FILE",
+    "FRESHET_NATS_CREDS_FILE",
+    "FRESHET_NATS_TOKEN",
+    "FRESHET_NATS_REPLY_NKEY_SEED_FILE",
+    "FRESHET_TEMPORAL_API_KEY",
+    "FRESHET_WEAVIATE_OIDC_SECRET_FILE",
+  ])("stand for no %s of one's own, which is named before a server starts", (name) => {
+    expect(() => refuseOtherCredentials({ [name]: "mine" }, files)).toThrow(
+      new RegExp(`unset ${name}, or`),
+    );
+    refuseOtherCredentials({ [name]: "", FRESHET_KEY_STORE: "keys.json" }, files);
+  });
+
+  it("may be in the environment already, as in a shell that sourced it", () => {
+    refuseOtherCredentials({ ...secureSettings(files), FRESHET_NATS_TLS_FIRST: "on" }, files);
   });
 });
 

@@ -11,7 +11,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import { issue, makeAuthority, type Pair, validFor } from "../../ops/servers/certificates.ts";
+import {
+  issue,
+  makeAuthority,
+  type Pair,
+  type Validity,
+  validFor,
+} from "../../ops/servers/certificates.ts";
 import type { TlsFiles } from "../../src/contract/links.ts";
 
 export interface PairFiles extends Pair {
@@ -33,7 +39,7 @@ export interface TlsKit {
   readonly strangeClient: PairFiles;
   files(settings: string, more?: Partial<TlsFiles>): TlsFiles;
   write(name: string, pair: Pair): PairFiles;
-  renew(names: readonly [string, ...string[]]): Promise<Pair>;
+  renew(names: readonly [string, ...string[]], valid?: Validity): Promise<Pair>;
   close(): void;
 }
 
@@ -72,7 +78,7 @@ export async function openTlsKit(): Promise<TlsKit> {
       ...more,
     }),
     write,
-    renew: (names) => issue(own, names),
+    renew: (names, valid) => issue(own, names, valid),
     close: () => rmSync(directory, { recursive: true, force: true }),
   };
 }

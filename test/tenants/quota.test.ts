@@ -118,6 +118,17 @@ describe("a rate", () => {
     expect(waitMsOf(fast, meter, { amount: 99, nowMs: 0 })).toBe(0);
   });
 
+  it("QA4: a lowered quota lets in at its own rate from then on, whatever came before", () => {
+    const rate = (perSecond: number) => rateOf(perSecond, { burstSeconds: 1, burstMin: 1 });
+    const meter = charged(rate(500), newMeter, { amount: 500, nowMs: 0 });
+    const lowered = rate(1);
+    expect(waitMsOf(lowered, meter, { amount: 1, nowMs: 0 })).toBeCloseTo(1_000);
+    const next = charged(lowered, meter, { amount: 1, nowMs: 1_000 });
+    expect(waitMsOf(lowered, next, { amount: 1, nowMs: 1_000 })).toBeCloseTo(1_000);
+    const paused = { perSecond: 500, burst: 5 };
+    expect(waitMsOf(paused, meter, { amount: 5, nowMs: 0 })).toBeCloseTo(10);
+  });
+
   it("takes an amount above its burst for the whole burst, so that nothing waits for ever", () => {
     const rate = { perSecond: 10, burst: 5 };
     expect(waitMsOf(rate, newMeter, { amount: 50, nowMs: 0 })).toBe(0);

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   type ApiKey,
+  apiKeyIdOf,
   hasKeyExpired,
   makeApiKey,
   type Role,
@@ -19,6 +20,7 @@ import { CliError, usageError } from "../exit.ts";
 import { changeKeyStore, readKeyStore } from "../key-store.ts";
 import { durationMs, tenantValue, withJson } from "../options.ts";
 import { printable, table } from "../print.ts";
+import { quotaLeftBehind } from "../quota-of-key.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface KeyOptions {
@@ -159,7 +161,8 @@ async function create(options: CreateOptions, terminal: Terminal): Promise<void>
   await writeDownOfFiles({ operation: "key_create", tenant }, terminal);
 }
 
-async function rotate(id: string, options: RotateOptions, terminal: Terminal): Promise<void> {
+async function rotate(given: string, options: RotateOptions, terminal: Terminal): Promise<void> {
+  const id = idIn(given);
   const path = storeOf(options, terminal);
   let made: ReturnType<typeof makeApiKey> | undefined;
   await changeKeyStore(path, ({ keys }) => {
@@ -182,10 +185,14 @@ async function rotate(id: string, options: RotateOptions, terminal: Terminal): P
   });
   if (made === undefined) return;
   show(made, options, terminal);
+  const moved = { old: id, next: made.entry.id };
+  const told = quotaLeftBehind(terminal.env["FRESHET_QUOTAS_FILE"], moved);
+  if (told !== undefined) terminal.note(told);
   await writeDownOfFiles({ operation: "key_rotate", tenant: made.entry.tenant }, terminal);
 }
 
-async function revoke(id: string, options: KeyOptions, terminal: Terminal): Promise<void> {
+async function revoke(given: string, options: KeyOptions, terminal: Terminal): Promise<void> {
+  const id = idIn(given);
   let tenant: TenantId | undefined;
   await changeKeyStore(storeOf(options, terminal), ({ keys }) => {
     tenant = found(keys, id).tenant;
@@ -227,6 +234,13 @@ function groupsText({ groups }: ApiKey): string {
 }
 
 /** @throws CliError */
+/** Who has the key and not its id gives that; a message must not show it again. */
+function idIn(given: string): string {
+  const id = apiKeyIdOf(given) ?? given;
+  if (/^[0-9a-f]{12}$/.test(id)) return id;
+  throw new CliError("an id is the 12 letters and digits behind frk_: freshet key list shows them");
+}
+
 function found(keys: readonly ApiKey[], id: string): ApiKey {
   const key = keys.find((one) => one.id === id);
   if (key === undefined) throw new CliError(`no key ${id}: freshet key list shows them`);

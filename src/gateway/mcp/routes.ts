@@ -63,6 +63,7 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
       const { protocol } = await servedOf(tenant);
       const scopes = mayAs({ roles }, "ingest") ? ["ingest"] : [];
       const caller = abortWhenCallerLeaves(reply.raw);
+      gate.watch(request, reply, { role: "query", ended: (why) => caller.abort(why) });
       const response = await protocol.fetch(webRequestOf(request, caller.signal), {
         authInfo: { token: "", clientId: tenant, scopes, extra: of },
         ...(request.body === undefined ? {} : { parsedBody: withoutNulls(request.body) }),
