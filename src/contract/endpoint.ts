@@ -32,7 +32,7 @@ const urlSchema = z
 /** What is wrong with the address of a webhook; undefined when nothing is. */
 export function urlFault(value: unknown): string | undefined {
   if (typeof value !== "string" || !URL.canParse(value))
-    return "a webhook's url is an https:// one";
+    return "is no address that can be read; one is https://hooks.example.com/in";
   const { protocol, username, password, hash } = new URL(value);
   if (protocol !== "https:" && protocol !== "http:") return "a webhook's url is an https:// one";
   if (username !== "" || password !== "") return "a webhook's url has no user and no password";

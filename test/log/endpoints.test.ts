@@ -1,7 +1,12 @@
 /** What operators do with webhooks, over the store in memory; and the store itself. */
 
 import { expect, it } from "vitest";
-import type { Endpoint, EndpointPost, EndpointReply } from "../../src/contract/endpoint.ts";
+import {
+  type Endpoint,
+  type EndpointPost,
+  type EndpointReply,
+  wantedEndpointSchema,
+} from "../../src/contract/endpoint.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { createEndpoints } from "../../src/log/endpoint-admin.ts";
@@ -56,6 +61,17 @@ it("adds a webhook that begins with what comes, and shows its secret this once",
   expect(told).toEqual([webhook.id]);
   expect(JSON.stringify(await endpoints.list(acme))).not.toContain("whsec_");
   expect(JSON.stringify(await endpoints.show(acme, webhook.id))).not.toContain("whsec_");
+});
+
+it.each([
+  ["http://127.0.0.1:99999/", "is no address that can be read"],
+  ["https://exa mple.com", "is no address that can be read"],
+  ["ftp://example.com/", "is an https:// one"],
+  ["https://a:b@example.com/", "has no user"],
+  ["https://example.com/#a", "has no #fragment"],
+])("says what is wrong with the url %s", (url, says) => {
+  const found = wantedEndpointSchema.safeParse({ url });
+  expect(found.error?.issues[0]?.message).toContain(says);
 });
 
 it("refuses an address that may not be reached, and one webhook too many", async () => {
