@@ -32,7 +32,7 @@ const urlSchema = z
 /** What is wrong with the address of a webhook; undefined when nothing is. */
 export function urlFault(value: unknown): string | undefined {
   if (typeof value !== "string" || !URL.canParse(value))
-    return "a webhook's url is an https:// one";
+    return "is no address that can be read; one is https://hooks.example.com/in";
   const { protocol, username, password, hash } = new URL(value);
   if (protocol !== "https:" && protocol !== "http:") return "a webhook's url is an https:// one";
   if (username !== "" || password !== "") return "a webhook's url has no user and no password";
@@ -78,8 +78,10 @@ export const endpointSchema = z.looseObject({
   /** Why it is not active. */
   reason: z.string().optional(),
   createdAtMs: z.int(),
-  /** Newest first; several while they change. */
+  /** Newest first, two while they change: release 0.1 does not read a webhook that has more. */
   secrets: z.array(secretSchema).min(1).max(limits.endpointSecretsMax),
+  /** Those before, while they still sign (`withSecrets`). */
+  earlierSecrets: z.array(secretSchema).max(limits.endpointSecretsMax).optional(),
 });
 export type Endpoint = z.infer<typeof endpointSchema>;
 
@@ -200,9 +202,23 @@ export function deliveryId({ id }: Pick<Endpoint, "id">, seq: Version | number):
   return `msg_${id.slice("wh_".length)}_${seq}`;
 }
 
-/** Those that sign at a time. */
-export function secretsAt({ secrets }: Endpoint, nowMs: number): Endpoint["secrets"] {
-  return secrets.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+/** Those that sign at a time, newest first. */
+export function secretsAt(
+  { secrets, earlierSecrets = [] }: Endpoint,
+  nowMs: number,
+): Endpoint["secrets"] {
+  return [...secrets, ...earlierSecrets].filter(
+    ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
+  );
+}
+
+/** With these, newest first, where each release finds as many as it knows. */
+export function withSecrets(
+  { earlierSecrets: _, ...endpoint }: Endpoint,
+  all: Endpoint["secrets"],
+): Endpoint {
+  const [secrets, earlierSecrets] = [all.slice(0, 2), all.slice(2)];
+  return { ...endpoint, secrets, ...(earlierSecrets.length === 0 ? {} : { earlierSecrets }) };
 }
 
 export function signingSecrets(endpoint: Endpoint, nowMs: number): readonly string[] {

@@ -172,7 +172,10 @@ export function createBareApp(options: BareOptions): {
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
-  app.setNotFoundHandler(({ url }, reply) => refuse(noRoute(url), reply));
+  // Before a body is looked at: what no route takes is told so, whatever comes with it.
+  app.addHook("onRequest", async ({ is404, url }) => {
+    if (is404) throw noRoute(url);
+  });
   audit.watch(app);
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");

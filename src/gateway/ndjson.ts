@@ -69,7 +69,8 @@ export async function publishLines(
       if (refused) break;
     }
   } catch (thrown) {
-    stopped = thrown;
+    // Of one who has gone in the middle of a line the body ends in an error of the socket.
+    stopped = request.signal.aborted ? new FreshetError("cancelled") : thrown;
   }
   await inFlight.idle();
   if (stopped !== undefined) {

@@ -13,6 +13,7 @@ import {
   signingSecrets,
   testType,
   type WantedEndpoint,
+  withSecrets,
 } from "../contract/endpoint.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { lastBefore, type TenantId, type Version, version } from "../contract/ids.ts";
@@ -142,11 +143,8 @@ function after(
       // One that was rotated before keeps its day: it may be all that receivers know.
       const ending = { endsAtMs: nowMs + limits.endpointSecretOverlapMs };
       const old = secretsAt(endpoint, nowMs).map((secret) => ({ ...ending, ...secret }));
-      return {
-        ...endpoint,
-        ...(reason === undefined ? {} : { reason }),
-        secrets: [newest, ...old].slice(0, limits.endpointSecretsMax),
-      };
+      const kept = reason === undefined ? endpoint : { ...endpoint, reason };
+      return withSecrets(kept, [newest, ...old].slice(0, limits.endpointSecretsMax));
     }
   }
 }

@@ -173,6 +173,57 @@ describe.skipIf(!existsSync(executablePath))("the console", () => {
     }
   });
 
+  it("says in its own words that a stream broke off, that nobody answers, and what no header holds", async () => {
+    const { page } = await opened("");
+    const ask = async (): Promise<string> => {
+      await page.getByLabel("Question").fill("Which bridge is closed?");
+      await page.keyboard.press("Enter");
+      const told = page.locator("main [role=status].bad");
+      await told.waitFor();
+      return told.innerText();
+    };
+    const begun = 'id: 1\nevent: delta\ndata: {"text":"The old"}\n\n';
+    const cut = { status: 200, contentType: "text/event-stream", body: begun };
+    await page.route("**/answer", (route) => route.fulfill(cut));
+    expect(await ask()).toBe("the answer broke off before its end: ask again");
+    await page.unroute("**/answer");
+    await page.reload();
+    await page.context().setOffline(true);
+    expect(await ask()).toContain("unreachable: the engine does not answer");
+    await page.context().setOffline(false);
+    for (const [name, code] of [
+      ["API key", "unauthorized"],
+      ["Tenant", "invalid_tenant"],
+    ] as const) {
+      await page.getByLabel("API key").fill("");
+      await page.getByLabel(name).fill("日本");
+      await page.getByRole("button", { name: "Use" }).click();
+      expect(await ask()).toBe(`${code}: the field ${name} has a character that none has`);
+    }
+    await page.close();
+  });
+
+  it("is no wider than a narrow screen, whatever a document is called", async () => {
+    await publish("lock".repeat(120), `The lock keeper is away. ${"x".repeat(900)}`);
+    const { page } = await opened("", { viewport: { width: 320, height: 640 } });
+    const width = () => page.evaluate<number>("document.documentElement.scrollWidth");
+    await page.getByLabel("Question").fill("Who is away?");
+    await page.keyboard.press("Enter");
+    await page.locator(".source").first().waitFor();
+    expect(await width()).toBe(320);
+    await page.close();
+  });
+
+  it.each(["#constructor", "#__proto__", "#nothing"])(
+    "%s leads to the first page",
+    async (hash) => {
+      const { page, faults } = await opened(hash);
+      await page.getByLabel("Question").waitFor();
+      expect([await page.title(), faults]).toEqual(["Freshet: Ask", []]);
+      await page.close();
+    },
+  );
+
   it("shows the API's operations with their fields", async () => {
     const { page, faults } = await opened("docs#answer");
     await page.getByText("Answers a question from the tenant's documents").waitFor();

@@ -62,6 +62,16 @@ it("imports only what is served", () => {
   expect(imported.length).toBeGreaterThan(10);
 });
 
+it.each(["W/TAG", '"other", TAG', '"other",W/TAG', "*"])(
+  "a page that a proxy has kept as %s is not sent again",
+  async (form) => {
+    const { headers } = await get("/");
+    const given = form.replace("TAG", String(headers["etag"]));
+    expect((await get("/", { "if-none-match": given })).statusCode).toBe(304);
+    expect((await get("/", { "if-none-match": 'W/"other"' })).statusCode).toBe(200);
+  },
+);
+
 it("weighs less than a picture, and a browser that has it is told so", async () => {
   let bytes = 0;
   for (const path of paths) {

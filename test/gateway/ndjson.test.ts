@@ -58,6 +58,24 @@ describe("lines of a body", () => {
   });
 });
 
+it("lines whose sender goes in the middle of one are no failure of the engine's", async () => {
+  const told: string[] = [];
+  const log = { ...silentLogger, error: (_fields: object, message: string) => told.push(message) };
+  const service = new FakeService();
+  const caller = new AbortController();
+  async function* cut() {
+    yield Buffer.from('{"id":"a","text":"rivers"}\n{"id":');
+    caller.abort();
+    throw Object.assign(new Error("aborted"), { code: "ECONNRESET" });
+  }
+  const results = await publishLines(createHandler({ service, log, clock: systemClock }), {
+    ...{ tenant: tenantId("demo"), source: cut(), signal: caller.signal },
+    room: new PublishBodies().lineRoom(tenantId("demo")),
+  });
+  expect(results.at(-1)).toMatchObject({ line: 2, error: { code: "cancelled" } });
+  expect(told).toEqual([]);
+});
+
 describe("many documents in one request", () => {
   let service: FakeService;
   let handler: ReturnType<typeof createHandler>;

@@ -70,6 +70,19 @@ describe("any other path that leads nowhere", () => {
     expect(reply.json()).toMatchObject({ status: 404, detail: expect.stringContaining(says) });
   });
 
+  it.each([
+    ["/v1/files", "multipart/form-data; boundary=x", "--x--"],
+    ["/v1/uploads", "application/octet-stream", "x"],
+    ["/v1/moderations", "application/json", "{"],
+    ["/v1/answers", "application/x-ndjson", "{}"],
+    ["/v1/answers", "text/plain", "x".repeat(3_000_000)],
+  ])("%s is not there whatever is sent to it: %s", async (url, type, payload) => {
+    const headers = { "content-type": type };
+    const reply = await current.app.inject({ method: "POST", url, headers, payload });
+    expect(reply.statusCode).toBe(404);
+    expect(reply.body).toContain("there is no such route");
+  });
+
   it("a document published to a path with a slash at its end is told of the slash", async () => {
     const reply = await send("POST", "/v1/documents/");
     expect(reply.statusCode).toBe(405);

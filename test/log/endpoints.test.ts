@@ -1,7 +1,12 @@
 /** What operators do with webhooks, over the store in memory; and the store itself. */
 
 import { expect, it } from "vitest";
-import type { EndpointPost, EndpointReply } from "../../src/contract/endpoint.ts";
+import {
+  type Endpoint,
+  type EndpointPost,
+  type EndpointReply,
+  wantedEndpointSchema,
+} from "../../src/contract/endpoint.ts";
 import type { TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { createEndpoints } from "../../src/log/endpoint-admin.ts";
@@ -58,6 +63,17 @@ it("adds a webhook that begins with what comes, and shows its secret this once",
   expect(JSON.stringify(await endpoints.show(acme, webhook.id))).not.toContain("whsec_");
 });
 
+it.each([
+  ["http://127.0.0.1:99999/", "is no address that can be read"],
+  ["https://exa mple.com", "is no address that can be read"],
+  ["ftp://example.com/", "is an https:// one"],
+  ["https://a:b@example.com/", "has no user"],
+  ["https://example.com/#a", "has no #fragment"],
+])("says what is wrong with the url %s", (url, says) => {
+  const found = wantedEndpointSchema.safeParse({ url });
+  expect(found.error?.issues[0]?.message).toContain(says);
+});
+
 it("refuses an address that may not be reached, and one webhook too many", async () => {
   const { endpoints } = admin();
   const bad = endpoints.add(acme, { ...wanted, url: "https://10.0.0.1/" });
@@ -98,6 +114,23 @@ it("a second rotation within the day leaves the first secret its time, up to a b
   await endpoints.change(acme, webhook.id, { action: "test" });
   expect(posts.at(-1)?.secrets).toEqual([...later4, third]);
   expect(later4).toHaveLength(limits.endpointSecretsMax - 1);
+});
+
+it("a webhook that was rotated three times is stored as release 0.1 reads it: with two secrets", async () => {
+  const { endpoints, store } = admin();
+  const { webhook } = await endpoints.add(acme, wanted);
+  for (let count = 0; count < 3; count += 1) {
+    await endpoints.change(acme, webhook.id, { action: "rotate" });
+  }
+  const { value } = (await store.get(acme, webhook.id)) ?? {};
+  expect(value?.secrets).toHaveLength(2);
+  expect((await endpoints.show(acme, webhook.id)).secrets).toHaveLength(4);
+  // What that release makes of it: it keeps what it does not know.
+  const newest = { value: "whsec_BBBB", createdAtMs: Date.parse("2026-11-29T10:00:01Z") };
+  const ending = { ...value?.secrets[0], endsAtMs: Date.parse("2026-11-30T10:00:00Z") };
+  const there = { ...value, secrets: [newest, ending] } as Endpoint;
+  expect(await store.put(there, (await store.get(acme, webhook.id))?.revision ?? 0)).toBe(true);
+  expect((await endpoints.show(acme, webhook.id)).secrets).toHaveLength(4);
 });
 
 it("tests without changing anything, and says what came back", async () => {

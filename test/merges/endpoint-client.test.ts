@@ -111,6 +111,19 @@ describe("a request to a receiver", () => {
     expect(await post()).toEqual({ kind: "delivered", status: 200 });
   });
 
+  it("waits behind no slow webhook of another tenant at the same host", async () => {
+    const held: ServerResponse[] = [];
+    answer = (request, response) => {
+      if (request.url === "/slow") held.push(response);
+      else response.writeHead(204).end();
+    };
+    const slow = Array.from({ length: 3 }, () => post({ url: url.replace("/in?x=1", "/slow") }));
+    await expect.poll(() => held.length).toBe(3);
+    expect(await post()).toEqual({ kind: "delivered", status: 204 });
+    for (const response of held) response.writeHead(200).end();
+    expect((await Promise.all(slow)).map(({ kind }) => kind)).toEqual(Array(3).fill("delivered"));
+  });
+
   it("does not follow a redirect, which could lead anywhere", async () => {
     answer = (_request, response) => void response.writeHead(307, { location: url }).end();
     expect(await post()).toEqual({ kind: "failed", status: 307, reason: "redirect 307" });

@@ -62,10 +62,16 @@ export function addConsoleRoutes(
     const type = types[name.split(".").at(-1) as keyof typeof types];
     app.get(path, { onRequest }, async (request, reply) => {
       withHeaders(reply).header("etag", etag);
-      if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+      if (names(request.headers["if-none-match"], etag)) return reply.code(304).send();
       return reply.type(type).send(body);
     });
   }
+}
+
+/** A proxy that compresses marks the tag as weak, `W/"…"`: for this it is the same one. */
+function names(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = ifNoneMatch?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
+  return tags.includes(etag) || tags.includes("*");
 }
 
 function withHeaders(reply: FastifyReply): FastifyReply {

@@ -50,8 +50,9 @@ export function createEndpointClient(options: EndpointClientOptions = {}): Endpo
 function agentFor(addresses: Addresses): Agent {
   return new (undici().Agent)({
     connect: connectorOf(addresses),
-    connections: 1,
-    // A pipelined event could be taken before the one in front of it.
+    // Many webhooks, of several tenants, go to one host: none waits behind a slow one of another.
+    // Each has one request at a time, so that their order holds.
+    connections: limits.endpointsInFlightMax,
     pipelining: 1,
   });
 }

@@ -141,6 +141,7 @@ const endpoint: Endpoint = {
   ...{ id: "wh_aaaaaaaaaaaaaaaa", tenant: "acme" as TenantId, url: "https://example.com/" },
   ...{ types: ["document.indexed"], status: "active", createdAtMs: 1 },
   secrets: [{ value: "whsec_AAAA", createdAtMs: 1 }],
+  earlierSecrets: [{ value: "whsec_BBBB", createdAtMs: 1, endsAtMs: 2 }],
 };
 const delivery: EndpointState = {
   ...{ after: 1, delivered: 1, failed: 0 },

@@ -37,8 +37,8 @@ async function request(path, { body, signal, accept = "application/json" } = {})
   /** @type {Record<string, string>} */
   const headers = { accept };
   // With a key the tenant is the key's own.
-  if (key === "") headers["x-tenant"] = tenant;
-  else headers["authorization"] = `Bearer ${key}`;
+  if (key === "") headers["x-tenant"] = sendable("invalid_tenant", "Tenant", tenant);
+  else headers["authorization"] = `Bearer ${sendable("unauthorized", "API key", key)}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   const response = await fetch(path, {
     method: body === undefined ? "GET" : "POST",
@@ -46,6 +46,11 @@ async function request(path, { body, signal, accept = "application/json" } = {})
     cache: "no-store",
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
+  }).catch(() => {
+    throw new ApiError(
+      "unreachable",
+      "the engine does not answer: does it run, is there a network?",
+    );
   });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
@@ -53,6 +58,17 @@ async function request(path, { body, signal, accept = "application/json" } = {})
     problem.code ?? String(response.status),
     problem.detail ?? response.statusText,
   );
+}
+
+/**
+ * What a header holds: browsers refuse the rest in words about themselves.
+ * @param {string} code
+ * @param {string} name
+ * @param {string} value
+ */
+function sendable(code, name, value) {
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  throw new ApiError(code, `the field ${name} has a character that none has`);
 }
 
 /**
@@ -98,7 +114,9 @@ async function* chunksOf(stream) {
   const reader = stream.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => {
+        throw new ApiError("unreachable", "the connection broke off");
+      });
       if (done) return;
       yield value;
     }

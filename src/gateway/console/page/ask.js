@@ -79,14 +79,19 @@ async function ask(body, { told, answer, sources, signal }) {
   answer.replaceChildren();
   answer.hidden = body.mode === "search";
   sources.replaceChildren();
+  let isWhole = false;
   for await (const { event, data } of events("/answer", { body, signal })) {
     if (event === "retrieval") {
       showSources(sources, data.sources, signal);
       told.tell(`sources after ${sinceMs()} ms`);
     } else if (event === "delta") answer.append(data.text);
-    else if (event === "done") finish(data, sinceMs());
-    else if (event === "error") throw new Error(`${data.error?.code}: ${data.error?.message}`);
+    else if (event === "done") {
+      isWhole = true;
+      finish(data, sinceMs());
+    } else if (event === "error") throw new Error(`${data.error?.code}: ${data.error?.message}`);
   }
+  // A proxy in between may end it so that it looks whole.
+  if (!isWhole) throw new Error("the answer broke off before its end: ask again");
 
   /**
    * The whole answer again: its citations were checked meanwhile.

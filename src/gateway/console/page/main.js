@@ -26,7 +26,8 @@ const form = /** @type {HTMLFormElement} */ (document.getElementById("identity")
 let leave = new AbortController();
 
 function show() {
-  const name = location.hash.slice(1) in pages ? location.hash.slice(1) : "ask";
+  const asked = location.hash.slice(1);
+  const name = Object.hasOwn(pages, asked) ? asked : "ask";
   const page = pages[name];
   if (page === undefined) return;
   leave.abort();
