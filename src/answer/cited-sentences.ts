@@ -97,7 +97,10 @@ function spanOf(
 function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   const { question, sources } = asked;
   const byWords = scoresOf(asked, all);
-  const cue = cueOf(question);
+  const asksFor = cueOf(question);
+  // "How much does it weigh?" asks for no price: where nobody names one, any number may be meant.
+  const hasPrice = asksFor !== "price" || all.some(({ text }) => meets("price", text));
+  const cue = hasPrice ? asksFor : "count";
   const scored = all.map((sentence, index): Scored => {
     if (sentence.isHeader === true) return { sentence, score: 0 };
     const follows = all[index + 1]?.number === sentence.number ? (byWords[index + 1] ?? 0) : 0;

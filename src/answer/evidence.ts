@@ -136,6 +136,9 @@ function placeIn(prose: string, { start, end }: Span, kind?: LineKind): Place | 
 
 const question = /[?？؟]["'”’»*_)]*$/u;
 const colon = /[:：][*_]*$/;
+/** `§ 5 Deductible.` names what the clause says behind it. */
+const clause =
+  /^(?:§|Art\.?|Article|Artikel) ?\d{1,4}[a-z]?[.:]? \p{Lu}[\p{L}\p{M}-]*(?: [\p{L}\p{M}-]+){0,3}\.$/u;
 
 function roleOf(
   { text }: Place,
@@ -150,6 +153,7 @@ function roleOf(
     return { part: kind, columns: header && headers.get(header) };
   }
   const part = kind === "record" ? kind : opened?.isItem === true ? "item" : undefined;
+  if (clause.test(text)) return { part, opens: "heading" };
   if (question.test(text)) return { part, opens: "question" };
   return colon.test(text) ? { part, opens: "list" } : { part };
 }

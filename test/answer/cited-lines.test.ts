@@ -58,3 +58,40 @@ describe("questions in bold", () => {
     expect(extractiveAnswer({ question, sources: sources(page) })).toContain(said);
   });
 });
+
+describe("an amount of money", () => {
+  const cats =
+    "Kittens get their first vaccination at eight weeks and the second four weeks later. After that " +
+    "a cat needs a booster every 3 years. A vaccination costs 62 euros with the examination.";
+
+  test("is preferred to other numbers where a price is asked for", () => {
+    const said = "A vaccination costs 62 euros with the examination. [1]";
+    expect(
+      extractiveAnswer({
+        question: "How much is a cat vaccination?",
+        sources: sources(cats),
+        sentencesMax: 1,
+      }),
+    ).toBe(said);
+  });
+
+  test("and a number where there is none", () => {
+    const text = "The Falcon is a bicycle for the city. The Falcon weighs 22 kg.";
+    expect(
+      extractiveAnswer({
+        question: "How much does the Falcon weigh?",
+        sources: sources(text),
+        sentencesMax: 1,
+      }),
+    ).toBe("The Falcon weighs 22 kg. [1]");
+  });
+});
+
+test("the name of a clause brings what the clause says", () => {
+  const text =
+    "§ 4 Termination. Either party may terminate with one month's notice.\n" +
+    "§ 5 Deductible. The policy holder bears 20 % of each invoice.";
+  expect(extractiveAnswer({ question: "What is the deductible?", sources: sources(text) })).toBe(
+    "§ 5 Deductible. [1] The policy holder bears 20 % of each invoice. [1]",
+  );
+});
