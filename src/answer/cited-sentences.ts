@@ -97,7 +97,10 @@ function spanOf(
 function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   const { question, sources } = asked;
   const byWords = scoresOf(asked, all);
-  const cue = cueOf(question);
+  const asksFor = cueOf(question);
+  // "How much does it weigh?" asks for no price: where nobody names one, any number may be meant.
+  const hasPrice = asksFor !== "price" || all.some(({ text }) => meets("price", text));
+  const cue = hasPrice ? asksFor : "count";
   const scored = all.map((sentence, index): Scored => {
     if (sentence.isHeader === true) return { sentence, score: 0 };
     const follows = all[index + 1]?.number === sentence.number ? (byWords[index + 1] ?? 0) : 0;
@@ -115,11 +118,15 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
 }
 
 /** Else the sentence that was the last answer, whose words are carried over, answers again. */
-function scoresOf({ question, own }: Extraction, all: readonly EvidenceSentence[]): number[] {
-  const byAll = wordScores(question, all);
+function scoresOf(
+  { question, own, sources }: Extraction,
+  all: readonly EvidenceSentence[],
+): number[] {
+  const subjects = subjectsOf(all, sources);
+  const byAll = wordScores(question, all, subjects);
   const isCarried = own !== undefined && own !== question && question.startsWith(own);
   if (!isCarried || !saysWhatItAsks(own)) return byAll;
-  const byOwn = wordScores(own, all);
+  const byOwn = wordScores(own, all, subjects);
   return byAll.map((each, at) => each * weights.carried + (byOwn[at] ?? 0) * (1 - weights.carried));
 }
 
@@ -129,12 +136,34 @@ function saysWhatItAsks(own: string): boolean {
   return !isShort && terms(own).some((term) => !stopWords.has(term));
 }
 
-/** What each holds of the question's words, rare ones first: a share of having them all. */
-function wordScores(question: string, all: readonly EvidenceSentence[]): number[] {
+/** Of each sentence: terms of the title of its document, and of the headings that it stands below. */
+function subjectsOf(
+  all: readonly EvidenceSentence[],
+  sources: readonly Source[],
+): readonly ReadonlySet<string>[] {
+  const above = sources.map(({ title, heading = [] }) => terms([title, ...heading].join("\n")));
+  const known = above.map((list) => new Set(list));
+  return all.map(({ number, opens, text }) => {
+    const outer = above[number - 1] ?? [];
+    if (opens === "heading") known[number - 1] = new Set([...outer, ...terms(text)]);
+    return known[number - 1] ?? new Set();
+  });
+}
+
+/**
+ * What each holds of the question's words, rare ones first: a share of having them all. A line
+ * (`Weight: 22 kg`) leaves its subject to what stands above it: where it has a word of the question
+ * it has those of its subject, too, or each line of a data sheet would lose to its heading.
+ */
+function wordScores(
+  question: string,
+  all: readonly EvidenceSentence[],
+  subjects: readonly ReadonlySet<string>[],
+): number[] {
   const queried = [...new Set(terms(question))];
-  const held = all.map(({ text, columns, part }) => {
+  const held = all.map(({ text, columns, part, opens }) => {
     const list = terms(columns === undefined ? text : `${columns.text} ${text}`);
-    return { counts: termCounts(list), length: list.length, isPart: part !== undefined };
+    return { counts: termCounts(list), length: list.length, part, opens };
   });
   const frequency = termCounts(held.flatMap(({ counts }) => [...counts.keys()]));
   const total = held.reduce((sum, { length }) => sum + length, 0);
@@ -145,16 +174,25 @@ function wordScores(question: string, all: readonly EvidenceSentence[]): number[
   });
   const full = rarity.rarities.reduce((sum, each) => sum + each, 0);
   if (full === 0) return all.map(() => 0);
-  return held.map(({ counts, length: own, isPart }) => {
+  return held.map(({ counts, length: own, part, opens }, index) => {
     // A line is short because it is one, not because it says one thing alone.
-    const length = isPart ? Math.max(own, total / held.length) : own;
+    const isLine = part !== undefined || opens === "heading";
+    const length = isLine ? Math.max(own, total / held.length) : own;
     const beginnings = new Set<string>();
     for (const term of counts.keys()) beginnings.add(beginningOf(term));
     const frequencies = queried.map((term) => {
       const isRelated = isWord(term) && beginnings.has(beginningOf(term));
       return counts.get(term) ?? (isRelated ? weights.related : 0);
     });
-    return bm25Of({ frequencies, length }, rarity) / full;
+    const subject = part === undefined ? undefined : subjects[index];
+    const saysMore = queried.some((term, at) => frequencies[at] !== 0 && !subject?.has(term));
+    const whole =
+      subject === undefined || !saysMore
+        ? frequencies
+        : frequencies.map((count, at) =>
+            subject.has(queried[at] ?? "") ? Math.max(count, 1) : count,
+          );
+    return bm25Of({ frequencies: whole, length }, rarity) / full;
   });
 }
 

@@ -11,6 +11,7 @@
  */
 
 import type { Source } from "../contract/query.ts";
+import { terms } from "../text/lexical.ts";
 import { sentenceStarts } from "../text/sentences.ts";
 import { filterCitations } from "./citations.ts";
 import { type LineKind, linesOf, type TextLine } from "./evidence-lines.ts";
@@ -33,7 +34,9 @@ export interface EvidenceSentence {
   readonly isHeader?: boolean | undefined;
 }
 
-export function evidenceOf(sources: readonly Pick<Source, "text">[]): EvidenceSentence[] {
+type Text = Pick<Source, "text" | "title" | "heading">;
+
+export function evidenceOf(sources: readonly Text[]): EvidenceSentence[] {
   return sources.flatMap((source, index) =>
     placesOf(source).map((place) => ({ ...place, number: index + 1 })),
   );
@@ -42,15 +45,34 @@ export function evidenceOf(sources: readonly Pick<Source, "text">[]): EvidenceSe
 type Place = Omit<EvidenceSentence, "number">;
 
 /** An answer and its citations look at the same sources: they are taken apart once. */
-const known = new WeakMap<Pick<Source, "text">, readonly Place[]>();
+const known = new WeakMap<Text, readonly Place[]>();
 
-function placesOf(source: Pick<Source, "text">): readonly Place[] {
+function placesOf(source: Text): readonly Place[] {
   const before = known.get(source);
   if (before !== undefined) return before;
-  const places = sentencesOf(source.text);
+  const [first, ...rest] = sentencesOf(source.text);
+  const places =
+    first === undefined
+      ? []
+      : [isTitle(first, source) ? { ...first, opens: "heading" as const } : first, ...rest];
   known.set(source, places);
   return places;
 }
+
+const ended = /[.!?,;:。！？؟।]["'”’»)\]*_]*$/u;
+
+/**
+ * A text without Markdown begins with its title, too: a line alone, which says nothing that title
+ * and headings of the document do not.
+ */
+function isTitle({ text, end, opens, part }: Place, source: Text): boolean {
+  if (opens !== undefined || part !== undefined || ended.test(text)) return false;
+  if (!/^[ \t]*\n[ \t]*\n/.test(source.text.slice(end, end + titleGapChars))) return false;
+  const named = new Set(terms([source.title, ...(source.heading ?? [])].join("\n")));
+  return terms(text).every((term) => named.has(term));
+}
+
+const titleGapChars = 80;
 
 /** A picture that is a link, as at the head of many a README: nothing of it is a sentence. */
 const badgePattern = /\[!\[[^\]]{0,200}\]\([^)]{0,500}\)\]\([^)]{0,500}\)/g;
@@ -114,6 +136,9 @@ function placeIn(prose: string, { start, end }: Span, kind?: LineKind): Place | 
 
 const question = /[?？؟]["'”’»*_)]*$/u;
 const colon = /[:：][*_]*$/;
+/** `§ 5 Deductible.` names what the clause says behind it. */
+const clause =
+  /^(?:§|Art\.?|Article|Artikel) ?\d{1,4}[a-z]?[.:]? \p{Lu}[\p{L}\p{M}-]*(?: [\p{L}\p{M}-]+){0,3}\.$/u;
 
 function roleOf(
   { text }: Place,
@@ -128,6 +153,7 @@ function roleOf(
     return { part: kind, columns: header && headers.get(header) };
   }
   const part = kind === "record" ? kind : opened?.isItem === true ? "item" : undefined;
+  if (clause.test(text)) return { part, opens: "heading" };
   if (question.test(text)) return { part, opens: "question" };
   return colon.test(text) ? { part, opens: "list" } : { part };
 }
@@ -224,7 +250,7 @@ const openCharsMax = 300;
 const shortChars = 64;
 
 const shortEnd =
-  /[.!?؟।]["'”’»)\]]*\s+(?=[\p{Ps}\p{Pi}"'¿¡\p{So}]{0,2}[\p{Lu}\p{Lo}\p{N}])|[。！？｡]["'”’»」』）)\]]*\s*(?=\S)/gu;
+  /[.!?؟।]["'”’»)\]*_]*\s+(?=[\p{Ps}\p{Pi}"'¿¡\p{So}]{0,2}[\p{Lu}\p{Lo}\p{N}])|[。！？｡]["'”’»」』）)\]]*\s*(?=\S)/gu;
 
 function shortStarts(text: string): number[] {
   return [0, ...Array.from(text.matchAll(shortEnd), ({ 0: end, index }) => index + end.length)];
@@ -251,7 +277,7 @@ export function sentencesIn(
   const found: { start: number; end: number }[] = [];
   let begun = 0;
   for (const index of starts.keys()) {
-    const end = starts[index + 1] ?? text.length;
+    const end = behindEmphasis(text, starts[index + 1] ?? text.length);
     const piece = text.slice(begun, end);
     const isLast = index === starts.length - 1;
     const isDate = /(?:^|\s)\d{1,2}\.\s+$/.test(piece.slice(-8)) && /\d/.test(text[end] ?? "");
@@ -262,6 +288,14 @@ export function sentencesIn(
     begun = end;
   }
   return found;
+}
+
+/** `**Who pays?** We do.`: what closes the emphasis is part of the sentence that it closes. */
+const closingMarks = /[*_]{1,3}(?=\s|$)/y;
+
+function behindEmphasis(text: string, at: number): number {
+  closingMarks.lastIndex = at;
+  return closingMarks.test(text) ? closingMarks.lastIndex : at;
 }
 
 function isOpen(piece: string): boolean {

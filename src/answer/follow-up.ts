@@ -11,6 +11,7 @@ import { limits } from "../contract/limits.ts";
 import type { Turn } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
 import { terms } from "../text/lexical.ts";
+import { stopWords } from "../text/stop-words.ts";
 
 export interface Leaning {
   /** Redacted, as are the turns. */
@@ -37,7 +38,8 @@ export function standsAlone({ question, history }: Leaning): boolean {
   // A name before it is what it stands for.
   if (at !== null && !name.test(text.slice(0, at.index))) return false;
   const words = text.match(/[\p{L}\p{N}]+/gu) ?? [];
-  return words.length >= wordsMin && terms(text).length > 0;
+  // A question of stop words alone has terms, too: they are those.
+  return words.length >= wordsMin && terms(text).some((term) => !stopWords.has(term));
 }
 
 /** The question with the names, and failing these the words, of what was talked about. */
@@ -88,10 +90,11 @@ function firstSentences(answer: string): string {
   return cutText(answer, answerCharsMax);
 }
 
+/** With the number behind it: a Falcon 5 is no Falcon 4. */
 const namePattern =
-  /\p{Lu}[\p{L}\p{M}\p{N}'’-]*(?:\s+(?:(?:of|the|de|von|van|der|and)\s+)*\p{Lu}[\p{L}\p{M}\p{N}'’-]*)*|\b\d{3,4}s?\b|"[^"]{2,60}"/gu;
+  /\p{Lu}[\p{L}\p{M}\p{N}'’-]*(?:\s+(?:(?:of|the|de|von|van|der|and)\s+)*\p{Lu}[\p{L}\p{M}\p{N}'’-]*)*(?:[ \t]\d{1,4}(?:\.\d{1,3})*(?![\p{L}\p{N}:]|[.,]\d))?|\b\d{3,4}s?\b|"[^"]{2,60}"/gu;
 const askingWords =
-  /^(?:what|when|where|who|whom|whose|why|how|which|in|is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|the|a|an|and|but|on|at|of|for|to|from|by|i|it|he|she|they|this|that|these|those|their|his|her|its|we|our|my|your|there|then|if|as|with|after|before|during|while|since|yes|no|tell|name)$/i;
+  /^(?:what|when|where|who|whom|whose|why|how|which|much|many|long|often|in|is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|the|a|an|and|but|on|at|of|for|to|from|by|i|it|he|she|they|this|that|these|those|their|his|her|its|we|our|my|your|there|then|if|as|with|after|before|during|while|since|yes|no|tell|name)$/i;
 
 /** Runs of words with a capital, years, and what stands in quotation marks. */
 function namesIn(text: string): string[] {

@@ -4,10 +4,12 @@
  * cue misses costs a sentence some rank, never the answer. Pure.
  */
 
-export type Cue = "time" | "count" | "name";
+export type Cue = "time" | "count" | "price" | "name";
 
 const asksForTime =
   /\bwhen\b|\b(?:what|which|how many) (?:years?|century|decade|date|day|month|time)\b|\bhow (?:long|old|often)\b/i;
+const asksForPrice =
+  /\bhow much (?:is|are|was|were|do|does|did|will|for)\b|\b(?:costs?|prices?|fees?|rent|salary|deposit)\b/i;
 const asksForCount =
   /\bhow (?:many|much|far|large|big|high|tall|fast|deep|wide)\b|\bwhat (?:percent\w*|number|amount|share|price|cost|size)\b/i;
 const asksForName =
@@ -15,6 +17,7 @@ const asksForName =
 
 export function cueOf(question: string): Cue | undefined {
   if (asksForTime.test(question)) return "time";
+  if (asksForPrice.test(question)) return "price";
   if (asksForCount.test(question)) return "count";
   return asksForName.test(question) ? "name" : undefined;
 }
@@ -23,6 +26,9 @@ const time =
   /\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}:\d\d\b|\b\d{1,2}(?:st|nd|rd|th)\b|\b\d+(?:\.\d+)? ?(?:ms|seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|century|centuries|decades?|noon|midnight|today|yesterday|tomorrow)\b/;
 const count =
   /\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|thousands?|millions?|billions?|half|third|quarter|once|twice|both|none)\b/i;
+const currency =
+  "(?:[€$£¥₹₽₩]|\\p{Lu}{2,3}[$€]|(?:EUR|USD|GBP|CHF|NOK|SEK|DKK|PLN|CZK|JPY|INR|kr|zł|euros?|dollars?|pounds?|francs?|cents?|yen|rupees?)\\b)";
+const price = new RegExp(`${currency}\\s?\\d|\\d[\\d.,]*(?:\\s?[-–—]{1,2})?\\s?${currency}`, "iu");
 /** Not the word that every sentence begins with. */
 const name = /\S\s+["'(]?\p{Lu}[\p{L}\p{M}'’-]+/u;
 
@@ -32,6 +38,8 @@ export function meets(cue: Cue, sentence: string): boolean {
       return time.test(sentence);
     case "count":
       return count.test(sentence);
+    case "price":
+      return price.test(sentence);
     case "name":
       return name.test(sentence);
   }

@@ -164,9 +164,10 @@ export function rank(options: FuseOptions): Ranking {
   const matching = rankBy === "lexical" ? scored.filter(({ signals }) => signals.bm25 > 0) : scored;
   const kept = matching.filter(({ signals }) => signals.cosine >= minCosine).sort(compareFused);
   const best = bestOfBoth(kept);
+  const asked = queried.map((term, index) => ({ term, rarity: words.rarities[index] ?? 0 }));
   return {
     fused: inUnits(kept.slice(0, options.limit)),
-    relevance: relevanceSignals(best && { ...best, ...best.signals }, words.rarities),
+    relevance: relevanceSignals(best && { ...best, ...best.signals }, asked),
     counts: {
       pool: pool.length,
       repeated: found.length - pool.length,
@@ -174,7 +175,7 @@ export function rank(options: FuseOptions): Ranking {
       unmatched: pool.length - matching.length,
       withoutSparse: nearest.filter(lacksSparse).length,
     },
-    terms: queried.map((term, index) => ({ term, rarity: words.rarities[index] ?? 0 })),
+    terms: asked,
     weights: {
       nearness: inHundredths(alpha * (1 - sparse.weight)),
       words: inHundredths((1 - alpha) * (1 - sparse.weight)),

@@ -10,11 +10,15 @@
  */
 
 import type { Candidate } from "../contract/candidate.ts";
+import { terms } from "../text/lexical.ts";
 
 export interface RelevanceSignals {
   /** Of the best chunk and the question, -1…1. */
   readonly cosine: number;
-  /** Share of the question's terms that the best chunk holds, weighted by their rarity, 0…1. */
+  /**
+   * Share of the question's terms that the best chunk holds, weighted by their rarity, 0…1; without
+   * words that only ask, and of a question with codes at least the share of those.
+   */
   readonly coverage: number;
 }
 
@@ -36,19 +40,41 @@ export function relevanceOf({ cosine, coverage }: RelevanceSignals): number {
   return 1 / (1 + Math.exp(-evidence));
 }
 
-/** @param best undefined: nothing was found */
+/**
+ * Words that say what is asked of a subject, and not what the subject is. A passage that answers
+ * "What happened on …?" seldom says "happened": that it does not is no evidence. English, as stop
+ * words are: in another language its other small words are left, and say nothing either.
+ */
+const askingWords: ReadonlySet<string> = new Set(
+  terms(
+    "happen occur called named mean means anybody anyone anything somebody someone something " +
+      "everybody everyone nobody must may might shall many much long often kind type sort " +
+      "tell know explain describe show list give find please exactly currently",
+  ),
+);
+
+/** As a rank knows them (signals.ts), but none that is as well an amount, a time or a score. */
+const namingPattern = /^(?=.*\p{L}.*\p{N})[^:/]+$|^\p{N}{5,}|\p{N}\.\p{N}+\.\p{N}/u;
+
+/** @param queried the question's terms, each with its rarity among the nearest */
 export function relevanceSignals(
   best: { readonly candidate: Candidate; readonly cosine: number } | undefined,
-  rarities: readonly number[],
+  queried: readonly { readonly term: string; readonly rarity: number }[],
 ): RelevanceSignals {
   if (best === undefined) return { cosine: -1, coverage: 0 };
   const { frequencies } = best.candidate.lexical;
-  let all = 0;
-  let held = 0;
-  for (const [index, rarity] of rarities.entries()) {
-    all += rarity;
-    if ((frequencies[index] ?? 0) > 0) held += rarity;
+  const words = { all: 0, held: 0 };
+  const codes = { all: 0, held: 0 };
+  for (const [index, { term, rarity }] of queried.entries()) {
+    const isHeld = (frequencies[index] ?? 0) > 0;
+    const groups = namingPattern.test(term) ? [words, codes] : [words];
+    if (!isHeld && askingWords.has(term)) continue;
+    for (const group of groups) {
+      group.all += rarity;
+      if (isHeld) group.held += rarity;
+    }
   }
   // A question without any word (`?`, an emoji) has no evidence in words: its meaning decides.
-  return { cosine: best.cosine, coverage: all === 0 ? 0 : held / all };
+  const share = ({ all, held }: typeof words): number => (all === 0 ? 0 : held / all);
+  return { cosine: best.cosine, coverage: Math.max(share(words), share(codes)) };
 }

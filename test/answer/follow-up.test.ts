@@ -29,6 +29,8 @@ describe("whether a question stands alone", () => {
     "and for uploads?",
     "Is this still true?",
     "Then what?",
+    "What should I do?",
+    "Where can I be?",
   ])("%s leans on what was said", (question) => {
     expect(standsAlone({ question, history: talk })).toBe(false);
     expect(standsAlone({ question, history: [] })).toBe(true); // FU1
@@ -63,6 +65,16 @@ describe("what is carried over without a model", () => {
   test("also what the question before it leaned on", () => {
     const history = [user("Who was Tancred?"), assistant("A prince."), user("Where did he rule?")];
     expect(carriedOver({ question: "Until when?", history })).toContain("Tancred");
+  });
+
+  test("names with their numbers: a Falcon 5 is no Falcon 4", () => {
+    const history = [user("How heavy is the Falcon 5?"), assistant("Weight: 22.4 kg [1]")];
+    const carried = carriedOver({ question: "How much does it cost?", history });
+    expect(carried).toBe("How much does it cost? (Falcon 5, Weight)");
+    const service = [user("How much is a small service?")];
+    expect(carriedOver({ question: "And how long?", history: service })).toBe(
+      "And how long? (small, service)",
+    );
   });
 
   test("is bounded, holds the question, and every word of it stood in the talk", () => {

@@ -116,6 +116,44 @@ describe("relevance", () => {
     },
   );
 
+  const judged = (asked: string, fields: Parameters<typeof candidate>[0]) => {
+    const others = Array.from({ length: 20 }, (_, index) => ({ ...away, id: `other-${index}` }));
+    const hot = [fields, ...others].map((each) => askedFor(asked, candidate(each)));
+    return rank({ question: asked, hot, cold: [], limit: 10, perList: 64 }).relevance;
+  };
+  const history = {
+    ...{ id: "history", cosine: 0.15 },
+    text: "The factory burnt down in 2001; nobody was hurt in the fire. Its cookie is kc_session.",
+  };
+
+  test.each([
+    ["Was anybody hurt in the fire?", 1],
+    ["What is the cookie called?", 1],
+    ["What happened in 2001?", 1],
+    ["Explain the factory please", 1],
+    ["What is the gym called?", 0],
+    ["What happened?", 0],
+  ])("words that only ask are no evidence where the passage lacks them: %s", (asked, coverage) => {
+    expect(judged(asked, history).coverage).toBe(coverage);
+    expect(relevanceOf(judged(asked, history)) > relevanceThreshold).toBe(coverage === 1);
+  });
+
+  const release = {
+    ...{ id: "release", cosine: 0.1 },
+    text: "Version 3.1.4: pairing needs a PIN, see KES-1187. The meeting is at 10:30.",
+  };
+
+  test.each([
+    ["When was 3.1.4 released to customers?", true],
+    ["Which customers complained about KES-1187?", true],
+    ["When was 3.1.5 released to customers?", false],
+    ["Which customers complained about KES-1188?", false],
+    ["Which customers complained at 10:30?", false],
+  ])("a passage that names a code of the question is about it: %s", (asked, isAbout) => {
+    expect(judged(asked, release).coverage === 1).toBe(isAbout);
+    expect(relevanceOf(judged(asked, release)) > relevanceThreshold).toBe(isAbout);
+  });
+
   test("nothing found is nothing relevant", () => {
     expect(relevance()).toBeLessThan(relevanceThreshold);
   });
