@@ -72,7 +72,7 @@ function writerQuotas(wiring: TenantWiring): WriterQuotas {
   };
 }
 
-/** What publishers hear of: what the generation shows that answers, and the old one has not told. */
+/** What publishers hear of: what the answering generation shows, and the old one has not told. */
 function eventsOf(
   { options, generations }: TenantWiring,
   name: TenantId,

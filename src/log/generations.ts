@@ -13,8 +13,8 @@
  *        the owner before it may have done so already;
  *   GB4  and not before it shows all that the old one had recorded when it was first asked there:
  *        the owner before may have shown that by the old one;
- *   GB5  while operations keep coming, the one that takes over may always be some behind. Where that
- *        is little, it answers all the same once it shows what the old one did at that point, as it
+ *   GB5  while operations keep coming, the one that takes over may always be behind. Where that is
+ *        little, it answers all the same once it shows what the old one did at that point, as it
  *        does where the old one is given up before it was overtaken: questions wait for it.
  */
 
