@@ -8,7 +8,7 @@ import type { Lane } from "../../src/embedding/port.ts";
 import { KnownGenerations } from "../../src/log/generations.ts";
 import { FairShares } from "../../src/runtime/fair-shares.ts";
 import type { ActorSystem } from "../../src/runtime/system.ts";
-import type { Directory } from "../directory/directory.ts";
+import type { Directory, TenantEntry } from "../directory/directory.ts";
 import { inShares } from "../embedder/shares.ts";
 import { spawnEmbedder } from "./embedders.ts";
 import { type Beside, type TenantEncoder, TenantEncoders } from "./encoders.ts";
@@ -22,7 +22,7 @@ export interface GenerationParts {
   readonly answering: (tenant: TenantId) => TenantId;
   /** What the tenant shows here. */
   readonly visible: (tenant: TenantId) => Version;
-  /** GB4. @throws FreshetError not_ready, log_unavailable */
+  /** GB4, GB5: waits a moment. @throws FreshetError not_ready, log_unavailable */
   readonly caughtUp: (tenant: TenantId) => Promise<void>;
   /** Why nothing answers under this name here, where its model is not loaded. */
   readonly absence: (name: TenantId) => FreshetError | undefined;
@@ -34,19 +34,23 @@ export function tenantGenerations(
   { own, directory }: { readonly own: TenantEncoder; readonly directory: Directory },
 ): GenerationParts {
   const { log, clock, logger, installedModels } = options;
-  const generations = new KnownGenerations(log.generations, (name) => directory.tenant(name));
   const make = (generation: Generation) => openBeside(system, options, generation);
   const visibleOf = (name: TenantId): Version | undefined => {
     const status = directory.tenant(name)?.status;
     return status?.state === "ready" ? status.visible : undefined;
   };
-  const answering = (tenant: TenantId) => generations.answering(tenant, visibleOf);
+  const generations = new KnownGenerations(log.generations, {
+    lifeOf: (name) => directory.tenant(name),
+    visibleOf,
+    nowMs: () => clock.monotonicMs(),
+  });
+  const answering = (tenant: TenantId) => generations.answering(tenant);
   const encoders = new TenantEncoders(own, generations, { clock, logger, installedModels, make });
   return {
     generations,
     encoders,
     answering,
-    caughtUp: takeOvers({ log, generations, directory, answering }),
+    caughtUp: takeOvers({ log, clock, generations, directory, answering }),
     absence: (name) => (directory.tenant(name) ? undefined : encoders.absence(name)),
     visible: (tenant) => visibleOf(answering(tenant)) ?? noVersion,
   };
@@ -55,16 +59,19 @@ export function tenantGenerations(
 /** GB4. What the other one had recorded is read once a life: later both are fed alike. */
 function takeOvers({
   log,
+  clock,
   generations,
   directory,
   answering,
-}: Pick<TopologyOptions, "log"> &
+}: Pick<TopologyOptions, "log" | "clock"> &
   Pick<GenerationParts, "generations" | "answering"> & {
     readonly directory: Directory;
   }): GenerationParts["caughtUp"] {
   const floors = new WeakMap<object, Version>();
   return async (tenant) => {
     const entry = directory.tenant(answering(tenant));
+    await untilShown(clock, entry, generations.floorOf(tenant));
+    generations.reached(tenant, entry?.status.visible);
     const other = generations.unproved(tenant);
     if (entry === undefined || other === undefined) return;
     const floor = floors.get(entry) ?? (await log.chunks.last(other))?.version ?? noVersion;
@@ -74,6 +81,21 @@ function takeOvers({
     }
     throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
   };
+}
+
+/** GB5. @throws FreshetError not_ready */
+async function untilShown(
+  clock: TopologyOptions["clock"],
+  entry: TenantEntry | undefined,
+  floor: Version,
+): Promise<void> {
+  const untilMs = clock.monotonicMs() + 2 * limits.generationLagMs;
+  while (entry !== undefined && entry.status.visible < floor) {
+    if (clock.monotonicMs() >= untilMs) {
+      throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
+    }
+    await clock.sleep(limits.ownerPollMs);
+  }
 }
 
 /** What a node keeps for questions of a tenant, of all its generations. */

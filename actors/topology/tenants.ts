@@ -72,14 +72,15 @@ function writerQuotas(wiring: TenantWiring): WriterQuotas {
   };
 }
 
-/** What publishers hear of: what the generation shows that answers. */
+/** What publishers hear of: what the answering generation shows, and the old one has not told. */
 function eventsOf(
   { options, generations }: TenantWiring,
   name: TenantId,
 ): Pick<EventSink, "publish"> {
   return {
     publish: (_, event) => {
-      if (generations.isAnswering(name)) options.log.events.publish(tenantOf(name), event);
+      const isTold = generations.isAnswering(name) && event.seq > generations.floorOf(name);
+      if (isTold) options.log.events.publish(tenantOf(name), event);
     },
   };
 }

@@ -172,11 +172,14 @@ const refuse = (message: string): FreshetError => new FreshetError("invalid_requ
 function never(record: TenantGenerations, wanted: string): FreshetError {
   const now = phaseOf(record);
   if (now === "idle") return refuse(`nothing is re-embedded, so ${wanted}: reembed start begins`);
-  return refuse(`generation ${otherOf(record)} is ${now}, so ${wanted}`);
+  return refuse(`generation ${newOf(record)} is ${now}, so ${wanted}`);
 }
 
-const otherOf = (record: TenantGenerations): number | undefined =>
-  record.state === "single" ? undefined : record.other.number;
+/** The one that the phase is of: after a cut-over it is the one that answers. */
+function newOf(record: TenantGenerations): number {
+  const isCut = record.state === "fed" && record.cut?.isRolledBack === false;
+  return record.state === "single" || isCut ? record.active.number : record.other.number;
+}
 
 export function begin(
   record: TenantGenerations,

@@ -12,7 +12,10 @@
  *        begins to serve the tenant later, as its next owner does, answers from the new one alone:
  *        the owner before it may have done so already;
  *   GB4  and not before it shows all that the old one had recorded when it was first asked there:
- *        the owner before may have shown that by the old one.
+ *        the owner before may have shown that by the old one;
+ *   GB5  while operations keep coming, the one that takes over may always be behind. Where that is
+ *        little, it answers all the same once it shows what the old one did at that point, as it
+ *        does where the old one is given up before it was overtaken: questions wait for it.
  */
 
 import {
@@ -25,10 +28,12 @@ import {
 import {
   generationName,
   generationOf,
+  noVersion,
   type TenantId,
   tenantOf,
   type Version,
 } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
 import { untilStored } from "./compare-and-set.ts";
 import type { GenerationStore, StoredGenerations } from "./generation-port.ts";
 import { loadOnce } from "./load-once.ts";
@@ -46,21 +51,33 @@ interface Known {
   readonly through: object | undefined;
   /** What shows the one that answers, if it was seen to show all that the one before had shown. */
   proved?: object | undefined;
+  /** What the old one showed at a point of the moment, to measure how far the new one is behind. */
+  mark?: { readonly version: Version; readonly atMs: number } | undefined;
+  /** GB5: what the old one had shown when the new one took its place. */
+  readonly floor?: Version | undefined;
 }
 
 /** GB3: what shows a generation here, an object of its own for each life; undefined for nothing. */
 export type LifeOf = (name: TenantId) => object | undefined;
 
+/** How this process serves generations. */
+export interface ServedGenerations {
+  readonly lifeOf: LifeOf;
+  readonly visibleOf: VisibleOf;
+  readonly nowMs: () => number;
+}
+
 export class KnownGenerations {
   readonly #store: Pick<GenerationStore, "all">;
-  readonly #lifeOf: LifeOf;
+  readonly #served: ServedGenerations;
   readonly #known = new Map<TenantId, Known>();
   /** GB1. Once; a failure is tried again at the next call. @throws FreshetError log_unavailable */
   readonly load = loadOnce(() => this.#readAll());
 
-  constructor(store: Pick<GenerationStore, "all">, lifeOf: LifeOf) {
+  constructor(store: Pick<GenerationStore, "all">, served: Partial<ServedGenerations> = {}) {
     this.#store = store;
-    this.#lifeOf = lifeOf;
+    const nothing = () => undefined;
+    this.#served = { lifeOf: nothing, visibleOf: nothing, nowMs: () => 0, ...served };
   }
 
   /** False for what was known already. */
@@ -70,12 +87,15 @@ export class KnownGenerations {
     const { number } = record.active;
     const before = known?.answering ?? number;
     const isFed = fedGenerations(record).some((one) => one.number === before);
-    const life = isFed ? this.#lifeOf(generationName(tenant, before)) : undefined;
+    const old = generationName(tenant, before);
+    const life = isFed ? this.#served.lifeOf(old) : undefined;
     // What was to end with an earlier life has ended.
     const goesOn = known?.through === undefined || known.through === life;
     const through = before !== number && goesOn ? life : undefined;
     const answering = through === undefined ? number : before;
-    this.#known.set(tenant, { record, revision, answering, through });
+    // GB5: what was shown stays shown, also where the old one is gone before it was overtaken.
+    const floor = answering === before ? known?.floor : this.#served.visibleOf(old);
+    this.#known.set(tenant, { record, revision, answering, through, floor });
     return true;
   }
 
@@ -98,18 +118,48 @@ export class KnownGenerations {
     return fedGenerations(this.of(name)).find((one) => one.number === number);
   }
 
-  /** GB2. The name under which the tenant's questions are answered now. */
-  answering(tenant: TenantId, visibleOf: VisibleOf): TenantId {
+  /** GB2, GB5. The name under which the tenant's questions are answered now. */
+  answering(tenant: TenantId): TenantId {
     const known = this.#known.get(tenant);
     if (known === undefined) return tenant;
     const { active } = known.record;
-    if (known.answering === active.number) return generationName(tenant, active.number);
+    const next = generationName(tenant, active.number);
+    if (known.answering === active.number) return next;
+    const { lifeOf, visibleOf } = this.#served;
     const old = generationName(tenant, known.answering);
-    const shown = visibleOf(generationName(tenant, active.number));
-    const hasAll = shown !== undefined && shown >= (visibleOf(old) ?? 0);
-    if (hasAll) known.proved = this.#lifeOf(generationName(tenant, active.number));
-    if (hasAll || this.#lifeOf(old) !== known.through) known.answering = active.number;
-    return generationName(tenant, known.answering);
+    const shown = visibleOf(next);
+    const toShow = visibleOf(old) ?? noVersion;
+    if (shown !== undefined && shown >= toShow) {
+      this.#known.set(tenant, { ...known, answering: active.number, proved: lifeOf(next) });
+    } else if (lifeOf(old) !== known.through) {
+      known.answering = active.number;
+    } else if (shown !== undefined && this.#isClose(known, shown, toShow)) {
+      const proved = lifeOf(next);
+      this.#known.set(tenant, { ...known, answering: active.number, proved, floor: toShow });
+    }
+    return generationName(tenant, (this.#known.get(tenant) ?? known).answering);
+  }
+
+  /** GB5: it shows now what the old one did at most `generationLagMs` ago. */
+  #isClose(known: Known, shown: Version, toShow: Version): boolean {
+    const atMs = this.#served.nowMs();
+    const { mark } = known;
+    if (mark !== undefined && shown < mark.version) return false;
+    if (mark !== undefined && atMs - mark.atMs <= limits.generationLagMs) return true;
+    known.mark = { version: toShow, atMs };
+    return false;
+  }
+
+  /** Once it has shown what `floorOf` says that is over: later lives begin where the log does. */
+  reached(tenant: TenantId, visible: Version | undefined): void {
+    const known = this.#known.get(tenant);
+    if (known?.floor === undefined || visible === undefined || visible < known.floor) return;
+    this.#known.set(tenant, { ...known, floor: undefined });
+  }
+
+  /** GB5: what the one that answers has to show before it is asked. */
+  floorOf(name: TenantId): Version {
+    return this.#known.get(tenantOf(name))?.floor ?? noVersion;
   }
 
   /**
@@ -121,7 +171,7 @@ export class KnownGenerations {
     if (known?.record.state !== "fed" || known.record.cut === undefined) return undefined;
     const { active, other } = known.record;
     if (known.answering !== active.number) return undefined;
-    const life = this.#lifeOf(generationName(tenant, active.number));
+    const life = this.#served.lifeOf(generationName(tenant, active.number));
     if (life === undefined || known.proved === life) return undefined;
     return generationName(tenant, other.number);
   }
@@ -132,10 +182,12 @@ export class KnownGenerations {
     if (known !== undefined) known.proved = life;
   }
 
-  /** Whether what this one shows is what the tenant's publishers hear of. */
+  /**
+   * Whether what this one shows is what the tenant's publishers hear of. It is asked with each
+   * operation, and so measures the one that takes over also where there are few questions.
+   */
   isAnswering(name: TenantId): boolean {
-    const known = this.#known.get(tenantOf(name));
-    return (known?.answering ?? 1) === generationOf(name);
+    return this.answering(tenantOf(name)) === name;
   }
 
   /** Generations that somebody feeds, by the models that they want beside the engines' own. */

@@ -101,13 +101,13 @@ export interface DeliveryClient {
   deliveryChanged(tenant: TenantId, endpoint: string): Promise<void>;
 }
 
-/** Builds of generations, however they are run. All fail with temporal_unavailable. */
 export interface ReembedOutcome {
   readonly status: string;
-  /** Of one that has failed. */
+  /** Of one that has failed; of one that runs, why its step has to be tried again. */
   readonly why?: string | undefined;
 }
 
+/** Builds of generations, however they are run. All fail with temporal_unavailable. */
 export interface ReembedClient {
   /** @throws FreshetError invalid_request when one is under way */
   start(

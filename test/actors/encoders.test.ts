@@ -21,7 +21,7 @@ const nameOf = (model: string) => generationName(`tenant-${model}` as TenantId, 
 /** One tenant for each model, with a generation of it that is fed. */
 function setUp(models: readonly string[], { failing = new Set<string>() } = {}) {
   const clock = createManualClock();
-  const generations = new KnownGenerations(createMemoryLog().generations, () => undefined);
+  const generations = new KnownGenerations(createMemoryLog().generations);
   const plan = { from: 0 as Position, upTo: 0 as Version };
   for (const model of models) {
     const built = join(begin(firstGeneration, { model, ...plan }), 2);

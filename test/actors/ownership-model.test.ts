@@ -139,7 +139,7 @@ function startNode(name: string, log: MemoryLog, time: Clock): Node {
         catalogue: new TenantCatalogue({ max: 1 }, log.chunks),
         lives: new TenantLives(log.lives),
         ...{
-          generations: new KnownGenerations(log.generations, () => undefined),
+          generations: new KnownGenerations(log.generations),
           modelOf: () => undefined,
         },
         sleep: { afterMs: 0, cold: createMemoryCold(), mergeTrigger: new BoundedMailbox(1) },

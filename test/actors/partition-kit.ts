@@ -115,7 +115,7 @@ export function setUp(options: SetUp = {}) {
     const seen = options.wrap?.(log) ?? log;
     const catalogue = new TenantCatalogue(options.tenants ?? { max: 1_000 }, seen.chunks);
     const lives = new TenantLives(seen.lives);
-    const generations = new KnownGenerations(seen.generations, () => undefined);
+    const generations = new KnownGenerations(seen.generations);
     const sleep = {
       afterMs: options.sleepMs ?? 0,
       cold: createMemoryCold(),

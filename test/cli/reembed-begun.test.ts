@@ -52,3 +52,10 @@ it("does not wait for ever for a worker that is not there", async () => {
   const reembeds = looks([[running, new Error("no worker answers a query")]]);
   expect(await untilBegun(reembeds, tenant, { ...soon, waitMs: 300 })).toEqual({ kind: "waiting" });
 });
+
+it("says with what the worker that came to it has failed, while that is tried again", async () => {
+  const why = "the graph makes vectors of 30522 dimensions, expected 128";
+  const reembeds = looks([[{ status: "RUNNING", why }, null]]);
+  const begun = await untilBegun(reembeds, tenant, { ...soon, waitMs: 300 });
+  expect(begun).toEqual({ kind: "waiting", why });
+});

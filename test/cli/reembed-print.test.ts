@@ -13,3 +13,13 @@ it("the status of a build that never began says why, and what goes on", () => {
     `its workflow is failed (${why}): freshet reembed start --tenant acme goes on, or abandon gives it up`,
   );
 });
+
+it("the status of a build that is tried again says why, and how to give it up", () => {
+  const why = "the graph makes vectors of 30522 dimensions, expected 128";
+  const outcome = { status: "RUNNING", why };
+  const state = stateOf({ tenant: "acme" as TenantId, generations: firstGeneration, outcome });
+  expect(state).toMatchObject({ phase: "idle", why });
+  expect(linesOf(state)).toContainEqual(
+    `its last step failed and is tried again: ${why}; abandon gives it up`,
+  );
+});

@@ -111,6 +111,8 @@ describe("a tenant's generations", () => {
     expect(cutOver(back, { ...now, isForced: false }).active.number).toBe(2);
     expect(abandon(back)).toMatchObject({ active: { number: 1 }, released: [2], next: 3 });
     expect(() => abandon(cut)).toThrow(invalid);
+    expect(() => abandon(cut)).toThrow("generation 2 is cut-over, so it answers");
+    expect(() => finish(back)).toThrow("generation 2 is rolled-back");
     expect(() => abandon(firstGeneration)).toThrow(invalid);
   });
 

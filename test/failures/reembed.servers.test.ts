@@ -2,7 +2,8 @@
  * A tenant gets another embedding model while it is asked and published to, and while engine and
  * worker are killed: no reply is of two generations, and each can take the other's place.
  */
-import { rmSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, Client as Temporal } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
@@ -64,6 +65,28 @@ it("refuses a model that is not installed, and says so where the build is looked
   });
   expect((await cli("status", "--tenant", other)).out).toContain("failed");
   expect((await site.log.generations.get(other)).generations.state).toBe("single");
+});
+
+it("a build whose model is no embedder says so, is not begun twice, and is given up", async () => {
+  const other = freshTenant("brokenmodel");
+  await publish(other, textOf(1));
+  const model = join(cache, "models", "no-embedder");
+  cpSync(join(cache, "models", otherModel), model, { recursive: true, dereference: true });
+  for (const file of readdirSync(model)) {
+    if (file.endsWith(".onnx")) writeFileSync(join(model, file), "not a graph");
+  }
+  const start = ["start", "--model", "no-embedder", "--tenant", other] as const;
+  expect((await cli(...start)).out).toContain("it has not begun, and is tried again");
+  expect(await cli(...start)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("is being re-embedded already"),
+  });
+  expect((await cli("status", "--tenant", other)).out).toContain("is tried again");
+  expect(await cli("abandon", "--tenant", other)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("it had not begun"),
+  });
+  expect(await cli("abandon", "--tenant", other)).toMatchObject({ code: 1 });
 });
 
 it("builds a generation beside the one that answers, through kill -9 of worker and engine, a pause and new documents", async () => {

@@ -60,7 +60,7 @@ describe("a foreign message in the place of what a tenant is at", () => {
     const built = begin(firstGeneration, plan);
     await log.generations.put(tenant, built, 0);
     await putForeign("generations", tenant);
-    const generations = new KnownGenerations(log.generations, () => undefined);
+    const generations = new KnownGenerations(log.generations);
     await generations.load();
     expect(generations.of(tenant)).toEqual(built);
   });

@@ -172,8 +172,12 @@ async function start(parts: Run): Promise<void> {
     throw new CliError(`the build of ${tenant} has not begun: ${beginning.why}`);
   }
   const begun = beginning.kind === "begun";
-  const late = "no merge worker has looked at it yet: is one running, or busy with another tenant?";
-  tell(parts, { started: true, begun, model, textsPerS }, [
+  const why = beginning.kind === "waiting" ? beginning.why : undefined;
+  const late =
+    why === undefined
+      ? "no merge worker has looked at it yet: is one running, or busy with another tenant?"
+      : `it has not begun, and is tried again: ${why}; reembed abandon gives it up`;
+  tell(parts, { started: true, begun, ...(why && { why }), model, textsPerS }, [
     `tenant ${tenant} is re-embedded by ${model}, at most ${textsPerS} texts a second`,
     ...(begun ? [] : [late]),
     `freshet reembed status --tenant ${tenant} shows how far it is`,
@@ -307,8 +311,14 @@ async function end(parts: Run): Promise<void> {
 }
 
 async function giveUp(parts: Run): Promise<void> {
-  await withTemporal(parts, (reembeds) => reembeds.cancel(parts.tenant));
-  await release(parts, "reembed_abandon", abandon);
+  const wasRunning = await withTemporal(parts, (reembeds) => reembeds.cancel(parts.tenant));
+  const { tenant, log } = parts;
+  const { generations } = await log.generations.get(tenant);
+  // One that has no generation yet: its model cannot be loaded, or no worker has come to it.
+  const hadNotBegun = wasRunning && generations.state === "single";
+  if (!hadNotBegun) return await release(parts, "reembed_abandon", abandon);
+  await written(parts, "reembed_abandon");
+  tell(parts, stateOf({ tenant, generations }), [`${tenant} is not re-embedded: it had not begun`]);
 }
 
 async function release(

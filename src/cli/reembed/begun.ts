@@ -11,8 +11,11 @@ import type { Clock } from "../../runtime/clock.ts";
 export type Beginning =
   | { readonly kind: "begun" }
   | { readonly kind: "failed"; readonly why: string }
-  /** No worker has come to it: none runs, or it builds for another tenant. */
-  | { readonly kind: "waiting" };
+  /**
+   * No worker has come to it: none runs, or it builds for another tenant; or one has, and failed
+   * with what is tried again.
+   */
+  | { readonly kind: "waiting"; readonly why?: string | undefined };
 
 export async function untilBegun(
   reembeds: Pick<ReembedClient, "progress" | "outcome">,
@@ -33,7 +36,7 @@ export async function untilBegun(
     // Asking a workflow takes a worker: without one it fails, and Temporal knows no more than this.
     const progress = await reembeds.progress(tenant).catch(() => null);
     if (progress !== null && progress.number !== null) return { kind: "begun" };
-    if (clock.monotonicMs() >= untilMs) return { kind: "waiting" };
+    if (clock.monotonicMs() >= untilMs) return { kind: "waiting", why: outcome?.why };
     await clock.sleep(limits.ownerPollMs);
   }
 }

@@ -19,7 +19,7 @@ export interface ReembedState {
   readonly build?: ReembedProgress | undefined;
   /** The workflow of a build that ended otherwise than it should have. */
   readonly failed?: string | undefined;
-  /** Why it has failed. */
+  /** Why it has failed, or why the step in hand has to be tried again. */
   readonly why?: string | undefined;
   readonly compared?: Comparison | undefined;
   readonly cut?: { readonly at: number; readonly atMs: number } | undefined;
@@ -50,6 +50,7 @@ export function stateOf({ tenant, generations, progress, outcome }: Known): Reem
     ...(generations.state === "single" && outcome?.status === "FAILED"
       ? { failed: outcome.status, why: outcome.why }
       : {}),
+    ...(outcome?.status === "RUNNING" && outcome.why !== undefined ? { why: outcome.why } : {}),
     ...(generations.state !== "fed" ? {} : { compared: generations.compared }),
     ...(generations.state !== "fed" || generations.cut === undefined
       ? {}
@@ -66,6 +67,8 @@ export function linesOf(state: ReembedState): readonly string[] {
     const way = `freshet reembed start --tenant ${tenant} goes on, or abandon gives it up`;
     const reason = why === undefined ? "" : ` (${why})`;
     lines.push(`its workflow is ${failed.toLowerCase()}${reason}: ${way}`);
+  } else if (why !== undefined) {
+    lines.push(`its last step failed and is tried again: ${why}; abandon gives it up`);
   }
   if (compared !== undefined) lines.push(...comparisonLines(compared));
   if (cut !== undefined) {

@@ -29,6 +29,11 @@ export const mergeLimits = {
   reembedQuestionsMax: 1_000,
   /** Of such a question: about a sentence. */
   reembedQuestionChars: 200,
+  /**
+   * A generation that is so far behind at most takes over while operations come. Questions wait for
+   * it, twice as long at most, so it is less than a reader finds long.
+   */
+  generationLagMs: 2 * secondMs,
   /** A cut-over waits so long for the generation that takes over: both are fed at once. */
   reembedCutWaitMs: 10 * secondMs,
   /** `reembed start` waits so long for a worker to look at the model: it may have to load it. */

@@ -376,6 +376,8 @@ class TemporalMergeClient implements TemporalClients {
       this.#running.add(call);
       return await call.finally(() => this.#running.delete(call));
     } catch (thrown) {
+      // What Temporal has answered, such as that one runs already, is no failure of a request.
+      if (thrown instanceof FreshetError) throw thrown;
       const error = fromFailure(thrown) ?? transportError(thrown, timeoutMs);
       this.#logger.debug({ code: error.code }, "a request to Temporal failed");
       throw error;

@@ -5,7 +5,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from "@temporalio/client";
-import { FreshetError } from "../../contract/errors.ts";
+import { errorTable, FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { mergeNames } from "../../contract/merge.ts";
 import {
@@ -85,7 +85,9 @@ export function createReembedClient({ call, deployment, taskQueue }: Parts): Ree
     },
     outcome: async (tenant) => {
       const found = await handled(tenant, async (handle) => {
-        const { status } = await handle.describe();
+        const { status, raw } = await handle.describe();
+        const why = whyWaiting(raw.pendingActivities ?? []);
+        if (status.name === "RUNNING" && why !== undefined) return { status: status.name, why };
         if (status.name !== "FAILED") return { status: status.name };
         const thrown: unknown = await handle.result().catch((failure: unknown) => failure);
         return { status: status.name, why: fromFailure(thrown)?.message };
@@ -93,6 +95,22 @@ export function createReembedClient({ call, deployment, taskQueue }: Parts): Ree
       return found ?? null;
     },
   };
+}
+
+/** What the last attempt of its step ended with, in words of ours (I10). */
+function whyWaiting(
+  pending: readonly {
+    readonly lastFailure?: {
+      readonly message?: string | null;
+      readonly applicationFailureInfo?: { readonly type?: string | null } | null;
+    } | null;
+  }[],
+): string | undefined {
+  for (const { lastFailure } of pending) {
+    const code = lastFailure?.applicationFailureInfo?.type ?? "";
+    if (Object.hasOwn(errorTable, code)) return lastFailure?.message ?? code;
+  }
+  return undefined;
 }
 
 const is = (): true => true;
