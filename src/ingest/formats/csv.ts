@@ -3,7 +3,7 @@
  * read without the first line of the file.
  */
 
-import { parse } from "csv-parse/sync";
+import { type Options, parse } from "csv-parse/sync";
 import { type Converted, Unreadable } from "./convert.ts";
 
 const delimiters = [",", ";", "\t", "|"];
@@ -67,7 +67,25 @@ function parseRows(
   delimiter: string,
   escape: Escape | null,
 ): readonly (readonly string[])[] {
-  return parse(text, {
+  return withoutTraces(() => parse(text, optionsFor(delimiter, escape)));
+}
+
+/**
+ * The library makes an error of each row of another length than the first, also where they are
+ * allowed, and to trace one takes longer than to read some dozens of rows.
+ */
+function withoutTraces<T>(read: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return read();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+function optionsFor(delimiter: string, escape: Escape | null): Options {
+  return {
     delimiter,
     quote: escape === null ? null : '"',
     ...(escape === null ? {} : { escape }),
@@ -79,11 +97,14 @@ function parseRows(
     trim: true,
     // Where marks of quotation count, one that never ends would take the rest of the file.
     ...(escape === null ? {} : { max_record_size: recordCharsMax }),
-  });
+  };
 }
 
-/** A field in quotation marks, over however many lines; not the inches of `5" wide`. */
-const quotedField = /(?<=^|[,;\t|\r\n])[ \t]*"(?:[^"]|"")*"(?=[ \t]*(?:[,;\t|\r\n]|$))/g;
+/**
+ * A field in quotation marks, over however many lines; not the inches of `5" wide`. A tab is what it
+ * stands behind, and no blank before it: else each of a row of tabs would be tried to the last one.
+ */
+const quotedField = /(?<=^|[,;\t|\r\n]) *"(?:[^"]|"")*"(?=[ \t]*(?:[,;\t|\r\n]|$))/g;
 
 /** The one that cuts the first lines into the most columns that are the same for all of them. */
 function delimiterOf(text: string): string {

@@ -145,7 +145,33 @@ function columnsOf(
         .map((segment) => ({ ...line, segments: [segment], text: segment.text })),
     ),
   );
-  return columns.every(isProse) ? columns.flat() : undefined;
+  const areProse = columns.every((column) => isProse(column) || isUnspacedProse(column));
+  return areProse ? columns.flat() : undefined;
+}
+
+const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/gu;
+const unspacedShareMin = 0.5;
+const unspacedCharsMin = 9;
+const unspacedLinesMin = 3;
+const sentenceMark = /[，。、；！？]/u;
+/** Some signs may not begin a line, so that the one before goes down with them. */
+const raggedSlack = 2;
+const filledShareMin = 0.7;
+
+/** Chinese and Japanese have no small letters: their lines are filled to one edge, and cells are not. */
+function isUnspacedProse(column: readonly PageLine[]): boolean {
+  const text = column.map((line) => line.text).join("");
+  const above = column.slice(0, -1);
+  const ends = column.map(({ segments }) => segments.at(-1)?.end ?? 0);
+  const edge = ends.reduce((most, end) => Math.max(most, end), 0);
+  const filled = above.filter(({ height }, at) => edge - (ends[at] ?? 0) <= height * raggedSlack);
+  return (
+    column.length >= unspacedLinesMin &&
+    text.length >= column.length * unspacedCharsMin &&
+    (text.match(unspaced)?.length ?? 0) >= text.length * unspacedShareMin &&
+    sentenceMark.test(text) &&
+    filled.length >= above.length * filledShareMin
+  );
 }
 
 function isProse(column: readonly PageLine[]): boolean {
