@@ -21,7 +21,9 @@ export function csvDocument(source: string, given?: string): Converted {
   if (first === undefined) throw new Unreadable("empty");
   const names = hasHeader(first, others) ? columnNames(first) : undefined;
   const above = all.slice(0, start).map((cells) => rowText(cells, undefined));
-  const rows = (names === undefined ? [first, ...others] : others)
+  // Exports of many pages say it on each.
+  const below = others.filter((cells) => first.length === 1 || !isSameRow(cells, first));
+  const rows = (names === undefined ? [first, ...others] : below)
     .map((cells) => rowText(cells, names))
     .filter((row) => row !== "");
   if (rows.length === 0) throw new Unreadable("empty");
@@ -125,6 +127,10 @@ function delimiterOf(text: string): string {
   return delimiters.reduce((best, each) => (score(each) > score(best) ? each : best));
 }
 
+function isSameRow(row: readonly string[], other: readonly string[]): boolean {
+  return row.length === other.length && row.every((cell, at) => cell === other[at]);
+}
+
 /** A first row of words: above a column of numbers, or distinct ones that are no values below. */
 function hasHeader(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   const names = first.filter((cell) => cell !== "");
@@ -134,8 +140,7 @@ function hasHeader(first: readonly string[], others: readonly (readonly string[]
   const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
   if (!isWords) return false;
   // A header that is repeated further down stays one.
-  const isSame = (row: readonly string[]) => row.every((cell, at) => cell === first[at]);
-  const sample = others.slice(0, 20).filter((row) => !isSame(row));
+  const sample = others.slice(0, 20).filter((row) => !isSameRow(row, first));
   if (first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))) return true;
   // What stands in a column as a value as well is no name of it.
   const isValue = sample.some((row) => row.some((cell, at) => cell !== "" && cell === first[at]));
