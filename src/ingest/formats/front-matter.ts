@@ -23,7 +23,7 @@ const rules: Readonly<Record<string, (text: string) => unknown>> = {
     }
   },
   "+++": (text) => parseToml(text, { integersAsBigInt: "asNeeded" }),
-  json: (text) => JSON.parse(text, exactly),
+  json: (text): unknown => JSON.parse(text, exactly),
 };
 /** What Eleventy and others write behind the rule: what the fields are written in. */
 const languages: Readonly<Record<string, string>> = { json: "json", toml: "+++", yaml: "---" };
