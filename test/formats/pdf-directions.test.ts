@@ -1,4 +1,4 @@
-/** Lines of Hebrew and Arabic as a browser prints them: what pdf.js says of their pieces. */
+/** Lines of Hebrew and Arabic as a browser prints them: what the library says of their pieces. */
 
 import { describe, expect, test } from "vitest";
 import { linesOf, type TextItem } from "../../src/ingest/formats/pdf-lines.ts";

@@ -103,8 +103,8 @@ function optionsFor(delimiter: string, escape: Escape | null): Options {
 }
 
 /**
- * A field in quotation marks, over however many lines; not the inches of `5" wide`. A tab is what it
- * stands behind, and no blank before it: else each of a row of tabs would be tried to the last one.
+ * A field in quotation marks, over however many lines; not the inches of `5" wide`. A tab is what
+ * it stands behind, and no blank before it: else each of a row of tabs would be tried to the last.
  */
 const quotedField = /(?<=^|[,;\t|\r\n]) *"(?:[^"]|"")*"(?=[ \t]*(?:[,;\t|\r\n]|$))/g;
 

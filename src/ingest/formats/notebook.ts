@@ -95,7 +95,7 @@ function outputText(output: unknown): string {
   return displayed(formOf).slice(0, outputCharsMax);
 }
 
-/** `display(Markdown(…))`, a styled table, a formula: its plain form is only the name of its kind. */
+/** `display(Markdown(…))`, a styled table, a formula: its plain form only names its kind. */
 function displayed(formOf: (type: string) => string): string {
   const markdown = formOf("text/markdown").trim();
   if (markdown !== "") return markdown;

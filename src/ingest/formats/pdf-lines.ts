@@ -177,7 +177,7 @@ const sentenceMark = /[，。、；！？]/u;
 const raggedSlack = 2;
 const filledShareMin = 0.7;
 
-/** Chinese and Japanese have no small letters: their lines are filled to one edge, and cells are not. */
+/** Chinese and Japanese have no small letters: lines are filled to one edge, and cells are not. */
 function isUnspacedProse(column: readonly PageLine[]): boolean {
   const text = column.map((line) => line.text).join("");
   const above = column.slice(0, -1);
