@@ -2,6 +2,8 @@
 
 /** A longer heading is cut when it is embedded; patterns with a tail see no more. */
 const titleCharsMax = 400;
+/** All markup of a line begins with one of these: most headings have none of them. */
+const markupSigns = /[`![<{*~&\\\ue000]/;
 const codeSpan = /(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)/g;
 /** What stands for a code span while the markup around it is read: of Unicode's private use. */
 const spanMark = /\ue000(\d+)\ue001/g;
@@ -35,7 +37,12 @@ const entities: ReadonlyMap<string, string> = new Map(
  * more often than an emphasis.
  */
 export function plainTitle(markup: string): string {
+  if (!markupSigns.test(markup)) return markup === "" ? "" : plainWords(markup);
   return plainLine(markup, "") || plainLine(markup, "$1");
+}
+
+function plainWords(markup: string): string {
+  return withoutClosingHashes(markup.slice(0, titleCharsMax)).replace(/\s+/g, " ").trim();
 }
 
 /** @param pictures what stands for each: nothing, or its description */

@@ -43,19 +43,27 @@ export type Block =
 
 /** Blocks in order. A paragraph, a list item and a row of a table is a block each. */
 export function parseBlocks(text: string): Block[] {
+  return [...blocksOf(text)];
+}
+
+/** As they are read: who has what he looks for need not read the rest. */
+function* blocksOf(text: string): Generator<Block> {
   const lines = splitLines(text);
   const parser = new BlockParser();
   const top = topMatterLines(lines);
   const [first] = lines;
   const last = lines[top - 1];
   if (first !== undefined && last !== undefined) parser.addProse(first.start, last.end);
-  for (const line of lines.slice(top)) parser.line(line);
-  return parser.finish();
+  for (const line of lines.slice(top)) {
+    parser.line(line);
+    yield* parser.take();
+  }
+  yield* parser.finish();
 }
 
 /** The title of the first heading that has one: what a text without a title is called. */
 export function firstHeading(text: string): string | undefined {
-  for (const block of parseBlocks(text)) {
+  for (const block of blocksOf(text)) {
     const title = block.kind === "heading" ? block.title : htmlTitleIn(text, block);
     if (title !== "") return title;
   }
@@ -84,6 +92,8 @@ const containersMax = 32;
 /** A paragraph above a rule is a heading when it is as short as one. */
 const headingLinesMax = 3;
 
+const none: readonly Block[] = [];
+
 type Container =
   | { readonly kind: "quote" }
   | { readonly kind: "item"; readonly indent: number; isEmpty: boolean };
@@ -104,7 +114,7 @@ type Leaf =
     };
 
 class BlockParser {
-  readonly #blocks: Block[] = [];
+  #blocks: Block[] = [];
   #containers: Container[] = [];
   #leaf: Leaf | undefined;
   /** Containers that the line continues or opens. */
@@ -122,9 +132,17 @@ class BlockParser {
     this.#text(cursor, line);
   }
 
-  finish(): Block[] {
+  /** The blocks that ended since it was last asked. */
+  take(): readonly Block[] {
+    if (this.#blocks.length === 0) return none;
+    const blocks = this.#blocks;
+    this.#blocks = [];
+    return blocks;
+  }
+
+  finish(): readonly Block[] {
     this.#closeLeaf();
-    return this.#blocks;
+    return this.take();
   }
 
   addProse(start: number, end: number, columns?: string): void {

@@ -23,6 +23,8 @@ describe("a table in text", () => {
       "Land,2023,2024\nNord,10,12\nSud,7,9\n",
       "Land: Nord; 2023: 10; 2024: 12\n\nLand: Sud; 2023: 7; 2024: 9",
     ],
+    ["names again on each page", "q,a\n1,x\nq,a\n2,q\n", "q: 1; a: x\n\nq: 2; a: q"],
+    ["one column, of which a value is the name", "Fruit\n7\nFruit\n", "Fruit: 7\n\nFruit: Fruit"],
     ["years as values", "Ann,1999,2004\nBo,2001,2003\n", "Ann; 1999; 2004\n\nBo; 2001; 2003"],
   ])("with %s is read", (_name, content, text) => {
     expect(csvDocument(content).text).toBe(text);

@@ -48,6 +48,11 @@ describe("the structure of a page", () => {
       "| Summer | Summer |\n| --- | --- |\n| a | b |",
     ],
     [
+      "the heading of a group of rows once",
+      "<table><tr><th>Land<th>2023<th>2024<tr><th colspan=3>Europe<tr><th>DE<td>3<td>4</table>",
+      "| Land | 2023 | 2024 |\n| --- | --- | --- |\n| Europe |  |  |\n| DE | 3 | 4 |",
+    ],
+    [
       "names over names",
       "<table><caption>Summer</caption><thead><tr><th rowspan=2>Route<th colspan=2>Price<tr><th>Adult<th>Child<tbody><tr><th>Askby<td>1<td>2</table>",
       "Summer\n\n| Route | Price Adult | Price Child |\n| --- | --- | --- |\n| Askby | 1 | 2 |",

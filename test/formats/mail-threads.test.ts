@@ -35,6 +35,58 @@ describe("a reply", () => {
     expect(documents).toMatchObject([{ text: "The blue ones." }]);
   });
 
+  test.each([
+    ["Russian", "От: Bo\nОтправлено: понедельник\nКому: Ann\nТема: Шины"],
+    ["Turkish", "Kimden: Bo\nGönderildi: Pazartesi\nKime: Ann\nKonu: Lastik"],
+    ["Czech", "Od: Bo\nOdesláno: pondělí\nKomu: Ann\nPředmět: Pneu"],
+    ["Korean", "보낸 사람: Bo\n보낸 날짜: 월요일\n받는 사람: Ann\n제목: 타이어"],
+    ["Chinese, as QQ marks it", "------------------ 原始邮件 ------------------\n发件人: Bo"],
+    ["Portuguese", "-----Mensagem original-----\nDe: Bo"],
+  ])("is without the mail that a program in %s repeats", async (_language, head) => {
+    const { documents } = await read(
+      mailWith("Re: Tyres", `\nThe blue ones.\n\n${head}\n\nWhich ones?\n`),
+    );
+    expect(documents).toMatchObject([{ text: "The blue ones." }]);
+  });
+
+  test.each([
+    "在 2026年1月1日，Bo <bo@depot.example> 写道：",
+    "2026年1月1日(木) 9:00 Bo <bo@depot.example>:",
+    "чт, 1 янв. 2026 г. в 09:00, Bo <bo@depot.example>:",
+    "Em qui., 1 de jan. de 2026 às 09:00, Bo <bo@depot.example>\nescreveu:",
+    "czw., 1 sty 2026 o 09:00 Bo <bo@depot.example> napisał(a):",
+    "1 Oca 2026 Per 09:00 tarihinde Bo <bo@depot.example> şunu yazdı:",
+  ])("does not say whom it quotes: %j", async (line) => {
+    const reply = `\nThe blue ones.\n\n${line}\n> Which ones?\n`;
+    expect((await read(mailWith("Re: Tyres", reply))).documents).toMatchObject([
+      { text: "The blue ones." },
+    ]);
+  });
+
+  test("keeps what announces a quotation in words of its own", async () => {
+    const reply = "\nThe contract says:\n> Blue.\nSo blue.\n";
+    expect((await read(mailWith("Re: Tyres", reply))).documents).toMatchObject([
+      { text: "The contract says:\nSo blue." },
+    ]);
+  });
+
+  test.each([
+    [
+      "Thunderbird",
+      '<div class="moz-cite-prefix">On 1/1/26 9:00, Bo wrote:<br></div><blockquote type="cite">Which?</blockquote>',
+    ],
+    ["Yahoo", '<div id="y1" class="ydp7 yahoo_quoted"><div>On Monday Bo wrote:</div>Which?</div>'],
+    [
+      "Proton",
+      '<div class="protonmail_quote">On Monday, Bo wrote:<blockquote>Which?</blockquote></div>',
+    ],
+  ])("in HTML is without what %s quotes", async (_program, quotation) => {
+    const mail = `Content-Type: text/html\n\n<p>The blue ones.</p>${quotation}`;
+    expect((await read(mailWith("Re: Tyres", mail))).documents).toMatchObject([
+      { text: "The blue ones." },
+    ]);
+  });
+
   test("keeps lines that look like a head in part, and what no reply has below it", async () => {
     const form = "Write so:\n\nFrom: your name\nTo: our desk\n\nThanks";
     expect((await read(mailWith("Re: form", `\n${form}\n`))).documents).toMatchObject([

@@ -31,6 +31,16 @@ describe("a Markdown file", () => {
       { title: "Winter", text: "x", timestamp: 1_714_521_600, metadata: { tags: ["a"] } },
     ],
     [
+      "JSON behind a rule that says so",
+      '---json\n{ "title": "Winter", "order": 1546130668394913822 }\n---\nx',
+      { title: "Winter", text: "x", metadata: { order: "1546130668394913822" } },
+    ],
+    [
+      "TOML behind a rule that says so",
+      '---toml\ntitle = "Winter"\n---\nx',
+      { title: "Winter", text: "x" },
+    ],
+    [
       "JSON",
       '{\n  "title": "Winter",\n  "tags": ["a"]\n}\n\nx',
       { title: "Winter", text: "x", metadata: { tags: ["a"] } },

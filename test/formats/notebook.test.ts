@@ -41,6 +41,19 @@ describe("a notebook", () => {
   });
 
   test.each([
+    [{ "text/markdown": ["**3.41 m**"] }, "**3.41 m**"],
+    [
+      { "text/html": "<table><tr><th>Month<th>Tide<tr><td>May<td>3.41</table>" },
+      "| Month | Tide |\n| --- | --- |\n| May | 3.41 |",
+    ],
+    [{ "text/html": "<script>draw()</script>", "text/latex": "$h^2$" }, "$h^2$"],
+  ])("says what it shows and has no plain form of: %j", async (forms, text) => {
+    const data = { "text/plain": "<IPython.core.display.Markdown object>", ...forms };
+    const cell = { cell_type: "code", source: "f()", outputs: [shown(data), shown(forms)] };
+    expect(await textOf([cell])).toBe(`\`\`\`python\nf()\n\`\`\`\n\n${text}\n\n${text}`);
+  });
+
+  test.each([
     ["a picture", shown({ "image/png": "iVBORw0", "text/plain": "<Figure size 640x480>" })],
     ["a widget", shown({ "application/x": {}, "text/plain": "VBox(children=(Text(),))" })],
     ["an output of no form", { output_type: "execute_result" }],

@@ -3,6 +3,7 @@
 import { deflateSync } from "node:zlib";
 import { PDFDocument, type PDFFont, type PDFPage, StandardFonts } from "pdf-lib";
 import { afterAll, describe, expect, test } from "vitest";
+import { byColumns, linesOf, type TextItem } from "../../src/ingest/formats/pdf-lines.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 
 const reader = openFileReader();
@@ -37,6 +38,54 @@ function acrossTheWidth(rows: readonly (readonly string[])[]): readonly Place[] 
     row.map((text, column): Place => [text, 60 + column * 270, 700 - at * leading]),
   );
 }
+
+/** Lines of two columns as they were drawn, of letters as wide as they are high. */
+const drawn = (rows: readonly (readonly string[])[]): readonly TextItem[] =>
+  rows.flatMap((row, at) =>
+    row.flatMap((str, column): TextItem[] => {
+      const item = (text: string, width: number, hasEOL: boolean) => {
+        const transform = [10, 0, 0, 10, 60 + column * 200, 700 - at * leading];
+        return { str: text, hasEOL, width, height: 10, transform };
+      };
+      const isLast = column === row.length - 1;
+      const gap = isLast ? [] : [item(" ", 40, false)];
+      return [item(str, str.length * 10, isLast), ...gap];
+    }),
+  );
+const readInOrder = (rows: readonly (readonly string[])[]): string =>
+  byColumns(linesOf(drawn(rows)))
+    .map(({ text }) => text)
+    .join("\n");
+
+describe("columns of a PDF in Chinese", () => {
+  const left = [
+    "本会自成立以来一直致力于推广",
+    "城市供水系统的节能技术，并于",
+    "去年完成了三座泵站的改造。",
+  ];
+  const right = [
+    "改造之后，用电量比前一年减少",
+    "了百分之十二，维护费用也明显",
+    "下降，详情请见附件。",
+  ];
+
+  test("that were drawn line by line are read one after the other", () => {
+    const rows = left.map((line, at) => [line, right[at] ?? ""]);
+    expect(readInOrder(rows)).toBe([...left, ...right].join("\n"));
+  });
+
+  test("are cells where their lines end anywhere, and no sentences where nothing marks them", () => {
+    const cells = [
+      ["北京市第一自来水厂的取水口，东", "每日三十万立方米的最大供水"],
+      ["上海市杨树浦水厂的历史馆", "每日一百四十万"],
+      ["广州市西村水厂的老泵房", "每日一百万立方米"],
+    ];
+    const names = cells.map(([name = ""]) => [name.slice(0, 9), name.slice(0, 9)]);
+    for (const rows of [cells, names]) {
+      expect(readInOrder(rows)).toBe(rows.map((row) => row.join(" ")).join("\n"));
+    }
+  });
+});
 
 describe("columns of a PDF", () => {
   test("that were drawn line by line are read one after the other", async () => {

@@ -1,5 +1,6 @@
 import { Document, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
 import { afterAll, describe, expect, test } from "vitest";
+import { textPartOf } from "../../src/ingest/formats/docx-xml.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
 
@@ -25,6 +26,33 @@ describe("a Word document", () => {
     const heading = new Paragraph({ text: "Fees", heading: HeadingLevel.HEADING_1 });
     const document = await read([heading, new Paragraph({ children: runs })]);
     expect(document).toMatchObject({ title: "Fees", text: "# Fees\n\nThe fee is 140." });
+  });
+
+  test("has headings by styles of its own, which are based on those of Word or have a level", async () => {
+    const paragraphStyles = [
+      { id: "House1", name: "House Chapter", basedOn: "Heading1" },
+      { id: "House1b", name: "House Chapter, small", basedOn: "House1" },
+      { id: "Level2", name: "Clause", paragraph: { outlineLevel: 1 } },
+      { id: "Contents", name: "Contents", basedOn: "Heading1", paragraph: { outlineLevel: 9 } },
+      { id: "Loop", name: "Loop", basedOn: "Loop" },
+    ];
+    const lines = [
+      ...["House1", "House1b", "Level2", "Contents", "Loop"].map(
+        (style) => new Paragraph({ text: `Of ${style}`, style }),
+      ),
+    ];
+    expect(await read(lines, { styles: { paragraphStyles } })).toMatchObject({
+      title: "Of House1",
+      text: "# Of House1\n\n# Of House1b\n\n## Of Level2\n\nOf Contents\n\nOf Loop",
+    });
+  });
+
+  test("has its text where its archive says, also where that is not the usual place", () => {
+    const type = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const other = `<Relationship Id="a" Type="${type}/metadata" Target="docProps/core.xml"/>`;
+    const text = `<Relationship Id="b" Type="${type}/officeDocument" Target="/word/document2.xml"/>`;
+    expect(textPartOf(`<Relationships>${other}${text}</Relationships>`)).toBe("word/document2.xml");
+    expect(textPartOf(`<Relationships>${other}</Relationships>`)).toBe("word/document.xml");
   });
 
   test("says what is crossed out as that", async () => {

@@ -15,6 +15,7 @@ import { csvDocument } from "../../src/ingest/formats/csv.ts";
 import { withoutHiddenRuns } from "../../src/ingest/formats/docx-xml.ts";
 import { readPage } from "../../src/ingest/formats/html/page.ts";
 import { withoutQuotes } from "../../src/ingest/formats/quotes.ts";
+import { firstHeading } from "../../src/text/markdown.ts";
 
 const fill = (unit: string, chars: number): string => unit.repeat(chars / unit.length);
 const end = { timeout: 10_000 };
@@ -68,6 +69,23 @@ describe("a text of blanks", () => {
     end,
     (sign) => {
       expect(csvDocument(`a,b\n${fill(sign, 64 * 1_024)}\nx,y\n`).text).toContain("x");
+    },
+  );
+
+  it.each(["\t", " \t", "\t ", "\t\u00a0"])(
+    "%j, cell after cell, end as tables whose delimiter is looked for",
+    end,
+    (cell) => {
+      const table = `a,b\n${fill(cell, 64 * 1_024)}\nx,y\n`;
+      for (let count = 0; count < 6; count += 1) expect(csvDocument(table).text).toContain("x");
+    },
+  );
+
+  it.each(["# *a*\n"])(
+    "headings of %j end as a text whose title is its first heading",
+    end,
+    (heading) => {
+      expect(firstHeading(`# Dams\n${heading.repeat(768 * 1_024)}`)).toBe("Dams");
     },
   );
 

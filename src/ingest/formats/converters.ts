@@ -6,7 +6,6 @@ import { noTextOf, otherContent } from "./content-signs.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
-import { notebookDocument } from "./notebook.ts";
 import { rstDocument } from "./rst.ts";
 
 /** What becomes of a file: its documents, and reasons for what is left out. Never throws. */
@@ -61,7 +60,7 @@ async function partsOf(
     case "text":
       return [{ text: decodeText(bytes) }];
     case "notebook":
-      return [notebookDocument(decodeText(bytes))];
+      return [(await import("./notebook.ts")).notebookDocument(decodeText(bytes))];
     case "json":
     case "ndjson":
       return [{ skipped: "type" }];

@@ -3,7 +3,7 @@
  * read without the first line of the file.
  */
 
-import { parse } from "csv-parse/sync";
+import { type Options, parse } from "csv-parse/sync";
 import { type Converted, Unreadable } from "./convert.ts";
 
 const delimiters = [",", ";", "\t", "|"];
@@ -21,7 +21,9 @@ export function csvDocument(source: string, given?: string): Converted {
   if (first === undefined) throw new Unreadable("empty");
   const names = hasHeader(first, others) ? columnNames(first) : undefined;
   const above = all.slice(0, start).map((cells) => rowText(cells, undefined));
-  const rows = (names === undefined ? [first, ...others] : others)
+  // Exports of many pages say it on each.
+  const below = others.filter((cells) => first.length === 1 || !isSameRow(cells, first));
+  const rows = (names === undefined ? [first, ...others] : below)
     .map((cells) => rowText(cells, names))
     .filter((row) => row !== "");
   if (rows.length === 0) throw new Unreadable("empty");
@@ -67,7 +69,25 @@ function parseRows(
   delimiter: string,
   escape: Escape | null,
 ): readonly (readonly string[])[] {
-  return parse(text, {
+  return withoutTraces(() => parse(text, optionsFor(delimiter, escape)));
+}
+
+/**
+ * The library makes an error of each row of another length than the first, also where they are
+ * allowed, and to trace one takes longer than to read some dozens of rows.
+ */
+function withoutTraces<T>(read: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return read();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+function optionsFor(delimiter: string, escape: Escape | null): Options {
+  return {
     delimiter,
     quote: escape === null ? null : '"',
     ...(escape === null ? {} : { escape }),
@@ -79,11 +99,14 @@ function parseRows(
     trim: true,
     // Where marks of quotation count, one that never ends would take the rest of the file.
     ...(escape === null ? {} : { max_record_size: recordCharsMax }),
-  });
+  };
 }
 
-/** A field in quotation marks, over however many lines; not the inches of `5" wide`. */
-const quotedField = /(?<=^|[,;\t|\r\n])[ \t]{0,8}"(?:[^"]|"")*"(?=[ \t]{0,8}(?:[,;\t|\r\n]|$))/g;
+/**
+ * A field in quotation marks, over however many lines; not the inches of `5" wide`. A tab is what
+ * it stands behind, and no blank before it: else each of a row of tabs would be tried to the last.
+ */
+const quotedField = /(?<=^|[,;\t|\r\n]) {0,8}"(?:[^"]|"")*"(?=[ \t]{0,8}(?:[,;\t|\r\n]|$))/g;
 
 /** The one that cuts the first lines into the most columns that are the same for all of them. */
 function delimiterOf(text: string): string {
@@ -104,6 +127,10 @@ function delimiterOf(text: string): string {
   return delimiters.reduce((best, each) => (score(each) > score(best) ? each : best));
 }
 
+function isSameRow(row: readonly string[], other: readonly string[]): boolean {
+  return row.length === other.length && row.every((cell, at) => cell === other[at]);
+}
+
 /** A first row of words: above a column of numbers, or distinct ones that are no values below. */
 function hasHeader(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   const names = first.filter((cell) => cell !== "");
@@ -113,8 +140,7 @@ function hasHeader(first: readonly string[], others: readonly (readonly string[]
   const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
   if (!isWords) return false;
   // A header that is repeated further down stays one.
-  const isSame = (row: readonly string[]) => row.every((cell, at) => cell === first[at]);
-  const sample = others.slice(0, 20).filter((row) => !isSame(row));
+  const sample = others.slice(0, 20).filter((row) => !isSameRow(row, first));
   if (first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))) return true;
   // What stands in a column as a value as well is no name of it.
   const isValue = sample.some((row) => row.some((cell, at) => cell !== "" && cell === first[at]));

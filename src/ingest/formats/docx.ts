@@ -4,13 +4,13 @@ import type Mammoth from "mammoth";
 import { limits } from "../../contract/limits.ts";
 import { isEncryptedOffice } from "./content-signs.ts";
 import { type Converted, Unreadable } from "./convert.ts";
-import { propertiesOf, withoutHiddenRuns } from "./docx-xml.ts";
+import { ownHeadingStyles, propertiesOf, textPartOf, withoutHiddenRuns } from "./docx-xml.ts";
 import { readFragment } from "./html/page.ts";
 import { unpacked, type ZipPart, zipParts } from "./zip.ts";
 
 /** Beside the styles that the library knows itself. */
 const styleMap = ["p[style-name='Title'] => h1:fresh", "p[style-name='Subtitle'] => p:fresh"];
-const textPart = "word/document.xml";
+const stylesPart = "word/styles.xml";
 const propertiesPart = "docProps/core.xml";
 
 type Input = Parameters<typeof Mammoth.convertToHtml>[0];
@@ -20,9 +20,12 @@ export async function docxDocument(bytes: Uint8Array): Promise<Converted> {
   if (isEncryptedOffice(bytes)) throw new Unreadable("locked");
   const parts = zipParts(bytes);
   if (xmlBytesIn(parts) > limits.unpackedXmlBytesMax) throw new Unreadable("size");
+  const headings = ownHeadingStyles(textOf(bytes, parts, stylesPart) ?? "").map(
+    ([name, level]) => `p[style-name='${name}'] => h${level}:fresh`,
+  );
   const { default: mammoth } = await import("mammoth");
   const { value: html } = await mammoth.convertToHtml(inputOf(bytes, parts), {
-    styleMap,
+    styleMap: [...styleMap, ...headings],
     // Pictures would come as text.
     convertImage: mammoth.images.imgElement(async () => ({ src: "" })),
     externalFileAccess: false,
@@ -44,6 +47,7 @@ function xmlBytesIn(parts: readonly ZipPart[]): number {
 
 /** The file as it is, unless something in its text is hidden: the library shows that, too. */
 function inputOf(bytes: Uint8Array, parts: readonly ZipPart[]): Input {
+  const textPart = textPartOf(textOf(bytes, parts, "_rels/.rels") ?? "");
   const text = textOf(bytes, parts, textPart);
   const shown = text === undefined ? undefined : withoutHiddenRuns(text);
   if (shown === undefined || shown === text) {

@@ -23,7 +23,10 @@ const rules: Readonly<Record<string, (text: string) => unknown>> = {
     }
   },
   "+++": (text) => parseToml(text, { integersAsBigInt: "asNeeded" }),
+  json: (text): unknown => JSON.parse(text, exactly),
 };
+/** What Eleventy and others write behind the rule: what the fields are written in. */
+const languages: Readonly<Record<string, string>> = { json: "json", toml: "+++", yaml: "---" };
 
 /**
  * Aliases may multiply what they name; dates stay as they are written, and so does a number that
@@ -53,13 +56,14 @@ function yamlFields(text: string): unknown {
 export function frontMatterOf(text: string): FrontMatter | undefined {
   const head = text.slice(0, limits.frontMatterCharsMax);
   // Templates leave blank lines above it.
-  const opened = /^(?:[ \t]*\r?\n)*(---|\+\+\+)[ \t]*\r?\n/.exec(head);
+  const opened = /^(?:[ \t]*\r?\n)*(---|\+\+\+)(json|toml|yaml)?[ \t]*\r?\n/.exec(head);
   if (opened === null) return jsonMatterOf(text, head);
-  const [{ length }, rule = ""] = opened;
+  const [{ length }, rule = "", language] = opened;
+  const form = language === undefined ? rule : (languages[language] ?? rule);
   const escaped = rule === "---" ? "(?:---|\\.\\.\\.)" : "\\+\\+\\+";
   const closed = new RegExp(`^${escaped}[ \\t]*(?:\\r?\\n|$)`, "m").exec(head.slice(length));
   if (closed === null) return undefined;
-  const fields = fieldsOf(() => rules[rule]?.(head.slice(length, length + closed.index)));
+  const fields = fieldsOf(() => rules[form]?.(head.slice(length, length + closed.index)));
   if (fields === undefined) return undefined;
   return { fields, body: text.slice(length + closed.index + closed[0].length) };
 }

@@ -217,11 +217,15 @@ function isPlaceholder(text: string): boolean {
 /** How programs mark what a reply repeats. */
 function isQuotation(element: Element): boolean {
   const names = attributeOf(element, "class") ?? "";
-  if (/\bgmail_attr\b/.test(names)) return true;
+  if (marksOfQuotations.test(names)) return true;
   if (element.tagName !== "blockquote") return false;
   const isCited = attributeOf(element, "type") === "cite";
   return isCited || /\bgmail_quote\b/.test(names);
 }
+
+/** Of Gmail, Thunderbird, Yahoo, Proton and Tuta: who is quoted, or that and the quotation. */
+const marksOfQuotations =
+  /(?<![\w-])(?:gmail_attr|moz-cite-prefix|yahoo_quoted|protonmail_quote|tutanota_quote)(?![\w-])/;
 
 /** Names and addresses; redaction decides what of them is stored. */
 function headersOf(mail: Email): FileMetadata {

@@ -8,6 +8,7 @@ import { lastOverwritten, withoutTerminalSigns } from "../../contract/terminal-t
 import { firstHeading } from "../../text/markdown.ts";
 import { type Converted, Unreadable } from "./convert.ts";
 import { fencedCode } from "./fence.ts";
+import { readFragment } from "./html/page.ts";
 
 /** A string, or the lines of one. */
 const textSchema = z
@@ -42,6 +43,8 @@ const notebookSchema = z.object({
 
 /** An output that is longer is data, and not what a reader reads. */
 const outputCharsMax = 10_000;
+/** Charts bring the program that draws them. */
+const htmlCharsMax = 1_000_000;
 /** `<Figure size 640x480 with 1 Axes>`, a widget: what stands in the place of a picture. */
 const standIn = /^<[A-Za-z_][\w.]*(?: [^<>\n]*)?>$|^[A-Z]\w+\(children=/;
 
@@ -78,14 +81,25 @@ function cellText(cell: unknown, language: string): string {
   if (data.cell_type !== "code") return source;
   const outputs = (data.outputs ?? []).map(outputText).filter((text) => text !== "");
   const code = source === "" ? [] : [fencedCode(source, language)];
-  return [...code, ...outputs.map((output) => fencedCode(output, ""))].join("\n\n");
+  return [...code, ...outputs].join("\n\n");
 }
 
 function outputText(output: unknown): string {
   const { data } = outputSchema.safeParse(output);
   if (data === undefined) return "";
-  const plain = textSchema.safeParse(data.data?.["text/plain"]).data;
+  const formOf = (type: string) => textSchema.safeParse(data.data?.[type]).data ?? "";
   const error = data.ename === undefined ? undefined : `${data.ename}: ${data.evalue ?? ""}`;
-  const text = lastOverwritten(withoutTerminalSigns(error ?? data.text ?? plain ?? "")).trim();
-  return standIn.test(text) ? "" : text.slice(0, outputCharsMax);
+  const printed = error ?? data.text ?? formOf("text/plain");
+  const text = lastOverwritten(withoutTerminalSigns(printed)).trim();
+  if (text !== "" && !standIn.test(text)) return fencedCode(text.slice(0, outputCharsMax), "");
+  return displayed(formOf).slice(0, outputCharsMax);
+}
+
+/** `display(Markdown(…))`, a styled table, a formula: its plain form only names its kind. */
+function displayed(formOf: (type: string) => string): string {
+  const markdown = formOf("text/markdown").trim();
+  if (markdown !== "") return markdown;
+  const html = formOf("text/html").slice(0, htmlCharsMax);
+  const shown = html === "" ? "" : readFragment(html).text.trim();
+  return shown === "" ? formOf("text/latex").trim() : shown;
 }

@@ -5,6 +5,8 @@
  * always. Left as it is, except where two columns were drawn line by line.
  */
 
+import { inReadingOrder, isLeftwards } from "./pdf-directions.ts";
+
 export interface TextItem {
   readonly str: string;
   readonly hasEOL: boolean;
@@ -58,7 +60,7 @@ export function linesOf(items: readonly TextItem[]): readonly PageLine[] {
 }
 
 class LineMaker {
-  #segments: { x: number; end: number; text: string }[] = [];
+  #segments: { x: number; end: number; readonly items: TextItem[] }[] = [];
   #last: TextItem | undefined;
   #y = 0;
   #height = 0;
@@ -75,28 +77,43 @@ class LineMaker {
     const [x = 0, y = 0] = item.transform.slice(4);
     const end = x + item.width;
     const segment = this.#segments.at(-1);
-    if (segment === undefined || this.#isWide) this.#segments.push({ x, end, text: item.str });
-    else Object.assign(segment, { end, text: segment.text + item.str });
+    if (this.#last !== undefined && isFurtherLeft(this.#last, item)) this.#isWide = true;
+    if (segment === undefined || this.#isWide) this.#segments.push({ x, end, items: [item] });
+    else {
+      segment.end = end;
+      segment.items.push(item);
+    }
     if (this.#last === undefined) this.#y = y;
     this.#height = Math.max(this.#height, item.height);
     this.#last = item;
     this.#isWide = false;
   }
 
-  gap({ str, width }: TextItem): void {
+  gap(item: TextItem): void {
     const segment = this.#segments.at(-1);
     if (segment === undefined) return;
-    if (width > this.#height * wideGap) this.#isWide = true;
-    else segment.text += str;
+    if (item.width > this.#height * wideGap) this.#isWide = true;
+    else segment.items.push(item);
   }
 
   made(): readonly PageLine[] {
-    const segments = this.#segments
-      .map(({ text, ...place }) => ({ ...place, text: text.trim() }))
+    const isBackwards = isLeftwards(
+      this.#segments.map(({ items }) => items.map(({ str }) => str).join("")).join(""),
+    );
+    const placed = this.#segments.toSorted((left, right) => (isBackwards ? left.x - right.x : 0));
+    const segments = placed
+      .map(({ items, ...place }) => ({ ...place, text: inReadingOrder(items).trim() }))
       .filter(({ text }) => text !== "");
-    const text = segments.map((segment) => segment.text).join(" ");
+    const texts = segments.map((segment) => segment.text);
+    const text = (isBackwards ? texts.toReversed() : texts).join(" ");
     return text === "" ? [] : [{ segments, text, y: this.#y, height: this.#height }];
   }
+}
+
+/** The next cell of a row that is drawn from right to left: the library sees no blank there. */
+function isFurtherLeft(last: TextItem, next: TextItem): boolean {
+  const gap = (last.transform[4] ?? 0) - (next.transform[4] ?? 0) - next.width;
+  return gap > last.height * wideGap && isLeftwards(last.str + next.str);
 }
 
 function isShadow(first: TextItem, second: TextItem): boolean {
@@ -145,7 +162,35 @@ function columnsOf(
         .map((segment) => ({ ...line, segments: [segment], text: segment.text })),
     ),
   );
-  return columns.every(isProse) ? columns.flat() : undefined;
+  const areProse = columns.every((column) => isProse(column) || isUnspacedProse(column));
+  if (!areProse) return undefined;
+  const isBackwards = isLeftwards(run.map(({ text }) => text).join(" "));
+  return (isBackwards ? columns.toReversed() : columns).flat();
+}
+
+const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/gu;
+const unspacedShareMin = 0.5;
+const unspacedCharsMin = 9;
+const unspacedLinesMin = 3;
+const sentenceMark = /[，。、；！？]/u;
+/** Some signs may not begin a line, so that the one before goes down with them. */
+const raggedSlack = 2;
+const filledShareMin = 0.7;
+
+/** Chinese and Japanese have no small letters: lines are filled to one edge, and cells are not. */
+function isUnspacedProse(column: readonly PageLine[]): boolean {
+  const text = column.map((line) => line.text).join("");
+  const above = column.slice(0, -1);
+  const ends = column.map(({ segments }) => segments.at(-1)?.end ?? 0);
+  const edge = ends.reduce((most, end) => Math.max(most, end), 0);
+  const filled = above.filter(({ height }, at) => edge - (ends[at] ?? 0) <= height * raggedSlack);
+  return (
+    column.length >= unspacedLinesMin &&
+    text.length >= column.length * unspacedCharsMin &&
+    (text.match(unspaced)?.length ?? 0) >= text.length * unspacedShareMin &&
+    sentenceMark.test(text) &&
+    filled.length >= above.length * filledShareMin
+  );
 }
 
 function isProse(column: readonly PageLine[]): boolean {

@@ -3,17 +3,21 @@
 /** Before a quotation, in the languages of common programs; it may be wrapped over two lines. */
 const attribution =
   /^(?:On\b.{5,200}\bwrote|Am\b.{5,200}\bschrieb\b.{0,100}|Le\b.{5,200}\ba écrit|El\b.{5,200}\bescribió|Il\b.{5,200}\bha scritto|Op\b.{5,200}\bschreef\b.{0,100}|Den\b.{5,200}\bskrev\b.{0,100}|\S.{0,200}\b(?:writes|wrote))\s?:$/s;
+/** In any language: it ends with the address of the one who is quoted, and what he did. */
+const addressed = /^\S.{0,250}<[^\s<>@]{1,100}@[^\s<>]{1,200}>\)?.{0,40}[:：]$/s;
 /** Outlook repeats the whole mail below such a line: of one that is trimmed. */
 const originalMessage =
-  /^-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Messaggio originale|Oorspronkelijk bericht)\s*-{2,}$/i;
+  /^-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Mensagem original|Messaggio originale|Oorspronkelijk bericht|Oprindelig meddelelse|Opprinnelig melding|Ursprungligt meddelande|Oryginalna wiadomość|Alkuperäinen viesti|Исходное сообщение|Orijinal Mesaj|Původní zpráva|原始邮件|原始郵件|元のメッセージ|원본 메시지)\s*-{2,}$/iu;
 /** The head of a mail that Outlook repeats below a reply, in any of its languages. */
 const head = (names: string): RegExp => new RegExp(`^\\*?(?:${names})\\*?\\s?[:：]`, "iu");
-const headFrom = head("From|Von|De|Da|Van|Fra|Från|Od|Lähettäjä|发件人|差出人");
+const headFrom = head(
+  "From|Von|De|Da|Van|Fra|Från|Od|Lähettäjä|От|Kimden|发件人|寄件者|差出人|보낸 사람",
+);
 const headSent = head(
-  "Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviada|Inviato|Data|Verzonden|Sendt|Dato|Skickat|Wysłano|Lähetetty|发送时间|送信日時",
+  "Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviada|Inviato|Data|Verzonden|Sendt|Dato|Skickat|Wysłano|Lähetetty|Отправлено|Дата|Gönderildi|Odesláno|发送时间|寄件日期|送信日時|보낸 날짜",
 );
 const headSubject = head(
-  "Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Emne|Ämne|Temat|Aihe|主题|件名",
+  "Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Emne|Ämne|Temat|Aihe|Тема|Konu|Předmět|主题|主旨|件名|제목",
 );
 /** From, sent, to, copies and subject, each of which may be wrapped. */
 const headLinesMax = 10;
@@ -65,7 +69,7 @@ function dropAttribution(lines: string[]): void {
       .slice(Math.max(0, end - count), end)
       .join(" ")
       .trim();
-    if (!attribution.test(said)) continue;
+    if (!attribution.test(said) && !addressed.test(said)) continue;
     lines.length = Math.max(0, end - count);
     return;
   }

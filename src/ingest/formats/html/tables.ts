@@ -50,8 +50,9 @@ interface FilledCell extends Cell {
 function spread(rows: readonly (readonly FilledCell[])[]): TableRow[] {
   let spare = spannedCellsMax;
   const pending: { text: string; rows: number }[] = [];
-  return rows.map((cells) => {
+  return rows.map((cells, at) => {
     const texts: string[] = [];
+    const isGroup = at > 0 && cells.length === 1;
     const takePending = () => {
       for (let above = pending[texts.length]; above !== undefined && above.rows > 0; ) {
         above.rows -= 1;
@@ -66,12 +67,13 @@ function spread(rows: readonly (readonly FilledCell[])[]): TableRow[] {
       spare -= columns - 1;
       for (let column = 0; column < columns; column += 1) {
         pending[texts.length] = { text, rows: Math.min(cell.rows - 1, spanMax) };
-        // A title over all columns is said once.
-        texts.push(column > 0 && !cell.isHeader ? "" : text);
+        // A title over all columns is said once, also that of a group of rows.
+        texts.push(column > 0 && (isGroup || !cell.isHeader) ? "" : text);
       }
     }
     takePending();
-    return { cells: texts, isHeader: cells.length > 0 && cells.every(({ isHeader }) => isHeader) };
+    const isHeader = cells.length > 0 && !isGroup && cells.every((cell) => cell.isHeader);
+    return { cells: texts, isHeader };
   });
 }
 
