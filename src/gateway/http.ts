@@ -30,7 +30,7 @@ import { closeIdleWhenScarce } from "./idle-sockets.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
-import { isOpenAiPath, noRoute } from "./no-route.ts";
+import { isOpenAiPath, noRoute, type Surface } from "./no-route.ts";
 import { openAiErrorOf } from "./openai/errors.ts";
 import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
@@ -123,7 +123,8 @@ async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
 
 /** The app without a socket: tests inject requests into it. */
 export function createHttpApp(options: HttpOptions): FastifyInstance {
-  const { app, audit, bounds } = createBareApp({ ...options, explain: options.handler.explain });
+  const { explain } = options.handler;
+  const { app, audit, bounds } = createBareApp({ ...options, explain, surface: "engine" });
   addRoutes(app, {
     ...options,
     ...checksOf(options),
@@ -153,6 +154,7 @@ export function checksOf(
 export interface BareOptions
   extends Pick<HttpOptions, "tls" | "log" | "audit" | "bounds" | "isLeaving"> {
   readonly explain: Handler["explain"];
+  readonly surface: Surface;
 }
 
 /** Every bound of a connection, and no route. */
@@ -170,7 +172,7 @@ export function createBareApp(options: BareOptions): {
   readBodies(app);
   limitBodyTime(app, bounds.bodyMs);
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
-  app.setNotFoundHandler(({ url }, reply) => refuse(noRoute(url), reply));
+  app.setNotFoundHandler(({ url }, reply) => refuse(noRoute(url, options.surface), reply));
   audit.watch(app);
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
