@@ -18,7 +18,9 @@
  *        while it fails: an error at once must not look like speed. That it refuses a text is the
  *        text's fault, and every server would;
  *   EP6  one that is asked and fails everything for `embedPoolSilentMs` is told of once, and once
- *        more when it answers; a fixed one counts as away in between.
+ *        more when it answers; a fixed one counts as away in between;
+ *   EP7  a fixed one that names no fingerprint is asked for the sentence beside its work, at most
+ *        every `embedPoolReprobeMs`; from then on nothing of another model counts.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -31,7 +33,13 @@ import { Outage } from "./outage.ts";
 import type { Lane } from "./port.ts";
 import { type Failure, misconfigured, reasonOf } from "./remote-failure.ts";
 import type { ServerLink } from "./remote-link.ts";
-import type { AskedTexts, ComputedBy, Reply, VectorsReply } from "./remote-wire.ts";
+import {
+  type AskedTexts,
+  type ComputedBy,
+  isFault,
+  type Reply,
+  type VectorsReply,
+} from "./remote-wire.ts";
 import {
   afterFailure,
   type Candidate,
@@ -64,6 +72,8 @@ export class PoolServer {
   cut = new AbortController();
   isGone = false;
   readonly outage = new Outage();
+  /** EP7: why nothing that it makes counts. */
+  strange: string | undefined;
   /** EP5. */
   #failures = 0;
   #doubtedUntilMs = Number.NEGATIVE_INFINITY;
@@ -158,10 +168,12 @@ export class ServerPool {
     try {
       const { fingerprint } = server.computedBy ?? {};
       const both = isAlone ? signal : anyOf(server.cut.signal, signal);
-      const reply = await server.link.send({ ...asked, fingerprint }, both);
+      const sent = server.link.send({ ...asked, fingerprint }, both);
+      const [reply, strange] = await Promise.all([sent, this.#strangeNow(server)]);
       server.heardAtMs = clock.monotonicMs();
       server.hasReplied(isFault(reply), server.heardAtMs);
-      const judged = await this.#judged(server, reply);
+      const isStrange = strange !== undefined && reply.kind === "vectors";
+      const judged = isStrange ? misconfigured(strange) : await this.#judged(server, reply);
       this.#follow(server, judged, sentAtMs);
       return judged;
     } catch (thrown) {
@@ -198,6 +210,7 @@ export class ServerPool {
   /** The model of the pool, from what its only server has made of the probe. */
   refersTo(vector: Float32Array): void {
     this.#reference = vector;
+    for (const server of this.#servers) server.probedAtMs = this.#options.clock.monotonicMs();
     this.#count();
   }
 
@@ -205,6 +218,20 @@ export class ServerPool {
     this.#ending.abort();
     await Promise.all(this.#watches);
     await Promise.all([...this.#servers].map(({ link }) => link.close()));
+  }
+
+  /** EP7. */
+  async #strangeNow(server: PoolServer): Promise<string | undefined> {
+    const { isAlone, clock } = this.#options;
+    const isKnown = server.computedBy?.fingerprint !== undefined;
+    if (!isAlone || isKnown || this.#reference === undefined) return undefined;
+    const { embedPoolReprobeMs, embedPoolRetryMaxMs } = limits;
+    const everyMs = server.strange === undefined ? embedPoolReprobeMs : embedPoolRetryMaxMs;
+    if (clock.monotonicMs() - server.probedAtMs >= everyMs) {
+      const reply = await this.#probe(server);
+      if (reply.kind === "vectors") server.strange = this.#strangenessOf(reply);
+    }
+    return server.strange;
   }
 
   /** EP6; one that has left was told of then. */
@@ -356,21 +383,6 @@ export class ServerPool {
     for (const [state, count] of Object.entries(counts)) {
       this.#options.metrics.set("embed_servers", count, { state });
     }
-  }
-}
-
-/** EP5: whose it is. */
-function isFault(reply: Reply): boolean {
-  switch (reply.kind) {
-    case "vectors":
-    case "refused":
-      return false;
-    case "broken":
-    case "misconfigured":
-    case "busy":
-    case "down":
-    case "unanswered":
-      return true;
   }
 }
 

@@ -5,7 +5,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Logger, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { Outage } from "../../src/embedding/outage.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
-import { embedding } from "./remote-endpoint.ts";
+import { asNumbers, embedding } from "./remote-endpoint.ts";
 import { ask, failure, remoteKit, status } from "./remote-kit.ts";
 
 const kit = remoteKit();
@@ -56,6 +56,25 @@ it.each([
     expect(Object.fromEntries(states)).toEqual({ serving: 1, away: 0, stranger: 0 });
   },
 );
+
+it("an only server that makes other vectors under the same name is found out, and taken back (EP7)", async () => {
+  let nowMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+  const embedder = await kit.open({ clock });
+  await ask(embedder);
+  kit.endpoint.handle = embedding((entries) =>
+    entries.map((entry) => ({ ...entry, embedding: asNumbers(entry).reverse() })),
+  );
+  nowMs += limits.embedPoolReprobeMs;
+  for (let at = 0; at < 2; at += 1) {
+    const { code, message } = await failure(ask(embedder));
+    expect(code).toBe("embedding_unavailable");
+    expect(message).toContain("computes another model");
+  }
+  kit.endpoint.handle = embedding();
+  nowMs += limits.embedPoolRetryMaxMs;
+  expect(await ask(embedder)).toHaveLength(2);
+});
 
 it("failures between answers are no outage, a time-out by itself is one (EP6)", () => {
   const outage = new Outage();
