@@ -21,7 +21,7 @@ export function isOpenAiPath(url: string): boolean {
   return openAiPath.test(pathOf(url));
 }
 
-/** What listens there: an embed server has few of an engine's routes, and names none of the rest. */
+/** What listens there: an embed server has few of an engine's routes and names no others. */
 export type Surface = "engine" | "embed server";
 
 /** Never holds the path: it may name a document. */
