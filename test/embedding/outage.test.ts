@@ -37,7 +37,7 @@ it.each([
     expect(states.get("serving")).toBe(1);
 
     kit.endpoint.handle = status(code);
-    while (states.get("away") !== 1) await failure(ask(embedder));
+    for (let at = 0; at < 50 && states.get("away") !== 1; at += 1) await failure(ask(embedder));
     for (let more = 0; more < 3; more += 1) await failure(ask(embedder));
     kit.endpoint.handle = embedding();
     await ask(embedder);
