@@ -135,6 +135,7 @@ export class Stopwatch {
   readonly #now: () => number;
   readonly #begun: number;
   readonly ms = { embed: 0, hot: 0, cold: 0, fuse: 0, llm: 0 };
+  failedIn: keyof Stopwatch["ms"] | undefined;
 
   /** @param span of the question, whose children the stages are */
   constructor(now: () => number, span: Span = noSpan) {
@@ -150,6 +151,9 @@ export class Stopwatch {
     const begun = this.#now();
     try {
       return await work();
+    } catch (thrown) {
+      this.failedIn = stage;
+      throw thrown;
     } finally {
       this.ms[stage] += this.#now() - begun;
     }
@@ -162,6 +166,15 @@ export class Stopwatch {
   timings(): Answer["timings"] {
     return { ...this.ms, total: this.#now() - this.#begun };
   }
+}
+
+/** What is away for longer than a question may take ends it with no error of its own. */
+export function lateError(tenant: TenantId, failedIn: Stopwatch["failedIn"]): FreshetError {
+  const why =
+    failedIn === "embed"
+      ? "deadline_ms passed before the question had its vector: the embedder is away, or has too much to do"
+      : undefined;
+  return new FreshetError("deadline_exceeded", why, { details: { tenant } });
 }
 
 /** Whose an answer is. */

@@ -47,6 +47,7 @@ import type { QuestionOptions } from "./options.ts";
 import {
   declinesOf,
   firstExpiryMs,
+  lateError,
   mayShare,
   nothingFound,
   nothingRelevant,
@@ -93,14 +94,13 @@ async function answer(
   const { question, tenant, signal: left } = request;
   const deadline = new Deadline(clock, question.deadline_ms, left, stopped);
   const { signal } = deadline;
+  const run = new QuestionRun(options, { ...request, signal }, clock);
   try {
-    return await new QuestionRun(options, { ...request, signal }, clock).run();
+    return await run.run();
   } catch (thrown) {
     if (left.aborted) throw new FreshetError("cancelled");
     if (stopped.aborted) throw new FreshetError("not_ready");
-    if (deadline.isOver) {
-      throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
-    }
+    if (deadline.isOver) throw lateError(tenant, run.endedIn);
     throw thrown;
   } finally {
     deadline.clear();
@@ -138,6 +138,11 @@ class QuestionRun {
     this.#models = new QuestionModels(options.quotas, request);
     const found = { directory, log, asOf: options.asOf, pollMs: limits.pollMs };
     this.#lookup = new TenantLookup(found, request, clock);
+  }
+
+  /** The stage whose failure was its end. */
+  get endedIn(): Stopwatch["failedIn"] {
+    return this.#stages.failedIn;
   }
 
   async run(): Promise<Answer> {
@@ -365,9 +370,7 @@ class QuestionRun {
       .catch((thrown: unknown) => {
         throw pieces.failed.aborted ? pieces.failed.reason : thrown;
       });
-    if (signal.aborted) {
-      throw new FreshetError("deadline_exceeded", undefined, { details: { tenant } });
-    }
+    if (signal.aborted) throw lateError(tenant, "llm");
     await this.#prove();
     pieces.end();
     const told = toldOf(written);

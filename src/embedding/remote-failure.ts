@@ -114,6 +114,23 @@ export function errorOf(failure: Failure): FreshetError {
   }
 }
 
+/** What it says of the server, for the log. */
+export function reasonOf(failure: Failure): string {
+  switch (failure.kind) {
+    case "refused":
+      return `refuses a plain sentence (${failure.status})`;
+    case "broken":
+      return "makes a vector that is not finite, or zero";
+    case "misconfigured":
+      return failure.what;
+    case "busy":
+      return "is overloaded (429)";
+    case "down":
+    case "unanswered":
+      return `does not answer (${failure.reason})`;
+  }
+}
+
 function unavailable(what: string): FreshetError {
   return new FreshetError("embedding_unavailable", `the embedding endpoint ${what}`);
 }

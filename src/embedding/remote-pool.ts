@@ -16,7 +16,11 @@
  *   EP4  a pool of one fixed server is never without it: it is asked, whatever happened before;
  *   EP5  a server whose newest reply was an error comes behind the others, for a pause that grows
  *        while it fails: an error at once must not look like speed. That it refuses a text is the
- *        text's fault, and every server would.
+ *        text's fault, and every server would;
+ *   EP6  one that is asked and fails everything for `embedPoolSilentMs` is told of once, and once
+ *        more when it answers; a fixed one counts as away in between;
+ *   EP7  a fixed one that names no fingerprint is asked for the sentence beside its work, at most
+ *        every `embedPoolReprobeMs`; from then on nothing of another model counts.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -25,10 +29,17 @@ import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { probeText } from "./model-probe.ts";
+import { Outage } from "./outage.ts";
 import type { Lane } from "./port.ts";
-import { type Failure, misconfigured } from "./remote-failure.ts";
+import { type Failure, misconfigured, reasonOf } from "./remote-failure.ts";
 import type { ServerLink } from "./remote-link.ts";
-import type { AskedTexts, ComputedBy, Reply, VectorsReply } from "./remote-wire.ts";
+import {
+  type AskedTexts,
+  type ComputedBy,
+  isFault,
+  type Reply,
+  type VectorsReply,
+} from "./remote-wire.ts";
 import {
   afterFailure,
   type Candidate,
@@ -60,6 +71,9 @@ export class PoolServer {
   /** Aborts when it leaves: its requests end, and are made again elsewhere. */
   cut = new AbortController();
   isGone = false;
+  readonly outage = new Outage();
+  /** EP7: why nothing that it makes counts. */
+  strange: string | undefined;
   /** EP5. */
   #failures = 0;
   #doubtedUntilMs = Number.NEGATIVE_INFINITY;
@@ -147,16 +161,21 @@ export class ServerPool {
   ): Promise<Reply> {
     const { clock, isAlone } = this.#options;
     const bytes = asked.texts.reduce((sum, text) => sum + text.length, 0);
-    if (server.requests === 0) server.heardAtMs = clock.monotonicMs();
+    const sentAtMs = clock.monotonicMs();
+    if (server.requests === 0) server.heardAtMs = sentAtMs;
     server.requests += 1;
     server.outstanding[asked.lane] += bytes;
     try {
       const { fingerprint } = server.computedBy ?? {};
       const both = isAlone ? signal : anyOf(server.cut.signal, signal);
-      const reply = await server.link.send({ ...asked, fingerprint }, both);
+      const sent = server.link.send({ ...asked, fingerprint }, both);
+      const [reply, strange] = await Promise.all([sent, this.#strangeNow(server)]);
       server.heardAtMs = clock.monotonicMs();
       server.hasReplied(isFault(reply), server.heardAtMs);
-      return await this.#judged(server, reply);
+      const isStrange = strange !== undefined && reply.kind === "vectors";
+      const judged = isStrange ? misconfigured(strange) : await this.#judged(server, reply);
+      this.#follow(server, judged, sentAtMs);
+      return judged;
     } catch (thrown) {
       if (signal?.aborted === true || toFreshetError(thrown).code !== "cancelled") throw thrown;
       // EP2: the server was cut off, not the caller.
@@ -191,12 +210,44 @@ export class ServerPool {
   /** The model of the pool, from what its only server has made of the probe. */
   refersTo(vector: Float32Array): void {
     this.#reference = vector;
+    for (const server of this.#servers) server.probedAtMs = this.#options.clock.monotonicMs();
+    this.#count();
   }
 
   async close(): Promise<void> {
     this.#ending.abort();
     await Promise.all(this.#watches);
     await Promise.all([...this.#servers].map(({ link }) => link.close()));
+  }
+
+  /** EP7. */
+  async #strangeNow(server: PoolServer): Promise<string | undefined> {
+    const { isAlone, clock } = this.#options;
+    const isKnown = server.computedBy?.fingerprint !== undefined;
+    if (!isAlone || isKnown || this.#reference === undefined) return undefined;
+    const { embedPoolReprobeMs, embedPoolRetryMaxMs } = limits;
+    const everyMs = server.strange === undefined ? embedPoolReprobeMs : embedPoolRetryMaxMs;
+    if (clock.monotonicMs() - server.probedAtMs >= everyMs) {
+      const reply = await this.#probe(server);
+      if (reply.kind === "vectors") server.strange = this.#strangenessOf(reply);
+    }
+    return server.strange;
+  }
+
+  /** EP6; one that has left was told of then. */
+  #follow({ outage, state, link }: PoolServer, reply: Reply, sentAtMs: number): void {
+    if (state.kind !== "serving") return;
+    const { clock, logger } = this.#options;
+    const change = outage.replied(isFault(reply), { sentAtMs, nowMs: clock.monotonicMs() });
+    if (change === undefined) return;
+    const server = link.name;
+    if (reply.kind === "vectors" || reply.kind === "refused") {
+      logger.info({ server }, "an embedding server answers again");
+    } else {
+      const why = reasonOf(reply);
+      logger.warn({ server, why }, "an embedding server fails whatever it is asked, texts wait");
+    }
+    this.#count();
   }
 
   /** EP1, and what a failure says of the server. */
@@ -325,25 +376,13 @@ export class ServerPool {
 
   #count(): void {
     const counts = { serving: 0, away: 0, stranger: 0 };
-    for (const { state } of this.#servers) counts[state.kind] += 1;
+    const { isAlone } = this.#options;
+    for (const { state, outage } of this.#servers) {
+      counts[isAlone && outage.isOut ? "away" : state.kind] += 1;
+    }
     for (const [state, count] of Object.entries(counts)) {
       this.#options.metrics.set("embed_servers", count, { state });
     }
-  }
-}
-
-/** EP5: whose it is. */
-function isFault(reply: Reply): boolean {
-  switch (reply.kind) {
-    case "vectors":
-    case "refused":
-      return false;
-    case "broken":
-    case "misconfigured":
-    case "busy":
-    case "down":
-    case "unanswered":
-      return true;
   }
 }
 
@@ -357,21 +396,4 @@ function anyOf(first: AbortSignal, second: AbortSignal | undefined): AbortSignal
 
 function isSame(left: ComputedBy, right: ComputedBy): boolean {
   return left.fingerprint === right.fingerprint && left.model === right.model;
-}
-
-/** Without what it says of the texts: the probe is ours. */
-function reasonOf(failure: Failure): string {
-  switch (failure.kind) {
-    case "refused":
-      return `refuses a plain sentence (${failure.status})`;
-    case "broken":
-      return "makes a vector that is not finite, or zero";
-    case "misconfigured":
-      return failure.what;
-    case "busy":
-      return "is overloaded (429)";
-    case "down":
-    case "unanswered":
-      return `does not answer (${failure.reason})`;
-  }
 }

@@ -25,6 +25,21 @@ export interface VectorsReply {
   readonly computedBy: ComputedBy;
 }
 
+/** Whether it is the server's fault; one that refuses a text is not at fault. */
+export function isFault(reply: Reply): boolean {
+  switch (reply.kind) {
+    case "vectors":
+    case "refused":
+      return false;
+    case "broken":
+    case "misconfigured":
+    case "busy":
+    case "down":
+    case "unanswered":
+      return true;
+  }
+}
+
 /** An embed server of Freshet names the fingerprint of its model; others name what they call it. */
 export interface ComputedBy {
   readonly fingerprint: string | undefined;

@@ -11,8 +11,22 @@ import { Gate } from "./gate.ts";
 import { explaining } from "./handler.ts";
 import { checksOf, createBareApp, type HttpOptions, type HttpServer, listenOn } from "./http.ts";
 import { metricsPage } from "./metrics-page.ts";
-import { describeModel, type EmbeddingsHandler } from "./openai/embeddings.ts";
-import { addEmbeddingsRoute, tellAsOpenAi } from "./openai/routes.ts";
+import { checkModelName, describeModel, type EmbeddingsHandler } from "./openai/embeddings.ts";
+import { addEmbeddingsRoute, openAiPaths, tellAsOpenAi } from "./openai/routes.ts";
+import { refuseOtherMethods } from "./other-methods.ts";
+
+interface ModelRoute {
+  Params: { id: string };
+}
+
+const reads = ["GET", "HEAD"];
+const methods = {
+  [openAiPaths.embeddings]: ["POST"],
+  [openAiPaths.models]: reads,
+  [openAiPaths.model]: reads,
+  "/healthz": reads,
+  "/metrics": reads,
+};
 
 export type EmbedHttpOptions = Pick<
   HttpOptions,
@@ -30,7 +44,7 @@ export function startEmbedHttp(
 export function createEmbedApp(options: EmbedHttpOptions): FastifyInstance {
   const { embeddings, metrics } = options;
   const explain = explaining(options.log);
-  const { app, audit } = createBareApp({ ...options, explain });
+  const { app, audit } = createBareApp({ ...options, explain, surface: "embed server" });
   const checks = checksOf(options);
   const gate = new Gate({ ...checks, audit });
   const model = {
@@ -41,10 +55,12 @@ export function createEmbedApp(options: EmbedHttpOptions): FastifyInstance {
   void app.register(async (scope) => {
     tellAsOpenAi(scope, { handler: { explain }, audit });
     addEmbeddingsRoute(scope, { gate, embeddings });
-    scope.get("/v1/models", { onRequest: gate.admits() }, async () => ({
-      object: "list",
-      data: [model],
-    }));
+    const reading = { onRequest: gate.admits() };
+    scope.get(openAiPaths.models, reading, async () => ({ object: "list", data: [model] }));
+    scope.get<ModelRoute>(openAiPaths.model, reading, async ({ params }) => {
+      checkModelName(params.id, embeddings.model);
+      return model;
+    });
   });
   const onRequest = async ({ headers }: FastifyRequest) => checks.checkHost(headers);
   app.get("/healthz", { onRequest }, async (_request, reply) =>
@@ -55,5 +71,6 @@ export function createEmbedApp(options: EmbedHttpOptions): FastifyInstance {
     const { text, contentType } = await metricsPage(metrics, request.headers.accept);
     return reply.type(contentType).send(text);
   });
+  refuseOtherMethods(app, methods);
   return app;
 }

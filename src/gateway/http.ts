@@ -31,7 +31,7 @@ import { closeIdleWhenScarce } from "./idle-sockets.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
-import { isOpenAiPath, noRoute } from "./no-route.ts";
+import { isOpenAiPath, noRoute, type Surface } from "./no-route.ts";
 import { openAiErrorOf } from "./openai/errors.ts";
 import { answerPlainRequests } from "./plain-on-tls.ts";
 import { errorHeaders, fromFramework, problemOf, problemType } from "./problem.ts";
@@ -125,7 +125,8 @@ async function closeWithin(app: FastifyInstance, ms: number): Promise<void> {
 
 /** The app without a socket: tests inject requests into it. */
 export function createHttpApp(options: HttpOptions): FastifyInstance {
-  const { app, audit, bounds } = createBareApp({ ...options, explain: options.handler.explain });
+  const { explain } = options.handler;
+  const { app, audit, bounds } = createBareApp({ ...options, explain, surface: "engine" });
   addRoutes(app, {
     ...options,
     ...checksOf(options),
@@ -155,6 +156,7 @@ export function checksOf(
 export interface BareOptions
   extends Pick<HttpOptions, "tls" | "log" | "audit" | "bounds" | "isLeaving"> {
   readonly explain: Handler["explain"];
+  readonly surface: Surface;
 }
 
 /** Every bound of a connection, and no route. */
@@ -174,7 +176,7 @@ export function createBareApp(options: BareOptions): {
   app.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply));
   // Before a body is looked at: what no route takes is told so, whatever comes with it.
   app.addHook("onRequest", async ({ is404, url }) => {
-    if (is404) throw noRoute(url);
+    if (is404) throw noRoute(url, options.surface);
   });
   audit.watch(app);
   app.addHook("onSend", async (request, reply) => {

@@ -21,21 +21,32 @@ export function isOpenAiPath(url: string): boolean {
   return openAiPath.test(pathOf(url));
 }
 
+/** What listens there: an embed server has few of an engine's routes and names no others. */
+export type Surface = "engine" | "embed server";
+
 /** Never holds the path: it may name a document. */
-export function noRoute(url: string): FreshetError {
+export function noRoute(url: string, surface: Surface): FreshetError {
   const path = pathOf(url);
-  return new FreshetError("not_found", `there is no such route${hintOf(path)}`);
+  const hint = slipIn(path) ?? (surface === "engine" ? hintOf(path) : embedServerHas);
+  return new FreshetError("not_found", `there is no such route${hint}`);
+}
+
+const embedServerHas =
+  ": an embed server has POST /v1/embeddings, GET /v1/models, /healthz and /metrics; an engine has the rest";
+
+/** In a path that may be meant for a route of either. */
+function slipIn(path: string): string | undefined {
+  if (path.includes("//")) return ": it has two slashes in a row, and one is meant";
+  if (path.length > 1 && path.endsWith("/")) return ": paths have no slash at their end";
+  if (openAiPath.test(path) && !withVersion.test(path)) {
+    return ": the base URL of OpenAI's clients ends with /v1, once";
+  }
+  return undefined;
 }
 
 function hintOf(path: string): string {
-  const isOpenAi = openAiPath.test(path);
-  if (path.includes("//")) return ": it has two slashes in a row, and one is meant";
-  if (path.length > 1 && path.endsWith("/")) return ": paths have no slash at their end";
-  if (isOpenAi && !withVersion.test(path)) {
-    return ": the base URL of OpenAI's clients ends with /v1, once";
-  }
   if (/^\/v1\/responses\/./.test(path)) return ": responses are not kept";
-  if (isOpenAi) {
+  if (openAiPath.test(path)) {
     return ": of OpenAI's there are chat/completions, responses, embeddings, models and vector_stores/{tenant}/search";
   }
   if (bare.test(path)) return ": this one stands without /v1";

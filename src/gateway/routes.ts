@@ -3,7 +3,7 @@
  * reply.
  */
 
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Endpoints } from "../contract/endpoint.ts";
 import { FreshetError } from "../contract/errors.ts";
 import { isDocumentId } from "../contract/ids.ts";
@@ -26,11 +26,11 @@ import type { Handler } from "./handler.ts";
 import { addMcpRoute, mcpPath } from "./mcp/routes.ts";
 import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
 import { countsOf, ndjsonType, publishLines } from "./ndjson.ts";
-import { otherMethod } from "./no-route.ts";
 import type { EmbeddingsHandler } from "./openai/embeddings.ts";
 import { addOpenAiRoutes, openAiPaths } from "./openai/routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { addOperationRoutes, operationMethods } from "./operations/routes.ts";
+import { refuseOtherMethods } from "./other-methods.ts";
 import { type BodyBounds, boundedBody, isDelete, PublishBodies } from "./publish-bodies.ts";
 import { takesOnly } from "./query-names.ts";
 import { readinessOf } from "./readiness.ts";
@@ -73,7 +73,7 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   addTenantRoutes(app, options);
   addOperatorRoutes(app, options);
   addConsoleRoutes(app, options);
-  refuseOtherMethods(app);
+  refuseOtherMethods(app, ownMethods);
 }
 
 interface GatedOptions extends RouteOptions {
@@ -245,18 +245,6 @@ const ownMethods: Readonly<Record<string, readonly string[]>> = {
   "/metrics": ["GET", "HEAD"],
   "/openapi.json": ["GET", "HEAD"],
 };
-
-/** A known path with another method is 405 with `Allow`, not 404. */
-function refuseOtherMethods(app: FastifyInstance): void {
-  for (const [url, own] of Object.entries(ownMethods)) {
-    const method = app.supportedMethods.filter((name) => !own.includes(name)) as HTTPMethods[];
-    const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
-      reply.header("allow", own.join(", "));
-      throw otherMethod(request.url, own);
-    };
-    app.route({ method, url, onRequest: refuse, handler: refuse });
-  }
-}
 
 async function wantsJson(request: FastifyRequest): Promise<void> {
   if (!jsonType.test(request.headers["content-type"] ?? "")) {

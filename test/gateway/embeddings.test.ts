@@ -218,3 +218,44 @@ describe("an embed server", () => {
     expect(foreign.statusCode).toBe(401);
   });
 });
+
+describe("what an embed server does not have", () => {
+  it.each([
+    ["POST", "/v1/chat/completions"],
+    ["POST", "/v1/responses"],
+    ["POST", "/v1/completions"],
+    ["GET", "/v1/openapi.json"],
+    ["GET", "/v1/readyz"],
+    ["GET", "/openapi.json"],
+    ["POST", "/documents"],
+    ["POST", "/v1/documents"],
+  ] as const)(
+    "%s %s is told what it has, and nothing of an engine's routes",
+    async (method, url) => {
+      const reply = await app.inject({ method, url });
+      expect(reply.statusCode).toBe(404);
+      expect(reply.body).toContain("an embed server has POST /v1/embeddings, GET /v1/models");
+      expect(reply.body).not.toMatch(/chat\/completions,|this one|see \/openapi/);
+    },
+  );
+
+  it.each([
+    ["GET", "/v1/embeddings", "POST"],
+    ["POST", "/v1/models", "GET, HEAD"],
+    ["DELETE", "/v1/models/tiny", "GET, HEAD"],
+    ["POST", "/healthz", "GET, HEAD"],
+    ["POST", "/metrics", "GET, HEAD"],
+  ] as const)("%s %s is told the methods of the route", async (method, url, allow) => {
+    const reply = await app.inject({ method, url });
+    expect(reply.statusCode).toBe(405);
+    expect(reply.headers["allow"]).toBe(allow);
+  });
+
+  it("is no model by another name: clients ask for theirs before they use it", async () => {
+    const found = await app.inject("/v1/models/sentence-transformers%2Ftiny");
+    expect(found.json()).toMatchObject({ id: "tiny", freshet: { fingerprint: "f-1" } });
+    const other = await app.inject("/v1/models/text-embedding-3-small");
+    expect(other.statusCode).toBe(404);
+    expect(other.json().error.message).toBe("there is one embedding model here: tiny");
+  });
+});

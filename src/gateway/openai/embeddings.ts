@@ -134,14 +134,17 @@ export function describeModel({ fingerprint, dimensions, maxTokens }: ComputingM
   return { fingerprint, dimensions, max_tokens: maxTokens };
 }
 
+/** @throws FreshetError not_found */
+export function checkModelName(asked: string, { name }: Pick<ComputingModel, "name">): void {
+  // A name with the folder of its publisher, as model hubs have it, is the same model.
+  if (asked.split("/").at(-1) === name.split("/").at(-1)) return;
+  throw new FreshetError("not_found", `there is one embedding model here: ${name}`);
+}
+
 /** @throws FreshetError not_found, invalid_request, model_mismatch */
 function checkModel(request: EmbeddingsRequest, model: ComputingModel): void {
   const { name, dimensions, fingerprint } = model;
-  // A name with the folder of its publisher, as model hubs have it, is the same model.
-  const wanted = request.model?.split("/").at(-1) ?? name;
-  if (wanted !== name.split("/").at(-1)) {
-    throw new FreshetError("not_found", `there is one embedding model here: ${name}`);
-  }
+  checkModelName(request.model ?? name, model);
   if (request.dimensions !== undefined && request.dimensions !== null) {
     if (request.dimensions !== dimensions) {
       const says = `dimensions: ${name} makes vectors of ${dimensions}, and no others`;

@@ -1,0 +1,88 @@
+/** A server that is still asked and fails everything: what the operator reads of it. */
+
+import { expect, it } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { type Logger, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
+import { Outage } from "../../src/embedding/outage.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
+import { asNumbers, embedding } from "./remote-endpoint.ts";
+import { ask, failure, remoteKit, status } from "./remote-kit.ts";
+
+const kit = remoteKit();
+const silentMs = limits.embedPoolSilentMs;
+
+/** A hundred times as fast, so that a pause of seconds is over at once. */
+const fast: Clock = {
+  ...systemClock,
+  monotonicMs: () => systemClock.monotonicMs() * 100,
+};
+
+it.each([
+  [500, "does not answer (status 500)"],
+  [503, "does not answer (503)"],
+  [429, "is overloaded (429)"],
+  [401, "refuses access (401): check FRESHET_EMBED_API_KEY"],
+])(
+  "an only server that answers %i to all is told of once, and once when it is well (EP6)",
+  async (code, why) => {
+    const said: object[] = [];
+    const note = (level: string) => (fields: object, message: string) =>
+      void said.push({ level, ...fields, message });
+    const logger = { ...silentLogger, warn: note("warn"), info: note("info") } as Logger;
+    const states = new Map<string, number>();
+    const set = (_name: string, value: number, labels: object = {}) =>
+      void states.set(Object.values(labels).join(), value);
+    const metrics = { ...silentMetrics, set };
+    const embedder = await kit.open({ logger, metrics, clock: fast });
+    expect(states.get("serving")).toBe(1);
+
+    kit.endpoint.handle = status(code);
+    for (let at = 0; at < 50 && states.get("away") !== 1; at += 1) await failure(ask(embedder));
+    for (let more = 0; more < 3; more += 1) await failure(ask(embedder));
+    kit.endpoint.handle = embedding();
+    await ask(embedder);
+    await ask(embedder);
+
+    const server = kit.endpoint.url;
+    expect(said).toEqual([
+      {
+        level: "warn",
+        server,
+        why,
+        message: expect.stringContaining("fails whatever it is asked"),
+      },
+      { level: "info", server, message: "an embedding server answers again" },
+    ]);
+    expect(Object.fromEntries(states)).toEqual({ serving: 1, away: 0, stranger: 0 });
+  },
+);
+
+it("an only server that makes other vectors under the same name is found out, and taken back (EP7)", async () => {
+  let nowMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+  const embedder = await kit.open({ clock });
+  await ask(embedder);
+  kit.endpoint.handle = embedding((entries) =>
+    entries.map((entry) => ({ ...entry, embedding: asNumbers(entry).reverse() })),
+  );
+  nowMs += limits.embedPoolReprobeMs;
+  for (let at = 0; at < 2; at += 1) {
+    const { code, message } = await failure(ask(embedder));
+    expect(code).toBe("embedding_unavailable");
+    expect(message).toContain("computes another model");
+  }
+  kit.endpoint.handle = embedding();
+  nowMs += limits.embedPoolRetryMaxMs;
+  expect(await ask(embedder)).toHaveLength(2);
+});
+
+it("failures between answers are no outage, a time-out by itself is one (EP6)", () => {
+  const outage = new Outage();
+  for (let nowMs = 0; nowMs < 10 * silentMs; nowMs += silentMs / 2) {
+    expect(outage.replied(true, { sentAtMs: nowMs, nowMs })).toBeUndefined();
+    expect(outage.replied(false, { sentAtMs: nowMs, nowMs })).toBeUndefined();
+  }
+  expect(outage.isOut).toBe(false);
+  expect(outage.replied(true, { sentAtMs: 0, nowMs: silentMs })).toBe("out");
+  expect(outage.isOut).toBe(true);
+});
