@@ -151,8 +151,8 @@ export function startTopology(options: TopologyOptions): Topology {
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();
-      await system.stop();
-      await encoders.close();
+      // Encoders have threads, which keep a process alive whose actors would not stop.
+      await system.stop().finally(() => encoders.close());
     },
   };
 }
