@@ -151,8 +151,12 @@ export function startTopology(options: TopologyOptions): Topology {
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();
-      // Encoders have threads, which keep a process alive whose actors would not stop.
-      await system.stop().finally(() => encoders.close());
+      try {
+        await system.stop();
+      } finally {
+        // Encoders have threads, which keep a process alive whose actors would not stop.
+        await encoders.close();
+      }
     },
   };
 }
