@@ -151,10 +151,21 @@ export function startTopology(options: TopologyOptions): Topology {
     stop: async () => {
       await Promise.all(questions.map((question) => question.stop()));
       kept.asOf.close();
-      await system.stop();
-      await encoders.close();
+      await stopThenClose(system, encoders);
     },
   };
+}
+
+/** Encoders have threads, which keep a process alive whose actors would not stop. */
+async function stopThenClose(
+  system: ActorSystem,
+  encoders: { close(): Promise<unknown> },
+): Promise<void> {
+  try {
+    await system.stop();
+  } finally {
+    await encoders.close();
+  }
 }
 
 interface SharedByTenants {

@@ -14,6 +14,7 @@
  * N1  an error reply carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere.
  * N2  a stop takes no new request and waits for those it has.
  * N3  a subject that the server does not let this user answer costs only what is asked there.
+ * N4  a server that says nothing, or is away, holds a stop up for `natsDrainMs` at most.
  */
 
 import { type Endpoint, Match, type NatsConnection, type ServiceMsg } from "nats";
@@ -23,6 +24,7 @@ import { isTenantId, tenantId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Logger, type Metrics, silentLogger } from "../contract/observation.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import { waitAtMost } from "../runtime/deadline.ts";
 import type { Handler } from "./handler.ts";
 import { type NatsEndpoint, natsEndpoints, schemasOf } from "./nats-endpoints.ts";
 import { Pieces } from "./nats-pieces.ts";
@@ -52,7 +54,7 @@ export interface NatsService {
 const queueGroup = "freshet";
 
 export async function startNatsService(options: NatsServiceOptions): Promise<NatsService> {
-  const { version, stopMs, metrics, log = silentLogger } = options;
+  const { version, stopMs, metrics, log = silentLogger, clock = systemClock } = options;
   const onRefused = (subject: string): void =>
     log.warn(
       { subject },
@@ -87,7 +89,8 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
   await connection.flush();
   return {
     async close() {
-      await service.stop();
+      // N4. Its subscriptions drain with the server's word that they have ended.
+      await waitAtMost(clock, limits.natsDrainMs, service.stop());
       const cut = setTimeout(() => work.endAll(new FreshetError("not_ready")), stopMs);
       await Promise.allSettled(running);
       clearTimeout(cut);

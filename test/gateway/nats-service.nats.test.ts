@@ -6,6 +6,7 @@ import { silentLogger } from "../../src/contract/observation.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { type NatsService, startNatsService } from "../../src/gateway/nats-service.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { startProxy } from "../chaos/proxy.ts";
 import { countingMetrics } from "../support/counting-metrics.ts";
 import { serversOfFile } from "../support/side-by-side.ts";
 import { FakeService } from "./fake-service.ts";
@@ -242,5 +243,23 @@ describe("a reply subject", () => {
     await ask("demo", { query: "rivers" });
     expect(service.asked).toHaveLength(1);
     expect(refusedReplies()).toBe(1);
+  });
+});
+
+describe("a stop", () => {
+  it.each([
+    ["says nothing", "both"],
+    ["hears, and is not heard", "from-server"],
+  ] as const)("ends in its time while the server %s (N4)", async (_, direction) => {
+    const proxy = await startProxy(Number(new URL(servers).port));
+    const link = await connect({ servers: `127.0.0.1:${proxy.port}` });
+    const held = await start(link);
+    proxy.hold(direction);
+    const ended = held.close().then(() => "ended");
+    const over = sleep(limits.natsDrainMs + 10_000, "still there");
+    expect(await Promise.race([ended, over])).toBe("ended");
+    proxy.heal();
+    await link.close();
+    await proxy.close();
   });
 });

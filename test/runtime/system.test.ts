@@ -232,12 +232,38 @@ describe("S5: stuck actors", () => {
     await settle();
     const stopping = system.stop();
     stopping.catch(() => undefined);
-    await clock.untilSleeping(1);
-    await clock.advance(stopMs);
+    for (const _ of ["in order", "together"]) {
+      await clock.untilSleeping(1);
+      await clock.advance(stopMs);
+    }
     await expect(stopping).rejects.toThrow("actors that would not stop: stuck");
     expect(system.actors().map(({ name }) => name)).toEqual(["stuck"]);
     release();
     await stuck.stop();
+  });
+
+  it("cost one time in all, however many they are, and the rest is stopped (S6)", async () => {
+    const { system, clock } = createSystem();
+    const { promise: never, resolve: release } = Promise.withResolvers<void>();
+    let isStopped = false;
+    const stop = (): void => {
+      isStopped = true;
+    };
+    system.spawn(options("fine", () => ({ ...idle, stop })));
+    const stuck = Array.from({ length: 30 }, (_, index) =>
+      system.spawn<Message>(options(`stuck ${index}`, () => ({ receive: () => never }))),
+    );
+    for (const { mailbox } of stuck) mailbox.tryPut({ name: "a" });
+    await settle();
+    const stopping = expect(system.stop()).rejects.toThrow("would not stop: stuck 29, stuck 28");
+    await clock.untilSleeping(1);
+    await clock.advance(stopMs);
+    await clock.untilSleeping(30);
+    await clock.advance(stopMs);
+    await stopping;
+    expect(isStopped).toBe(true);
+    release();
+    await Promise.all(stuck.map((actor) => actor.stop()));
   });
 
   it("leaves no timer behind after a clean stop", async () => {

@@ -3,6 +3,7 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import type { TlsFiles } from "../../contract/links.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
+import { patience } from "./patience.ts";
 
 export interface GrpcAsked {
   /** Host and port. */
@@ -29,14 +30,10 @@ export async function grpcFault(asked: GrpcAsked): Promise<string | undefined> {
 
 function greeted(session: ClientHttp2Session, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve("no answer in time"), timeoutMs);
-    const settle = (fault?: string): void => {
-      clearTimeout(timer);
-      resolve(fault);
-    };
-    session.once("remoteSettings", () => settle());
-    session.on("error", (error) => settle(reasonOf(error)));
-    session.once("close", () => settle("it speaks no gRPC"));
+    patience(timeoutMs).addEventListener("abort", () => resolve("no answer in time"));
+    session.once("remoteSettings", () => resolve(undefined));
+    session.on("error", (error) => resolve(reasonOf(error)));
+    session.once("close", () => resolve("it speaks no gRPC"));
   });
 }
 

@@ -23,6 +23,7 @@ import {
   ownCollections,
   versionsMin,
 } from "./judge.ts";
+import { patience } from "./patience.ts";
 
 export interface Inspectors {
   readonly nats: (addresses: Addresses) => Promise<NatsFacts>;
@@ -237,7 +238,7 @@ async function ask(
     const askedAtMs = systemClock.nowMs();
     const headers: Record<string, string> =
       key === undefined ? {} : { authorization: `Bearer ${key()}` };
-    const signal = AbortSignal.timeout(timeoutMs);
+    const signal = patience(timeoutMs);
     const response = await askUrl(url, { tls, headers, signal });
     const answeredAtMs = systemClock.nowMs();
     const dateMs = Date.parse(response.headers.get("date") ?? "");

@@ -28,6 +28,7 @@ import type { Secret, TlsFiles } from "../../contract/links.ts";
 import { explainTls } from "../../runtime/tls-fault.ts";
 import { readTlsFiles } from "../../runtime/tls-files.ts";
 import { probeTls } from "../../runtime/tls-probe.ts";
+import { endAbandonedDials } from "./abandoned-dials.ts";
 import { shareCancelled } from "./cancelled.ts";
 
 /** At most one of the ways to show who we are. */
@@ -57,6 +58,7 @@ export interface NatsAccess {
 /** @throws Error with one line when a file that is needed cannot be read */
 export function connectionOptions(access: NatsAccess): ConnectionOptions {
   shareCancelled();
+  endAbandonedDials();
   const authenticator = authenticatorOf(access);
   return {
     servers: serversOf(access),
