@@ -136,7 +136,7 @@ function saysWhatItAsks(own: string): boolean {
   return !isShort && terms(own).some((term) => !stopWords.has(term));
 }
 
-/** Of each sentence: terms of the title of its document, and of the headings that it stands below. */
+/** Of each sentence: terms of its document's title, and of the headings that it stands below. */
 function subjectsOf(
   all: readonly EvidenceSentence[],
   sources: readonly Source[],

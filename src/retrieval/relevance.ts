@@ -54,7 +54,7 @@ const askingWords: ReadonlySet<string> = new Set(
 );
 
 /** As a rank knows them (signals.ts), but none that is as well an amount, a time or a score. */
-const namingPattern = /^(?=.*\p{L}.*\p{N})[^:/]+$|^\p{N}{5,}|\p{N}\.\p{N}+\.\p{N}/u;
+const namingPattern = /^(?=\P{L}*\p{L}.*\p{N})[^:/]+$|^\p{N}{5,}|\p{N}\.\p{N}+\.\p{N}/u;
 
 /** @param queried the question's terms, each with its rarity among the nearest */
 export function relevanceSignals(

@@ -12,11 +12,11 @@ function titled(question: string, texts: readonly (readonly [title: string, text
 }
 
 describe("a data sheet", () => {
-  const five = ["Kestrel Falcon 5 data sheet", sheet(5, "22.4 kg", "Bafang M510")] as const;
-  const four = ["Kestrel Falcon 4 data sheet", sheet(4, "24.1 kg", "Bafang M420")] as const;
+  const five = ["Kestrel Falcon 5 data sheet", sheet(5, "22.4 kg", "Bafang DX-510")] as const;
+  const four = ["Kestrel Falcon 4 data sheet", sheet(4, "24.1 kg", "Bafang DX-420")] as const;
 
   test.each([
-    ["What motor does the Falcon 5 have?", [five, four], "Motor: Bafang M510 [1]"],
+    ["What motor does the Falcon 5 have?", [five, four], "Motor: Bafang DX-510 [1]"],
     ["What is the weight of the Falcon 4?", [four, five], "Weight: 24.1 kg [1]"],
     ["range of the Falcon 5", [five, four], "Range: 95 km [1]"],
   ])("answers with its line, not with its title: %s", (question, texts, line) => {
@@ -24,9 +24,9 @@ describe("a data sheet", () => {
   });
 
   test("has its subject from headings as well", () => {
-    const text = sheet(5, "22.4 kg", "Bafang M510").replace("Kestrel", "# Kestrel");
+    const text = sheet(5, "22.4 kg", "Bafang DX-510").replace("Kestrel", "# Kestrel");
     expect(titled("What motor does the Falcon 5 have?", [["Sheets", text]])).toContain(
-      "Motor: Bafang M510",
+      "Motor: Bafang DX-510",
     );
   });
 

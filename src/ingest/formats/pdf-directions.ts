@@ -3,6 +3,8 @@
  * are read from right to left, but for the numbers and the words of other scripts in them. Pure.
  */
 
+import { withoutEnd } from "../../contract/without-end.ts";
+
 export interface PlacedText {
   readonly str: string;
   readonly width: number;
@@ -22,7 +24,8 @@ const letter = /\p{L}/u;
 /** Letters as they look beside others: nobody types these. */
 const shapes = /[\ufb1d-\ufdff\ufe70-\ufefc]+/g;
 /** Signs at the edge of a number stand on its other side when the line is read leftwards. */
-const edges = /^([\s.,;:!?+-]*)(.*?)([\s.,;:!?+-]*)$/su;
+const edgeSigns = " \t\n\r\u00a0.,;:!?+-";
+const firstSigns = /^[ \t\n\r\u00a0.,;:!?+-]*/;
 /** They are drawn as they are seen: what opens on the right looks as what closes on the left. */
 const mirrored: Readonly<Record<string, string>> = {
   ...{ "(": ")", ")": "(", "[": "]", "]": "[", "{": "}", "}": "{", "«": "»", "»": "«" },
@@ -129,7 +132,9 @@ function turned(
 }
 
 function aroundCore(text: string): string {
-  const [, before = "", core = "", behind = ""] = edges.exec(text) ?? [];
+  const before = firstSigns.exec(text)?.[0] ?? "";
+  const core = withoutEnd(text.slice(before.length), edgeSigns);
+  const behind = text.slice(before.length + core.length);
   const back = (signs: string) => [...signs].toReversed().join("");
   return back(behind) + core + back(before);
 }

@@ -1,14 +1,10 @@
 /**
- * The merge client over Temporal. Connects when it is first used and again after every loss; each
+ * The merge client over Temporal: what is asked of its workflows (the connection is link.ts). Each
  * failure is a FreshetError. Requests are idempotent, so an unknown outcome may simply be asked for
  * again.
  */
 
 import {
-  Client,
-  Connection,
-  defaultGrpcRetryOptions,
-  makeGrpcRetryInterceptor,
   WithStartWorkflowOperation,
   type WorkflowHandleWithFirstExecutionRunId,
   WorkflowNotFoundError,
@@ -36,23 +32,15 @@ import type { ScrubOutcome } from "../../contract/scrub.ts";
 import type { Tracer } from "../../contract/tracing.ts";
 import { withoutEnd } from "../../contract/without-end.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { waitAtMost } from "../../runtime/deadline.ts";
 import type { DeliveryClient, EraseClient, MergeClient, ReembedClient } from "../port.ts";
-import {
-  accessVersion,
-  connectionOf,
-  explainTemporal,
-  resolveAccess,
-  type TemporalAccess,
-} from "./access.ts";
-import { transportError, wasRaced } from "./client-failures.ts";
+import type { TemporalAccess } from "./access.ts";
+import { wasRaced } from "./client-failures.ts";
 import { deliveryStart } from "./delivery-start.ts";
 import { documentsErase, type EraseStart, tenantErase } from "./erase-start.ts";
 import { eraseStateOf } from "./erase-state.ts";
-import { fromFailure } from "./failures.ts";
+import { TemporalLink } from "./link.ts";
 import { createReembedClient } from "./reembed-client.ts";
 import { ensureSchedules } from "./schedules.ts";
-import { tracedRequests } from "./tracing.ts";
 
 export interface TemporalOptions extends TemporalAccess {
   readonly clock: Clock;
@@ -88,62 +76,19 @@ export function connectTemporal(options: TemporalOptions): TemporalClients {
 class TemporalMergeClient implements TemporalClients {
   readonly #options: TemporalOptions;
   readonly #logger: Logger;
-  #namespace: string;
-  #connection: Connection;
-  #client: Client;
-  #version: string;
-  #lookAgainAtMs: number;
-  readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #link: TemporalLink;
 
   constructor(options: TemporalOptions) {
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    this.#version = accessVersion(options);
-    this.#lookAgainAtMs = options.clock.monotonicMs() + limits.certificateLookEveryMs;
-    ({
-      connection: this.#connection,
-      client: this.#client,
-      namespace: this.#namespace,
-    } = this.#open());
-  }
-
-  /** Connects when it is first used. */
-  #open() {
-    const access = resolveAccess(this.#options);
-    const { namespace } = access;
-    const connection = Connection.lazy({
-      ...connectionOf(access),
-      connectTimeout: limits.temporalRequestMs,
-      interceptors: [makeGrpcRetryInterceptor(retriesUntil(this.#closing.signal))],
-    });
-    const workflow = tracedRequests(this.#options.tracer);
-    const client = new Client({ connection, namespace, interceptors: { workflow } });
-    return { connection, client, namespace };
-  }
-
-  /** A connection keeps the certificates that it was made with: others need another one. */
-  #renew(): void {
-    const { clock } = this.#options;
-    if (clock.monotonicMs() < this.#lookAgainAtMs) return;
-    this.#lookAgainAtMs = clock.monotonicMs() + limits.certificateLookEveryMs;
-    const version = accessVersion(this.#options);
-    if (version === "" || version === this.#version) return;
-    this.#version = version;
-    const old = this.#connection;
-    const ended = Promise.allSettled(this.#running);
-    const opened = this.#open();
-    this.#connection = opened.connection;
-    this.#client = opened.client;
-    this.#logger.info({}, "the certificates for Temporal have changed: connecting anew");
-    void ended.then(() => old.close()).catch(() => {});
+    this.#link = new TemporalLink({ ...options, logger: this.#logger });
   }
 
   due(tenant: TenantId, reason: MergeReason): Promise<void> {
-    return this.#call(limits.temporalRequestMs, async () => {
+    return this.#link.call(limits.temporalRequestMs, async () => {
       const { deployment } = this.#options;
       const due: MergeDue = { reason, ...(deployment === undefined ? {} : { deployment }) };
-      await this.#client.workflow.signalWithStart<typeof mergeTenant, [MergeDue]>(
+      await this.#link.client.workflow.signalWithStart<typeof mergeTenant, [MergeDue]>(
         mergeNames.workflow,
         { ...this.#start(tenant), signal: "due", signalArgs: [due] },
       );
@@ -160,11 +105,14 @@ class TemporalMergeClient implements TemporalClients {
   }
 
   scrubDue(tenant: TenantId): Promise<void> {
-    return this.#call(limits.temporalRequestMs, async () => {
-      await this.#client.workflow.signalWithStart<typeof mergeTenant, []>(mergeNames.workflow, {
-        ...this.#start(tenant),
-        signal: "scrubDue",
-      });
+    return this.#link.call(limits.temporalRequestMs, async () => {
+      await this.#link.client.workflow.signalWithStart<typeof mergeTenant, []>(
+        mergeNames.workflow,
+        {
+          ...this.#start(tenant),
+          signal: "scrubDue",
+        },
+      );
     });
   }
 
@@ -189,8 +137,8 @@ class TemporalMergeClient implements TemporalClients {
   }
 
   async progress(tenant: TenantId): Promise<MergeProgress | null> {
-    return this.#call(limits.temporalRequestMs, async () => {
-      const handle = this.#client.workflow.getHandle(mergeWorkflowId(tenant));
+    return this.#link.call(limits.temporalRequestMs, async () => {
+      const handle = this.#link.client.workflow.getHandle(mergeWorkflowId(tenant));
       try {
         return await handle.query<MergeProgress>("progress");
       } catch (thrown) {
@@ -214,7 +162,7 @@ class TemporalMergeClient implements TemporalClients {
 
   async eraseState(tenant: TenantId, version: Version): Promise<EraseState | null> {
     const id = eraseWorkflowId(tenant, version);
-    return this.#call(limits.temporalRequestMs, () => eraseStateOf(this.#client, id));
+    return this.#link.call(limits.temporalRequestMs, () => eraseStateOf(this.#link.client, id));
   }
 
   async isErasing(tenant: TenantId, version: Version): Promise<boolean> {
@@ -237,12 +185,15 @@ class TemporalMergeClient implements TemporalClients {
   }
 
   #receiptOf(handle: EraseHandle): Promise<SignedReceipt> {
-    return this.#call(limits.eraseActivityMs, async () => (await handle.result()) as SignedReceipt);
+    return this.#link.call(
+      limits.eraseActivityMs,
+      async () => (await handle.result()) as SignedReceipt,
+    );
   }
 
   #isOurs({ workflowId, firstExecutionRunId }: EraseHandle): Promise<boolean> {
-    return this.#call(limits.temporalRequestMs, async () => {
-      const run = this.#client.workflow.getHandle(workflowId, firstExecutionRunId);
+    return this.#link.call(limits.temporalRequestMs, async () => {
+      const run = this.#link.client.workflow.getHandle(workflowId, firstExecutionRunId);
       const { memo } = await run.describe();
       return memo?.["deployment"] === (this.#options.deployment ?? null);
     });
@@ -250,8 +201,8 @@ class TemporalMergeClient implements TemporalClients {
 
   /** Joins the one that runs. */
   #beginErase({ type, workflowId, input }: EraseStart) {
-    return this.#call(limits.temporalRequestMs, () =>
-      this.#client.workflow.start(type, {
+    return this.#link.call(limits.temporalRequestMs, () =>
+      this.#link.client.workflow.start(type, {
         ...{ workflowId, taskQueue: this.#taskQueue, args: [input] },
         workflowIdConflictPolicy: "USE_EXISTING",
         workflowIdReusePolicy: "ALLOW_DUPLICATE",
@@ -263,22 +214,25 @@ class TemporalMergeClient implements TemporalClients {
 
   get reembeds(): ReembedClient {
     const call: Parameters<typeof createReembedClient>[0]["call"] = (run) =>
-      this.#call(limits.temporalRequestMs, () => run(this.#client));
+      this.#link.call(limits.temporalRequestMs, () => run(this.#link.client));
     return createReembedClient({ ...this.#options, call });
   }
 
   deliveryDue(tenant: TenantId, endpoint: string): Promise<void> {
     const start = deliveryStart(tenant, endpoint, this.#options);
-    return this.#call(limits.temporalRequestMs, async () => {
-      await this.#client.workflow.start(deliveryNames.workflow, start);
+    return this.#link.call(limits.temporalRequestMs, async () => {
+      await this.#link.client.workflow.start(deliveryNames.workflow, start);
     });
   }
 
   deliveryChanged(tenant: TenantId, endpoint: string): Promise<void> {
     const start = deliveryStart(tenant, endpoint, this.#options);
     const signal = deliveryNames.changedSignal;
-    return this.#call(limits.temporalRequestMs, async () => {
-      await this.#client.workflow.signalWithStart(deliveryNames.workflow, { ...start, signal });
+    return this.#link.call(limits.temporalRequestMs, async () => {
+      await this.#link.client.workflow.signalWithStart(deliveryNames.workflow, {
+        ...start,
+        signal,
+      });
     });
   }
 
@@ -286,35 +240,22 @@ class TemporalMergeClient implements TemporalClients {
     const { deployment, namespace } = this.#options;
     return ensureSchedules({
       ...{ deployment, namespace, taskQueue: this.#taskQueue, logger: this.#logger },
-      call: (run) => this.#call(limits.temporalRequestMs, () => run(this.#client)),
+      call: (run) => this.#link.call(limits.temporalRequestMs, () => run(this.#link.client)),
     });
   }
 
   workflowUrl(tenant: TenantId, uiUrl: string): string {
     const id = encodeURIComponent(mergeWorkflowId(tenant));
-    const namespace = encodeURIComponent(this.#namespace);
+    const namespace = encodeURIComponent(this.#link.namespace);
     return `${withoutEnd(uiUrl, "/")}/namespaces/${namespace}/workflows/${id}`;
   }
 
-  async ping(): Promise<void> {
-    try {
-      await this.#call(limits.temporalRequestMs, async () => {
-        const namespace = this.#namespace;
-        await this.#connection.workflowService.describeNamespace({ namespace });
-      });
-    } catch (cause) {
-      const why = await explainTemporal(this.#options);
-      if (why === undefined) throw cause;
-      throw new FreshetError("temporal_unavailable", why, { cause });
-    }
+  ping(): Promise<void> {
+    return this.#link.ping();
   }
 
-  /** Requests end first: a retry on a closed channel would throw where it cannot be caught. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    const ended = Promise.allSettled(this.#running);
-    await waitAtMost(this.#options.clock, limits.temporalRequestMs, ended);
-    await this.#connection.close();
+  close(): Promise<void> {
+    return this.#link.close();
   }
 
   get #taskQueue(): string {
@@ -348,14 +289,17 @@ class TemporalMergeClient implements TemporalClients {
     { args = [], timeoutMs = limits.mergeUpdateMs }: { args?: unknown[]; timeoutMs?: number } = {},
   ): Promise<Result> {
     const attempt = (): Promise<Result> =>
-      this.#client.workflow.executeUpdateWithStart<typeof mergeTenant, Result, unknown[]>(name, {
-        args,
-        startWorkflowOperation: new WithStartWorkflowOperation<typeof mergeTenant>(
-          mergeNames.workflow,
-          this.#start(tenant),
-        ),
-      });
-    return this.#call(timeoutMs, async () => {
+      this.#link.client.workflow.executeUpdateWithStart<typeof mergeTenant, Result, unknown[]>(
+        name,
+        {
+          args,
+          startWorkflowOperation: new WithStartWorkflowOperation<typeof mergeTenant>(
+            mergeNames.workflow,
+            this.#start(tenant),
+          ),
+        },
+      );
+    return this.#link.call(timeoutMs, async () => {
       for (let raced = 1; ; raced += 1) {
         try {
           return await attempt();
@@ -365,37 +309,4 @@ class TemporalMergeClient implements TemporalClients {
       }
     });
   }
-
-  async #call<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {
-    try {
-      this.#renew();
-      const deadline = this.#options.clock.nowMs() + timeoutMs;
-      const { signal } = this.#closing;
-      const connection = this.#connection;
-      const call = connection.withAbortSignal(signal, () => connection.withDeadline(deadline, run));
-      this.#running.add(call);
-      return await call.finally(() => this.#running.delete(call));
-    } catch (thrown) {
-      // What Temporal has answered, such as that one runs already, is no failure of a request.
-      if (thrown instanceof FreshetError) throw thrown;
-      const error = fromFailure(thrown) ?? transportError(thrown, timeoutMs);
-      this.#logger.debug({ code: error.code }, "a request to Temporal failed");
-      throw error;
-    }
-  }
-}
-
-/**
- * The library's retries, but none after `closing`, and without pauses that a close would have to
- * sit out.
- */
-function retriesUntil(closing: AbortSignal) {
-  const usual = defaultGrpcRetryOptions();
-  return {
-    ...usual,
-    delayFunction: (...failure: Parameters<typeof usual.delayFunction>) =>
-      Math.min(usual.delayFunction(...failure), limits.mergeRetryMinMs),
-    retryableDecider: (...failure: Parameters<typeof usual.retryableDecider>) =>
-      !closing.aborted && usual.retryableDecider(...failure),
-  };
 }
