@@ -18,6 +18,7 @@ import {
   isKeyOf,
   keyStoreSchema,
 } from "../contract/api-key.ts";
+import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
 import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
@@ -60,13 +61,18 @@ export class KeyStore {
     }
   }
 
-  /** Undefined: no such key, or its time is over. */
+  /**
+   * Undefined: no such key. Who holds the whole of one that has expired is told so, as with a token.
+   * @throws FreshetError unauthorized
+   */
   identityOf(key: string): Identity | undefined {
     const id = apiKeyIdOf(key);
     if (id === undefined) return undefined;
     const found = this.#current().keys.get(id);
     if (found === undefined || !isKeyOf(key, found)) return undefined;
-    if (hasKeyExpired(found, this.#options.clock.nowMs())) return undefined;
+    if (hasKeyExpired(found, this.#options.clock.nowMs())) {
+      throw new FreshetError("unauthorized", `the API key ${id} has expired`);
+    }
     const { tenant, roles, groups } = found;
     const own = groups === undefined ? {} : { groups };
     return { tenant, roles: new Set(roles), ...own, credential: id };

@@ -141,6 +141,13 @@ describe("a key of the key store", () => {
     expect(await codeOf(one, "status", key)).toBe("ok");
     await one.clock.advance(1);
     expect(await codeOf(one, "status", key)).toBe("unauthorized");
+    // Told to who holds the whole of it, and to nobody else.
+    const told = async (given: string) => {
+      const headers = { authorization: `Bearer ${given}` };
+      return (await one.app.inject({ ...requests["status"], headers })).body;
+    };
+    expect(await told(key)).toContain(`the API key ${entry.id} has expired`);
+    expect(await told(`${key.slice(0, -3)}abc`)).toContain("no valid API key was given");
   });
 
   it("that was added or revoked counts without a restart (KS1)", async () => {

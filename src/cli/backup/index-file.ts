@@ -37,7 +37,11 @@ export async function checkStore(store: BackupStore): Promise<"empty" | "backups
     throw new CliError(`${store.where} holds files, and no backups of Freshet: name another place`);
   }
   const read = storeSchema.safeParse(jsonIn(mark));
-  if (!read.success) throw new CliError(`${store.where}/${markName} is damaged`);
+  if (!read.success) {
+    const whole = JSON.stringify({ freshet: "backups", format: backupFormat });
+    const mend = `where it held backups of this version, write ${whole} to it`;
+    throw new CliError(`${store.where}/${markName} is damaged: ${mend}`);
+  }
   if (read.data.format > backupFormat) throw later(store.where);
   return "backups";
 }
