@@ -218,7 +218,8 @@ describe("HTTP of a secure run refuses", () => {
     );
     await expect(toHttp({ FRESHET_API_KEY_FILE: "" })).rejects.toThrow(/key|unauthorized/i);
     const plain = report.urls.http.replace("https:", "http:");
-    await expect(fetch(`${plain}/healthz`)).rejects.toThrow();
+    const told = await fetch(`${plain}/healthz`);
+    expect([told.status, await told.text()]).toEqual([400, expect.stringContaining("https://")]);
     expect(await toHttp({})).toMatchObject({ ready: true });
   });
 });
