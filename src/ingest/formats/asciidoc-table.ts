@@ -4,7 +4,7 @@
  * understood (tables within tables) stays as it is written.
  */
 
-import { parse } from "csv-parse/sync";
+import { separatedRows } from "./csv.ts";
 import { tableText } from "./table-text.ts";
 
 /** What may stand right before the sign of a cell: a span or repetition, alignment, style. */
@@ -40,20 +40,9 @@ export function separatedTableLines(
   lines: readonly string[],
   { attributes, delimiter }: { readonly attributes: string; readonly delimiter: string },
 ): readonly string[] {
-  try {
-    const rows = parse(lines.join("\n"), {
-      delimiter,
-      trim: true,
-      relax_quotes: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-    });
-    return rows.length === 0
-      ? lines
-      : [withHeader(rows, isHeaderNamed(attributes) || lines[1] === "")];
-  } catch {
-    return lines;
-  }
+  const rows = separatedRows(lines.join("\n"), delimiter) ?? [];
+  const hasHeader = isHeaderNamed(attributes) || lines[1]?.trim() === "";
+  return rows.length === 0 ? lines : [withHeader(rows, hasHeader)];
 }
 
 /** Of a table whose attributes say that it is written in another way than between pipes. */

@@ -59,8 +59,8 @@ function targetsIn(relations: string): ReadonlyMap<string, string> {
 /** As HTML. Word documents are the caller's; of RTF nothing is read. */
 export async function htmlOfChunk(name: string, bytes: Uint8Array): Promise<string> {
   if (/\.mht(?:ml)?$/i.test(name)) {
-    const { default: PostalMime } = await import("postal-mime");
-    return (await PostalMime.parse(bytes)).html ?? "";
+    const { htmlOfMail } = await import("./mail.ts");
+    return htmlOfMail(bytes);
   }
   if (/\.x?html?$/i.test(name)) return decodeText(bytes);
   if (!/\.txt$/i.test(name)) return "";

@@ -46,6 +46,11 @@ const parserOptions = {
   forceRfc822Attachments: true,
 } as const;
 
+/** A page that was saved as a mail with its pictures (MHT). */
+export async function htmlOfMail(bytes: Uint8Array): Promise<string> {
+  return (await PostalMime.parse(bytes, parserOptions)).html ?? "";
+}
+
 /** Old programs write a subject in the charset of the text below it, and no name beside it. */
 async function mailOf(bytes: Uint8Array): Promise<Email> {
   const mail = await PostalMime.parse(bytes, parserOptions);
