@@ -16,6 +16,40 @@ async function textOf(name: string, content: string): Promise<string> {
 
 describe("a table of AsciiDoc", () => {
   test.each([
+    [
+      "a cell that reaches down in each row, and one that reaches over others once",
+      '[cols="1,1,1",options="header"]\n|===\n|Pass |Season |Price\n.2+|Alpina |Winter |40\n|Summer |25\n2+|Family |90\n|===',
+      "| Pass | Season | Price |\n| --- | --- | --- |\n| Alpina | Winter | 40 |\n| Alpina | Summer | 25 |\n| Family |  | 90 |",
+    ],
+    [
+      "names above names",
+      "|===\n|Host 2+|Node 0\n\n|a |Core 0 |Core 1\n|===",
+      "| Host | Node 0 |  |\n| --- | --- | --- |\n| a | Core 0 | Core 1 |",
+    ],
+    ["a cell that is repeated", "|===\n|A |B\n\n2*|x\n|===", "| A | B |\n| --- | --- |\n| x | x |"],
+    ["a cell in two rows and columns", "|===\n|A |B |C\n2.2+|w |1\n|2\n|===", "| w |  | 2 |"],
+    [
+      "rows of CSV",
+      '[%header]\n,===\nName,Price\nKettle,"12,50"\n,===',
+      "| Name | Price |\n| --- | --- |\n| Kettle | 12,50 |",
+    ],
+    [
+      "a format that its attributes name",
+      '[format=csv,options="header"]\n|===\nTown,Bus\nVarna,17\n|===',
+      "| Town | Bus |\n| --- | --- |\n| Varna | 17 |",
+    ],
+    ["rows with colons", "[%header]\n:===\nUser:Id\nroot:0\n:===", "| root | 0 |"],
+  ])("has %s", async (_name, content, text) => {
+    expect(await textOf("a.adoc", content)).toContain(text);
+  });
+
+  test("repeats no long text in each of its rows", () => {
+    const long = "word ".repeat(10_000);
+    const { text } = asciidocDocument(`|===\n|A |B\n.9000+|${long}\n${"|1\n".repeat(9_000)}|===`);
+    expect(text.length).toBeLessThan(200_000);
+  });
+
+  test.each([
     ["a row a line", "|===\n|A |B\n\n|1 |2\n|==="],
     ["a cell a line", "|===\n|A |B\n\n|1\n|2\n|==="],
     ["a number of columns", '[cols="1,3",options="header"]\n|===\n|A\n|B\n|1\n|2\n|==='],
@@ -27,7 +61,7 @@ describe("a table of AsciiDoc", () => {
   });
 
   test.each([
-    ["cells that span", "|===\n|A |B\n2+|both\n|==="],
+    ["cells that span more than there is", "|===\n|A |B\n3+|both\n|==="],
     ["text before the first cell", "|===\nlost? |A |B\n|1 |2\n|==="],
     ["a letter before a sign that is no style", "|===\n|A |B\n| x| y\n|z|w\n|==="],
     ["cells that fill no row", "|===\n|A |B\n\n|1\n|==="],

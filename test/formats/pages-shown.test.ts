@@ -37,6 +37,26 @@ describe("a page", () => {
       "<label>City</label><span>Rome</span><label>Age</label>",
       "City Rome Age",
     ],
+    [
+      "which of several was chosen",
+      "<form><label><input type=radio name=d checked> By post</label> <label><input type=radio name=d> Pick up</label></form>",
+      "[x] By post [ ] Pick up",
+    ],
+    [
+      "no marks of buttons that a style sheet makes tabs of",
+      "<div><input type=radio name=t checked><label>npm</label><input type=radio name=t><label>yarn</label></div>",
+      "npm yarn",
+    ],
+    [
+      "which option was chosen",
+      "<p>Country <select><option>France<option selected>Bulgaria</select>",
+      "Country\n\nFrance\n\n[x] Bulgaria",
+    ],
+    [
+      "what was typed into a form, and nothing that its reader does not see",
+      "<form><label>Name</label><input value='Mira Koleva'> on <input type=DATE value=2024-05-06><input type=hidden value=a><input type=password value=b><input type=submit value=c><input type=search value=d><label>Notes</label><textarea>Ring\ntwice</textarea></form>",
+      "Name Mira Koleva on 2024-05-06 Notes Ring twice",
+    ],
     ["who is quoted", "<blockquote>All is well.<cite>Ann</cite></blockquote>", "All is well. Ann"],
     [
       "a book within a sentence",

@@ -2,7 +2,7 @@ import { Document, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
 import { afterAll, describe, expect, test } from "vitest";
 import { textPartOf } from "../../src/ingest/formats/docx-xml.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
-import { readNamed } from "./support.ts";
+import { archiveOf, readNamed } from "./support.ts";
 
 const reader = openFileReader();
 afterAll(() => reader.close());
@@ -53,6 +53,36 @@ describe("a Word document", () => {
     const text = `<Relationship Id="b" Type="${type}/officeDocument" Target="/word/document2.xml"/>`;
     expect(textPartOf(`<Relationships>${other}${text}</Relationships>`)).toBe("word/document2.xml");
     expect(textPartOf(`<Relationships>${other}</Relationships>`)).toBe("word/document.xml");
+  });
+
+  test("holds what it shows of other files, in its place", async () => {
+    const office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const relations = (...each: readonly (readonly [string, string, string])[]) =>
+      `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">${each
+        .map(([id, type, target]) => {
+          return `<Relationship Id="${id}" Type="${office}/${type}" Target="${target}"/>`;
+        })
+        .join("")}</Relationships>`;
+    const chunks = ["a", "b", "gone"].map((id) => `<w:altChunk r:id="${id}"/>`).join("");
+    const paragraph = (text: string) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`;
+    const body = `<w:body>${paragraph("Above.")}${chunks}${paragraph("Below.")}</w:body>`;
+    const bytes = archiveOf({
+      "[Content_Types].xml":
+        '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+      "_rels/.rels": relations(["d", "officeDocument", "word/document.xml"]),
+      "word/_rels/document.xml.rels": relations(
+        ["a", "aFChunk", "report.mht"],
+        ["b", "aFChunk", "/word/b.html"],
+      ),
+      "word/document.xml": `<w:document xmlns:r="${office}" xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">${body}</w:document>`,
+      "word/report.mht":
+        'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="x"\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<html><body class=3D"a"><h1>Caf=C3=A9</h1><p>Opens at nine.</p></body></html>\r\n--x--\r\n',
+      "word/b.html": "<html><head><style>p{}</style></head><body><p>Of HTML.</body></html>",
+    });
+    const { documents } = await readNamed(reader, "a.docx", bytes);
+    expect(documents).toMatchObject([
+      { title: "Café", text: "Above.\n\n# Café\n\nOpens at nine.\n\nOf HTML.\n\nBelow." },
+    ]);
   });
 
   test("says what is crossed out as that", async () => {

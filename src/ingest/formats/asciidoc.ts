@@ -3,7 +3,7 @@
 import { withoutEnd } from "../../contract/without-end.ts";
 import { plainTitle } from "../../text/markdown-title.ts";
 import { AsciidocAttributes } from "./asciidoc-attributes.ts";
-import { tableLines } from "./asciidoc-table.ts";
+import { delimiterIn, separatedTableLines, tableLines } from "./asciidoc-table.ts";
 import type { Converted } from "./convert.ts";
 import { fencedCode } from "./fence.ts";
 
@@ -35,7 +35,13 @@ export function asciidocDocument(source: string): Converted {
     if (tableFence.test(line)) {
       const end = endOf(lines, at, line);
       const rows = lines.slice(at + 1, end).map((row) => attributes.resolved(row));
-      out.push(tableLines(rows, attributesAbove).join("\n"));
+      const mark = line.charAt(0);
+      const delimiter = mark === "|" ? delimiterIn(attributesAbove) : mark;
+      const table =
+        delimiter === undefined
+          ? tableLines(rows, attributesAbove)
+          : separatedTableLines(rows, { attributes: attributesAbove, delimiter });
+      out.push(table.join("\n"));
       at = end;
     } else if (fence !== undefined || commentFence.test(line)) {
       const end = endOf(lines, at, line);
@@ -111,7 +117,7 @@ function withOneLineTitles(lines: readonly string[]): readonly string[] {
   return out;
 }
 
-const tableFence = /^\|={3,}$/;
+const tableFence = /^[|,:;]={3,}$/;
 
 /** Where a block that `line` opens ends: at the same line again, or with the file. */
 function endOf(lines: readonly string[], from: number, line: string): number {

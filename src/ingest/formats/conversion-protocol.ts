@@ -24,6 +24,7 @@ export const requestSchema = z.object({
     "docx",
     "eml",
     "mbox",
+    "calendar",
     "notebook",
   ]),
   bytes: z.instanceof(Uint8Array),

@@ -46,6 +46,8 @@ async function partsOf(
       return (await import("./mail.ts")).mailParts(bytes, context);
     case "mbox":
       return (await import("./mail.ts")).mailboxParts(bytes, context);
+    case "calendar":
+      return [(await import("./calendar.ts")).calendarDocument(decodeText(bytes))];
     case "csv":
     case "tsv": {
       const { csvDocument } = await import("./csv.ts");

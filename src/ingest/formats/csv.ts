@@ -61,6 +61,18 @@ function readRows(text: string, delimiter: string): readonly (readonly string[])
   return parseRows(text, delimiter, null);
 }
 
+/** Rows of a table within another text; undefined where its quotation marks do not end. */
+export function separatedRows(
+  text: string,
+  delimiter: string,
+): readonly (readonly string[])[] | undefined {
+  try {
+    return parseRows(text, delimiter, '"');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Not at the end of a field: there it is a backslash, such as that of a folder. */
 const backslashed = /[^\\]\\"(?!\s*(?:[,;\t|\r\n]|$))/;
 

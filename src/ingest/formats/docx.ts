@@ -4,6 +4,7 @@ import type Mammoth from "mammoth";
 import { limits } from "../../contract/limits.ts";
 import { isEncryptedOffice } from "./content-signs.ts";
 import { type Converted, Unreadable } from "./convert.ts";
+import { htmlOfChunk, withChunks, withChunksNamed } from "./docx-chunks.ts";
 import { ownHeadingStyles, propertiesOf, textPartOf, withoutHiddenRuns } from "./docx-xml.ts";
 import { readFragment } from "./html/page.ts";
 import { unpacked, type ZipPart, zipParts } from "./zip.ts";
@@ -24,13 +25,15 @@ export async function docxDocument(bytes: Uint8Array): Promise<Converted> {
     ([name, level]) => `p[style-name='${name}'] => h${level}:fresh`,
   );
   const { default: mammoth } = await import("mammoth");
-  const { value: html } = await mammoth.convertToHtml(inputOf(bytes, parts), {
+  const { input, chunks } = inputOf(bytes, parts);
+  const { value } = await mammoth.convertToHtml(input, {
     styleMap: [...styleMap, ...headings],
     // Pictures would come as text.
     convertImage: mammoth.images.imgElement(async () => ({ src: "" })),
     externalFileAccess: false,
   });
-  const { text, title: heading } = readFragment(html);
+  const html = await Promise.all(chunks.map((name) => chunkOf(bytes, parts, name)));
+  const { text, title: heading } = readFragment(withChunks(value, html));
   const { title, ...said } = propertiesOf(textOf(bytes, parts, propertiesPart) ?? "");
   return { ...said, title: heading ?? title, text };
 }
@@ -41,18 +44,46 @@ export async function docxDocument(bytes: Uint8Array): Promise<Converted> {
  */
 function xmlBytesIn(parts: readonly ZipPart[]): number {
   return parts
-    .filter(({ name }) => /\.(?:xml|rels)$/i.test(name))
+    .filter(({ name }) => /\.(?:xml|rels|x?html?|mht(?:ml)?|txt)$/i.test(name))
     .reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
 }
 
-/** The file as it is, unless something in its text is hidden: the library shows that, too. */
-function inputOf(bytes: Uint8Array, parts: readonly ZipPart[]): Input {
+/** What Word shows of another file, if it is of a kind that is read; a wrong one costs no other. */
+async function chunkOf(
+  bytes: Uint8Array,
+  parts: readonly ZipPart[],
+  name: string,
+): Promise<string> {
+  const part = partOf(bytes, parts, name);
+  if (part === undefined) return "";
+  try {
+    return await htmlOfChunk(name, part);
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * The file as it is, unless something in its text is hidden, which the library shows, or stands in
+ * other parts, over which it passes.
+ */
+function inputOf(
+  bytes: Uint8Array,
+  parts: readonly ZipPart[],
+): { readonly input: Input; readonly chunks: readonly string[] } {
   const textPart = textPartOf(textOf(bytes, parts, "_rels/.rels") ?? "");
   const text = textOf(bytes, parts, textPart);
-  const shown = text === undefined ? undefined : withoutHiddenRuns(text);
-  if (shown === undefined || shown === text) {
-    return { buffer: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+  const folder = textPart.slice(0, textPart.lastIndexOf("/") + 1);
+  const relationsPart = `${folder}_rels/${textPart.slice(folder.length)}.rels`;
+  const relations = textOf(bytes, parts, relationsPart) ?? "";
+  const { xml: shown, chunks } = withChunksNamed(withoutHiddenRuns(text ?? ""), relations);
+  if (text === undefined || shown === text) {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return { input: { buffer }, chunks: [] };
   }
+  const names = chunks.map(({ target }) =>
+    target.startsWith("/") ? target.slice(1) : `${folder}${target}`,
+  );
   const file = {
     exists: (name: string) => parts.some((part) => part.name === name),
     read: async (name: string, encoding?: string) => {
@@ -64,7 +95,7 @@ function inputOf(bytes: Uint8Array, parts: readonly ZipPart[]): Input {
     },
   };
   // An opened archive is an input of the library, which its types do not say.
-  return { file } as unknown as Input;
+  return { input: { file } as unknown as Input, chunks: names };
 }
 
 function textOf(bytes: Uint8Array, parts: readonly ZipPart[], name: string): string | undefined {

@@ -26,6 +26,7 @@ const kinds: Readonly<Record<string, FileKind>> = {
   docx: "docx",
   eml: "eml",
   mbox: "mbox",
+  ics: "calendar",
 };
 
 export function kindOf(path: string): FileKind | undefined {

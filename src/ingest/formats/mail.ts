@@ -2,6 +2,7 @@
 
 import PostalMime, { type Address, type Attachment, type Email } from "postal-mime";
 import { limits } from "../../contract/limits.ts";
+import { calendarDocument } from "./calendar.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, isConverted } from "./convert.ts";
 import { timestampOf } from "./dates.ts";
 import { readFragment } from "./html/page.ts";
@@ -31,7 +32,7 @@ export async function mailParts(
   context: MailContext,
 ): Promise<readonly ConvertedPart[]> {
   const mail = await mailOf(bytes);
-  const message = await mended(messageOf(mail), mail, bytes);
+  const message = withInvitation(await mended(messageOf(mail), mail, bytes), mail);
   const attached = await attachmentsOf(mail, context);
   const parts = message.text.trim() === "" ? attached : [readable(message, bytes), ...attached];
   return parts.length > 0 ? parts : [{ skipped: "empty" }];
@@ -44,6 +45,11 @@ const parserOptions = {
   // Within the text its date would be written as people do where this runs: 3/2, or 2/3.
   forceRfc822Attachments: true,
 } as const;
+
+/** A page that was saved as a mail with its pictures (MHT). */
+export async function htmlOfMail(bytes: Uint8Array): Promise<string> {
+  return (await PostalMime.parse(bytes, parserOptions)).html ?? "";
+}
 
 /** Old programs write a subject in the charset of the text below it, and no name beside it. */
 async function mailOf(bytes: Uint8Array): Promise<Email> {
@@ -163,6 +169,22 @@ function messageOf(mail: Email): Converted {
   return { title: subject?.trim(), text, date: dateOf(mail), metadata: headersOf(mail) };
 }
 
+/** Many invitations say in their calendar only when and where; what the text says is said once. */
+function withInvitation(message: Converted, mail: Email): Converted {
+  const events = mail.attachments
+    .filter(isInvitation)
+    .map((each) => calendarDocument(Buffer.from(bytesOf(each)).toString("utf8")).text);
+  const lines = [...new Set(events)]
+    .flatMap((text) => text.split("\n"))
+    .filter((line) => !message.text.includes(line.trim()));
+  return lines.length === 0 ? message : { ...message, text: [message.text, ...lines].join("\n") };
+}
+
+/** Some programs send it twice: as a form of the text, and as a file. */
+function isInvitation(attachment: Attachment): boolean {
+  return kindOfAttachment(attachment) === "calendar";
+}
+
 /** As it is written: the library reads one without a zone in that of this machine. */
 function dateOf({ headers, date }: Email): string | undefined {
   const written = headers.find(({ key }) => key === "date")?.value;
@@ -263,10 +285,7 @@ async function attachmentsOf(
   { depth, readAttachment }: MailContext,
 ): Promise<readonly ConvertedPart[]> {
   const parts: ConvertedPart[] = [];
-  const files = attachments.filter(
-    ({ disposition, filename, mimeType }) =>
-      disposition !== "inline" || filename || mimeType === "message/rfc822",
-  );
+  const files = attachments.filter((attachment) => !isInvitation(attachment) && isFile(attachment));
   for (const [index, attachment] of files.entries()) {
     const kind = kindOfAttachment(attachment);
     const name = attachment.filename ?? `${index + 1}`;
@@ -284,6 +303,11 @@ async function attachmentsOf(
     }
   }
   return parts;
+}
+
+/** A picture within the text has no name. */
+function isFile({ disposition, filename, mimeType }: Attachment): boolean {
+  return disposition !== "inline" || Boolean(filename) || mimeType === "message/rfc822";
 }
 
 function named(document: Converted, name: string): Converted {
@@ -306,6 +330,8 @@ const kindsOfTypes: Readonly<Record<string, FileKind>> = {
   "text/html": "html",
   "text/markdown": "markdown",
   "text/csv": "csv",
+  "text/calendar": "calendar",
+  "application/ics": "calendar",
   "application/pdf": "pdf",
   "message/rfc822": "eml",
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",

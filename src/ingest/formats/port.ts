@@ -17,6 +17,7 @@ export type FileKind =
   | "pdf"
   | "docx"
   | "eml"
+  | "calendar"
   | "mbox";
 
 /**

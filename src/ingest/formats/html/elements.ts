@@ -2,7 +2,7 @@
 
 import { attributeOf, type Element, isElement, isText } from "./tree.ts";
 
-/** Nothing that a reader reads: programs, forms to fill in, pictures, other documents. */
+/** Nothing that a reader reads: programs, pictures, other documents. */
 const silent = new Set([
   "script",
   "style",
@@ -20,7 +20,6 @@ const silent = new Set([
   "audio",
   "video",
   "map",
-  "textarea",
   "datalist",
   "progress",
   "meter",

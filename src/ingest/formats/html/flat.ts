@@ -71,7 +71,8 @@ class FlatWriter {
 
   onCharacter({ chars }: Token.CharacterToken): void {
     if (this.#raw === "title" && !this.#hasTitle && !this.#isSvg) this.#title += chars;
-    if (this.#raw !== undefined || this.#isSvg) return;
+    const isRaw = this.#raw !== undefined && this.#raw !== "textarea";
+    if (isRaw || this.#isSvg) return;
     this.#chars += chars.length;
     if (this.#level > 0) this.#words.push(chars);
     else this.#blocks.text(chars);

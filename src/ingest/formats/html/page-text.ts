@@ -15,6 +15,7 @@ import {
   isStruck,
   spanOf,
 } from "./elements.ts";
+import { markOfOption, saidByField } from "./form-fields.ts";
 import { isWord, mathText, rubyText } from "./inline-text.ts";
 import { type OpenTable, tableBlocks } from "./tables.ts";
 import { attributeOf, type Document, type Element, isElement, rawText, walk } from "./tree.ts";
@@ -188,7 +189,8 @@ class PageWriter {
         break;
       case "input":
         this.#blocks.space();
-        this.#blocks.text(tickOf(element));
+        this.#blocks.text(saidByField(element));
+        this.#blocks.space();
         break;
       case "button":
         this.#blocks.space();
@@ -259,6 +261,10 @@ class PageWriter {
       case "td":
       case "th":
         this.#openCell(element);
+        break;
+      case "option":
+        this.#blocks.end();
+        this.#blocks.text(markOfOption(element));
         break;
       default:
         this.#blocks.end();
@@ -375,12 +381,6 @@ function numberOf(element: Element, name: "start" | "value"): number | undefined
 function isInHead({ parentNode: row }: Element): boolean {
   const group = row !== null && isElement(row) ? row.parentNode : null;
   return group !== null && isElement(group) && group.tagName === "thead";
-}
-
-/** A box that is ticked says something: a task that is done, a line of a form. */
-function tickOf(input: Element): string {
-  if (attributeOf(input, "type")?.toLowerCase() !== "checkbox") return "";
-  return attributeOf(input, "checked") === undefined ? "[ ] " : "[x] ";
 }
 
 /** One word is a logo's or an icon's, and says nothing that the page does not say. */
