@@ -116,15 +116,14 @@ async function askHere(
   await trust.pass();
   await begin(topology, request.tenant);
   const access = accessOf(groups, aclDefault ?? "allow");
+  // What has no name to be asked under is asked again elsewhere, and not counted.
+  const name = nameOf(topology, request);
   // Another node's tenant is not counted here: it is asked there (EU1).
   const isCounted = topology.isOwner(request.tenant);
-  if (isCounted) topology.quotas.admitQuestion(request);
-  const name = nameOf(topology, request);
+  const takeBack = isCounted ? topology.quotas.admitQuestion(request) : undefined;
   const answer = await askQuestion(topology, { ...request, tenant: name }, access).catch(
     (thrown: unknown) => {
-      if (isCounted && toFreshetError(thrown).code === "not_ready") {
-        topology.quotas.takeBackQuestion(request);
-      }
+      if (toFreshetError(thrown).code === "not_ready") takeBack?.();
       throw thrown;
     },
   );
