@@ -69,8 +69,12 @@ function takeOvers({
   }): GenerationParts["caughtUp"] {
   const floors = new WeakMap<object, Version>();
   return async (tenant) => {
-    const entry = directory.tenant(answering(tenant));
-    await untilShown(clock, entry, generations.floorOf(tenant));
+    const now = () => ({
+      entry: directory.tenant(answering(tenant)),
+      floor: generations.floorOf(tenant),
+    });
+    await untilShown(clock, now);
+    const { entry } = now();
     generations.reached(tenant, entry?.status.visible);
     const other = generations.unproved(tenant);
     if (entry === undefined || other === undefined) return;
@@ -86,15 +90,16 @@ function takeOvers({
 /** GB5. @throws FreshetError not_ready */
 async function untilShown(
   clock: TopologyOptions["clock"],
-  entry: TenantEntry | undefined,
-  floor: Version,
+  now: () => { readonly entry: TenantEntry | undefined; readonly floor: Version },
 ): Promise<void> {
   const untilMs = clock.monotonicMs() + 2 * limits.generationLagMs;
-  while (entry !== undefined && entry.status.visible < floor) {
+  // Another cut-over may come meanwhile, or the tenant leave.
+  for (let { entry, floor } = now(); entry && entry.status.visible < floor; ) {
     if (clock.monotonicMs() >= untilMs) {
       throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
     }
     await clock.sleep(limits.ownerPollMs);
+    ({ entry, floor } = now());
   }
 }
 
