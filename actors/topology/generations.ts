@@ -125,12 +125,22 @@ async function openBeside(
   options: TopologyOptions,
   generation: Generation,
 ): Promise<Beside> {
-  const { openEncoder, settings } = options;
+  const { openEncoder } = options;
   if (openEncoder === undefined) {
     throw new FreshetError("embedding_unavailable", "this process loads one model only");
   }
-  const { embedder, tokenizer } = await openEncoder(generation);
-  const parts = { ...options, embedder, tokenizer };
+  const opened = await openEncoder(generation);
+  try {
+    return spawnBeside(system, { ...options, ...opened });
+  } catch (thrown) {
+    // The system stops: nobody else has its threads, which would keep the process alive.
+    await opened.embedder.close();
+    throw thrown;
+  }
+}
+
+function spawnBeside(system: ActorSystem, parts: TopologyOptions): Beside {
+  const { embedder, settings } = parts;
   const named = (lane: Lane) => ({ lane, laneName: `${lane}-${embedder.model.name}` });
   const ingest = spawnEmbedder(system, parts, named("ingest"));
   const query = spawnEmbedder(system, parts, named("query"));
