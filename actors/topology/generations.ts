@@ -15,6 +15,12 @@ import { type Beside, type TenantEncoder, TenantEncoders } from "./encoders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { type KeptForQuestions, queryLane, questionVectors } from "./questions.ts";
 
+/** How long somebody waits at most, and whether still. */
+export interface Patience {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
 export interface GenerationParts {
   readonly generations: KnownGenerations;
   readonly encoders: TenantEncoders;
@@ -23,7 +29,7 @@ export interface GenerationParts {
   /** What the tenant shows here. */
   readonly visible: (tenant: TenantId) => Version;
   /** GB4, GB5: waits a moment. @throws FreshetError not_ready, log_unavailable */
-  readonly caughtUp: (tenant: TenantId) => Promise<void>;
+  readonly caughtUp: (tenant: TenantId, patience?: Patience) => Promise<void>;
   /** Why nothing answers under this name here, where its model is not loaded. */
   readonly absence: (name: TenantId) => FreshetError | undefined;
 }
@@ -68,12 +74,12 @@ function takeOvers({
     readonly directory: Directory;
   }): GenerationParts["caughtUp"] {
   const floors = new WeakMap<object, Version>();
-  return async (tenant) => {
+  return async (tenant, patience) => {
     const now = () => ({
       entry: directory.tenant(answering(tenant)),
       floor: generations.floorOf(tenant),
     });
-    await untilShown(clock, now);
+    await untilShown(clock, now, patience);
     const { entry } = now();
     generations.reached(tenant, entry?.status.visible);
     const other = generations.unproved(tenant);
@@ -87,18 +93,21 @@ function takeOvers({
   };
 }
 
-/** GB5. @throws FreshetError not_ready */
+/** GB5. @throws FreshetError not_ready, cancelled */
 async function untilShown(
   clock: TopologyOptions["clock"],
   now: () => { readonly entry: TenantEntry | undefined; readonly floor: Version },
+  { waitMs, signal }: Partial<Patience> = {},
 ): Promise<void> {
-  const untilMs = clock.monotonicMs() + 2 * limits.generationLagMs;
+  const lagMs = 2 * limits.generationLagMs;
+  const untilMs = clock.monotonicMs() + Math.min(lagMs, waitMs ?? lagMs);
   // Another cut-over may come meanwhile, or the tenant leave.
   for (let { entry, floor } = now(); entry && entry.status.visible < floor; ) {
     if (clock.monotonicMs() >= untilMs) {
       throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
     }
-    await clock.sleep(limits.ownerPollMs);
+    await clock.sleep(limits.ownerPollMs, signal);
+    if (signal?.aborted === true) throw new FreshetError("cancelled");
     ({ entry, floor } = now());
   }
 }

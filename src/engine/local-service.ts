@@ -114,7 +114,8 @@ async function askHere(
   { groups, ...request }: AskRequest,
 ): Promise<Answer> {
   await trust.pass();
-  await begin(topology, request.tenant);
+  const patience = { waitMs: request.question.deadline_ms, signal: request.signal };
+  await begin(topology, request.tenant, patience);
   const access = accessOf(groups, aclDefault ?? "allow");
   // What has no name to be asked under is asked again elsewhere, and not counted.
   const name = nameOf(topology, request);
@@ -194,11 +195,12 @@ async function isAdmitted(
 async function begin(
   { lives, isOwner, awake, caughtUp }: Pick<Topology, "lives" | "isOwner" | "awake" | "caughtUp">,
   tenant: TenantId,
+  patience?: Parameters<Topology["caughtUp"]>[1],
 ): Promise<void> {
   lives.check(tenant);
   if (!isOwner(tenant)) return;
   await awake(tenant);
-  await caughtUp(tenant);
+  await caughtUp(tenant, patience);
 }
 
 /**
