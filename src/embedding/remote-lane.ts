@@ -21,10 +21,10 @@ import type { Clock } from "../runtime/clock.ts";
 import { Deadline, waitAtMost } from "../runtime/deadline.ts";
 import { Semaphore } from "../runtime/semaphore.ts";
 import { checkNotAborted } from "./checks.ts";
-import type { PoolServer } from "./pool-server.ts";
 import type { Lane } from "./port.ts";
 import { errorOf, type Failure, retryPauseMs } from "./remote-failure.ts";
 import type { ServerPool } from "./remote-pool.ts";
+import type { PoolServer } from "./remote-server.ts";
 
 export interface RemoteLaneOptions {
   readonly lane: Lane;

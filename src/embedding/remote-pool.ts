@@ -29,10 +29,11 @@ import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { probeText } from "./model-probe.ts";
-import { PoolServer } from "./pool-server.ts";
+
 import type { Lane } from "./port.ts";
 import { type Failure, misconfigured, reasonOf } from "./remote-failure.ts";
 import type { ServerLink } from "./remote-link.ts";
+import { PoolServer } from "./remote-server.ts";
 import {
   type AskedTexts,
   type ComputedBy,
