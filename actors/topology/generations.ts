@@ -15,6 +15,12 @@ import { type Beside, type TenantEncoder, TenantEncoders } from "./encoders.ts";
 import type { TopologyOptions } from "./options.ts";
 import { type KeptForQuestions, queryLane, questionVectors } from "./questions.ts";
 
+/** How long somebody waits at most, and whether still. */
+export interface Patience {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
 export interface GenerationParts {
   readonly generations: KnownGenerations;
   readonly encoders: TenantEncoders;
@@ -23,7 +29,7 @@ export interface GenerationParts {
   /** What the tenant shows here. */
   readonly visible: (tenant: TenantId) => Version;
   /** GB4, GB5: waits a moment. @throws FreshetError not_ready, log_unavailable */
-  readonly caughtUp: (tenant: TenantId) => Promise<void>;
+  readonly caughtUp: (tenant: TenantId, patience?: Patience) => Promise<void>;
   /** Why nothing answers under this name here, where its model is not loaded. */
   readonly absence: (name: TenantId) => FreshetError | undefined;
 }
@@ -68,9 +74,13 @@ function takeOvers({
     readonly directory: Directory;
   }): GenerationParts["caughtUp"] {
   const floors = new WeakMap<object, Version>();
-  return async (tenant) => {
-    const entry = directory.tenant(answering(tenant));
-    await untilShown(clock, entry, generations.floorOf(tenant));
+  return async (tenant, patience) => {
+    const now = () => ({
+      entry: directory.tenant(answering(tenant)),
+      floor: generations.floorOf(tenant),
+    });
+    await untilShown(clock, now, patience);
+    const { entry } = now();
     generations.reached(tenant, entry?.status.visible);
     const other = generations.unproved(tenant);
     if (entry === undefined || other === undefined) return;
@@ -83,18 +93,22 @@ function takeOvers({
   };
 }
 
-/** GB5. @throws FreshetError not_ready */
+/** GB5. @throws FreshetError not_ready, cancelled */
 async function untilShown(
   clock: TopologyOptions["clock"],
-  entry: TenantEntry | undefined,
-  floor: Version,
+  now: () => { readonly entry: TenantEntry | undefined; readonly floor: Version },
+  { waitMs, signal }: Partial<Patience> = {},
 ): Promise<void> {
-  const untilMs = clock.monotonicMs() + 2 * limits.generationLagMs;
-  while (entry !== undefined && entry.status.visible < floor) {
+  const lagMs = 2 * limits.generationLagMs;
+  const untilMs = clock.monotonicMs() + Math.min(lagMs, waitMs ?? lagMs);
+  // Another cut-over may come meanwhile, or the tenant leave.
+  for (let { entry, floor } = now(); entry && entry.status.visible < floor; ) {
     if (clock.monotonicMs() >= untilMs) {
       throw new FreshetError("not_ready", "the generation that answers reads on to where it was");
     }
-    await clock.sleep(limits.ownerPollMs);
+    await clock.sleep(limits.ownerPollMs, signal);
+    if (signal?.aborted === true) throw new FreshetError("cancelled");
+    ({ entry, floor } = now());
   }
 }
 
@@ -120,12 +134,22 @@ async function openBeside(
   options: TopologyOptions,
   generation: Generation,
 ): Promise<Beside> {
-  const { openEncoder, settings } = options;
+  const { openEncoder } = options;
   if (openEncoder === undefined) {
     throw new FreshetError("embedding_unavailable", "this process loads one model only");
   }
-  const { embedder, tokenizer } = await openEncoder(generation);
-  const parts = { ...options, embedder, tokenizer };
+  const opened = await openEncoder(generation);
+  try {
+    return spawnBeside(system, { ...options, ...opened });
+  } catch (thrown) {
+    // The system stops: nobody else has its threads, which would keep the process alive.
+    await opened.embedder.close();
+    throw thrown;
+  }
+}
+
+function spawnBeside(system: ActorSystem, parts: TopologyOptions): Beside {
+  const { embedder, settings } = parts;
   const named = (lane: Lane) => ({ lane, laneName: `${lane}-${embedder.model.name}` });
   const ingest = spawnEmbedder(system, parts, named("ingest"));
   const query = spawnEmbedder(system, parts, named("query"));

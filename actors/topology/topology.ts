@@ -31,7 +31,12 @@ import { type QuestionTurns, questionTurns } from "../question/turns.ts";
 import type { WriterQuotas } from "../tenant-writer/turn.ts";
 import { spawnEmbedder, spawnSparse } from "./embedders.ts";
 import { tenantEmbeddings } from "./embeddings.ts";
-import { forgetting, type GenerationParts, tenantGenerations } from "./generations.ts";
+import {
+  forgetting,
+  type GenerationParts,
+  type Patience,
+  tenantGenerations,
+} from "./generations.ts";
 import type { TopologyOptions } from "./options.ts";
 import { type Owner, type PartitionWiring, spawnOwner } from "./partitions.ts";
 import { checkWeights, questionShares, revisions } from "./parts.ts";
@@ -71,7 +76,7 @@ export interface Topology extends Pick<Owner, "hasOthers" | "leave"> {
    * Resolves when the generation that answers shows what the one before it may have shown.
    * @throws FreshetError not_ready, log_unavailable
    */
-  caughtUp(tenant: TenantId): Promise<void>;
+  caughtUp(tenant: TenantId, patience?: Patience): Promise<void>;
   /** Why nothing answers under this name here, where the model of a generation is not loaded. */
   absence(name: TenantId): FreshetError | undefined;
   /** What each tenant of the installation is at, as far as this node has heard. */

@@ -130,10 +130,11 @@ export interface Quotas {
   quotaOf(tenant: TenantId): Quota;
   /** Whether a publish of this user has to be admitted at all. */
   limitsPublishing(user: QuotaUser): boolean;
-  /** @throws FreshetError quota_exceeded; then nothing is charged */
-  admitQuestion(user: QuotaUser): void;
-  /** An admitted question that found no owner and is asked again: it is charged once. */
-  takeBackQuestion(user: QuotaUser): void;
+  /**
+   * @returns takes it back: one that found no owner and is asked again is charged once
+   * @throws FreshetError quota_exceeded; then nothing is charged
+   */
+  admitQuestion(user: QuotaUser): () => void;
   /**
    * An upsert that comes over HTTP, before it is stored. What is admitted is not charged again when
    * it comes out of the log. @throws FreshetError quota_exceeded; then nothing is charged

@@ -8,12 +8,12 @@
 import { limits } from "../contract/limits.ts";
 
 type Known =
-  | { readonly kind: "answers" }
+  | { readonly kind: "answers"; readonly atMs: number }
   | { readonly kind: "fails"; readonly sinceMs: number }
   | { readonly kind: "out" };
 
 export class Outage {
-  #known: Known = { kind: "answers" };
+  #known: Known = { kind: "answers", atMs: Number.NEGATIVE_INFINITY };
 
   get isOut(): boolean {
     return this.#known.kind === "out";
@@ -26,12 +26,13 @@ export class Outage {
   ): "out" | "back" | undefined {
     const before = this.#known;
     if (!isFailure) {
-      this.#known = { kind: "answers" };
+      this.#known = { kind: "answers", atMs: nowMs };
       return before.kind === "out" ? "back" : undefined;
     }
     if (before.kind === "out") return undefined;
-    // One that answered nothing until its time-out has been silent since it was asked.
-    const sinceMs = before.kind === "fails" ? before.sinceMs : sentAtMs;
+    // One that answered nothing until its time-out has been silent since it was asked; not where it
+    // answered others meanwhile.
+    const sinceMs = before.kind === "fails" ? before.sinceMs : Math.max(sentAtMs, before.atMs);
     const isLong = nowMs - sinceMs >= limits.embedPoolSilentMs;
     this.#known = isLong ? { kind: "out" } : { kind: "fails", sinceMs };
     return isLong ? "out" : undefined;

@@ -23,7 +23,8 @@ import { Semaphore } from "../runtime/semaphore.ts";
 import { checkNotAborted } from "./checks.ts";
 import type { Lane } from "./port.ts";
 import { errorOf, type Failure, retryPauseMs } from "./remote-failure.ts";
-import type { PoolServer, ServerPool } from "./remote-pool.ts";
+import type { ServerPool } from "./remote-pool.ts";
+import type { PoolServer } from "./remote-server.ts";
 
 export interface RemoteLaneOptions {
   readonly lane: Lane;

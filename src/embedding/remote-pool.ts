@@ -29,10 +29,11 @@ import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
 import { probeText } from "./model-probe.ts";
-import { Outage } from "./outage.ts";
+
 import type { Lane } from "./port.ts";
 import { type Failure, misconfigured, reasonOf } from "./remote-failure.ts";
 import type { ServerLink } from "./remote-link.ts";
+import { PoolServer } from "./remote-server.ts";
 import {
   type AskedTexts,
   type ComputedBy,
@@ -40,15 +41,7 @@ import {
   type Reply,
   type VectorsReply,
 } from "./remote-wire.ts";
-import {
-  afterFailure,
-  type Candidate,
-  failurePauseMs,
-  leastLoaded,
-  type ServerState,
-  strangeness,
-  unknownServer,
-} from "./server-state.ts";
+import { afterFailure, leastLoaded, strangeness, unknownServer } from "./server-state.ts";
 
 export interface PoolOptions {
   readonly clock: Clock;
@@ -56,45 +49,6 @@ export interface PoolOptions {
   readonly metrics: Pick<Metrics, "set" | "count">;
   /** One that is fixed: EP4. */
   readonly isAlone: boolean;
-}
-
-/** One of the pool. */
-export class PoolServer {
-  readonly link: ServerLink;
-  state: ServerState;
-  readonly outstanding: Record<Lane, number> = { ingest: 0, query: 0 };
-  turn = 0;
-  requests = 0;
-  heardAtMs = 0;
-  probedAtMs = 0;
-  computedBy: ComputedBy | undefined;
-  /** Aborts when it leaves: its requests end, and are made again elsewhere. */
-  cut = new AbortController();
-  isGone = false;
-  readonly outage = new Outage();
-  /** EP7: why nothing that it makes counts. */
-  strange: string | undefined;
-  /** EP5. */
-  #failures = 0;
-  #doubtedUntilMs = Number.NEGATIVE_INFINITY;
-
-  constructor(link: ServerLink, state: ServerState) {
-    this.link = link;
-    this.state = state;
-  }
-
-  in(lane: Lane, nowMs: number): Candidate & { readonly server: PoolServer } {
-    const { state, turn, outstanding } = this;
-    const isDoubted = nowMs < this.#doubtedUntilMs;
-    return { server: this, state, turn, isDoubted, outstanding: outstanding[lane] };
-  }
-
-  /** EP5. */
-  hasReplied(isFailure: boolean, nowMs: number): void {
-    if (isFailure) this.#doubtedUntilMs = nowMs + failurePauseMs(this.#failures);
-    else this.#doubtedUntilMs = Number.NEGATIVE_INFINITY;
-    this.#failures = isFailure ? this.#failures + 1 : 0;
-  }
 }
 
 export class ServerPool {
@@ -166,14 +120,11 @@ export class ServerPool {
     server.requests += 1;
     server.outstanding[asked.lane] += bytes;
     try {
-      const { fingerprint } = server.computedBy ?? {};
       const both = isAlone ? signal : anyOf(server.cut.signal, signal);
-      const sent = server.link.send({ ...asked, fingerprint }, both);
-      const [reply, strange] = await Promise.all([sent, this.#strangeNow(server)]);
+      const reply = await this.#replyOf(server, asked, both);
       server.heardAtMs = clock.monotonicMs();
       server.hasReplied(isFault(reply), server.heardAtMs);
-      const isStrange = strange !== undefined && reply.kind === "vectors";
-      const judged = isStrange ? misconfigured(strange) : await this.#judged(server, reply);
+      const judged = await this.#judged(server, reply);
       this.#follow(server, judged, sentAtMs);
       return judged;
     } catch (thrown) {
@@ -220,18 +171,37 @@ export class ServerPool {
     await Promise.all([...this.#servers].map(({ link }) => link.close()));
   }
 
-  /** EP7. */
-  async #strangeNow(server: PoolServer): Promise<string | undefined> {
+  /** EP7: also what was under way when it was found out does not count. */
+  async #replyOf(
+    server: PoolServer,
+    asked: AskedTexts,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply> {
+    if (server.strange !== undefined) await this.#lookBeside(server);
+    if (server.strange !== undefined) return misconfigured(server.strange);
+    const { fingerprint } = server.computedBy ?? {};
+    const sent = server.link.send({ ...asked, fingerprint }, signal);
+    const [reply] = await Promise.all([sent, this.#lookBeside(server)]);
+    const { strange } = server;
+    return strange !== undefined && reply.kind === "vectors" ? misconfigured(strange) : reply;
+  }
+
+  async #lookBeside(server: PoolServer): Promise<void> {
     const { isAlone, clock } = this.#options;
     const isKnown = server.computedBy?.fingerprint !== undefined;
-    if (!isAlone || isKnown || this.#reference === undefined) return undefined;
+    if (!isAlone || isKnown || this.#reference === undefined) return;
     const { embedPoolReprobeMs, embedPoolRetryMaxMs } = limits;
     const everyMs = server.strange === undefined ? embedPoolReprobeMs : embedPoolRetryMaxMs;
     if (clock.monotonicMs() - server.probedAtMs >= everyMs) {
-      const reply = await this.#probe(server);
-      if (reply.kind === "vectors") server.strange = this.#strangenessOf(reply);
+      server.looking ??= this.#lookIfStrange(server);
     }
-    return server.strange;
+    await server.looking;
+  }
+
+  async #lookIfStrange(server: PoolServer): Promise<void> {
+    const reply = await this.#probe(server);
+    if (reply.kind === "vectors") server.strange = this.#strangenessOf(reply);
+    server.looking = undefined;
   }
 
   /** EP6; one that has left was told of then. */

@@ -114,17 +114,17 @@ async function askHere(
   { groups, ...request }: AskRequest,
 ): Promise<Answer> {
   await trust.pass();
-  await begin(topology, request.tenant);
+  const patience = { waitMs: request.question.deadline_ms, signal: request.signal };
+  await begin(topology, request.tenant, patience);
   const access = accessOf(groups, aclDefault ?? "allow");
+  // What has no name to be asked under is asked again elsewhere, and not counted.
+  const name = nameOf(topology, request);
   // Another node's tenant is not counted here: it is asked there (EU1).
   const isCounted = topology.isOwner(request.tenant);
-  if (isCounted) topology.quotas.admitQuestion(request);
-  const name = nameOf(topology, request);
+  const takeBack = isCounted ? topology.quotas.admitQuestion(request) : undefined;
   const answer = await askQuestion(topology, { ...request, tenant: name }, access).catch(
     (thrown: unknown) => {
-      if (isCounted && toFreshetError(thrown).code === "not_ready") {
-        topology.quotas.takeBackQuestion(request);
-      }
+      if (toFreshetError(thrown).code === "not_ready") takeBack?.();
       throw thrown;
     },
   );
@@ -195,11 +195,12 @@ async function isAdmitted(
 async function begin(
   { lives, isOwner, awake, caughtUp }: Pick<Topology, "lives" | "isOwner" | "awake" | "caughtUp">,
   tenant: TenantId,
+  patience?: Parameters<Topology["caughtUp"]>[1],
 ): Promise<void> {
   lives.check(tenant);
   if (!isOwner(tenant)) return;
   await awake(tenant);
-  await caughtUp(tenant);
+  await caughtUp(tenant, patience);
 }
 
 /**

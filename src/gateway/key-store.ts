@@ -62,7 +62,8 @@ export class KeyStore {
   }
 
   /**
-   * Undefined: no such key. Who holds the whole of one that has expired is told so, as with a token.
+   * Undefined: no such key. Who holds the whole of one that has expired is told so, as with a
+   * token.
    * @throws FreshetError unauthorized
    */
   identityOf(key: string): Identity | undefined {

@@ -192,13 +192,19 @@ class NatsSourceReading implements SourceReading {
 
   static async begin(consumer: Consumer, began: Began): Promise<NatsSourceReading> {
     const reading = new NatsSourceReading(began);
-    const messages = await consumer.consume({
-      max_messages: limits.sourceInHandMax,
-      // NF4. The client would ask for ever whether it has come back.
-      abort_on_missing_resource: true,
-      callback: (message) => reading.#take(message),
-    });
-    return reading.#reads(messages);
+    try {
+      const messages = await consumer.consume({
+        max_messages: limits.sourceInHandMax,
+        // NF4. The client would ask for ever whether it has come back.
+        abort_on_missing_resource: true,
+        callback: (message) => reading.#take(message),
+      });
+      return reading.#reads(messages);
+    } catch (thrown) {
+      // Nobody has it who would close it.
+      await reading.close();
+      throw thrown;
+    }
   }
 
   private constructor({ info, flush, goesOn }: Began) {

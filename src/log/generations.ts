@@ -128,12 +128,16 @@ export class KnownGenerations {
     const { lifeOf, visibleOf } = this.#served;
     const old = generationName(tenant, known.answering);
     const shown = visibleOf(next);
-    const toShow = visibleOf(old) ?? noVersion;
-    if (shown !== undefined && shown >= toShow) {
-      this.#known.set(tenant, { ...known, answering: active.number, proved: lifeOf(next) });
-    } else if (lifeOf(old) !== known.through) {
+    const toShow = visibleOf(old);
+    if (lifeOf(old) !== known.through) {
+      // GB3, and GB4 is to be proved.
       known.answering = active.number;
-    } else if (shown !== undefined && this.#isClose(known, shown, toShow)) {
+    } else if (shown === undefined || toShow === undefined) {
+      // One that is loaded again has not forgotten what it has shown: it will say.
+      return old;
+    } else if (shown >= toShow) {
+      this.#known.set(tenant, { ...known, answering: active.number, proved: lifeOf(next) });
+    } else if (this.#isClose(known, shown, toShow)) {
       const proved = lifeOf(next);
       this.#known.set(tenant, { ...known, answering: active.number, proved, floor: toShow });
     }

@@ -15,6 +15,14 @@ export class Window {
     this.#amounts[at] = (this.#amounts[at] ?? 0) + amount;
   }
 
+  /** What was added then, where that still counts. */
+  takeBack(amount: number, addedAtMs: number): void {
+    const slot = Math.floor(addedAtMs / slotMs);
+    if (slot <= this.#newest - limits.usageSlots) return;
+    const at = slot % limits.usageSlots;
+    this.#amounts[at] = (this.#amounts[at] ?? 0) - amount;
+  }
+
   sum(nowMs: number): number {
     this.#moveTo(nowMs);
     return this.#amounts.reduce((sum, amount) => sum + amount, 0);

@@ -123,18 +123,21 @@ export class TenantQuotas implements Quotas {
     );
   }
 
-  admitQuestion(user: QuotaUser): void {
+  admitQuestion(user: QuotaUser): () => void {
+    const { clock } = this.#options;
     const { questions } = this.#tenants.of(user.tenant);
     this.#admit(user, { questions_per_second: 1 });
-    questions.add(1, this.#options.clock.monotonicMs());
-  }
-
-  takeBackQuestion(user: QuotaUser): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    for (const check of this.#checksOf(user, { questions_per_second: 1 })) {
-      charge({ ...check, amount: -check.amount }, nowMs);
-    }
-    this.#tenants.of(user.tenant).questions.add(-1, nowMs);
+    const atMs = clock.monotonicMs();
+    questions.add(1, atMs);
+    let isTakenBack = false;
+    return () => {
+      if (isTakenBack) return;
+      isTakenBack = true;
+      for (const check of this.#checksOf(user, { questions_per_second: 1 })) {
+        charge({ ...check, amount: -check.amount }, clock.monotonicMs());
+      }
+      questions.takeBack(1, atMs);
+    };
   }
 
   admitDocument(user: QuotaUser, bytes: number): void {

@@ -1,6 +1,10 @@
 /** The models that a node loads beside the engines' own. */
 import { describe, expect, it } from "vitest";
+import { Directory } from "../../actors/directory/directory.ts";
 import { type Beside, type TenantEncoder, TenantEncoders } from "../../actors/topology/encoders.ts";
+import { tenantGenerations } from "../../actors/topology/generations.ts";
+import type { TopologyOptions } from "../../actors/topology/options.ts";
+import { createSystem } from "../../actors/topology/system.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { begin, feed, firstGeneration, join } from "../../src/contract/generation.ts";
 import {
@@ -10,7 +14,8 @@ import {
   type Version,
 } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
-import { silentLogger } from "../../src/contract/observation.ts";
+import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
+import { createMemoryEmbedder } from "../../src/embedding/memory.ts";
 import { KnownGenerations } from "../../src/log/generations.ts";
 import { createMemoryLog } from "../../src/log/memory/log.ts";
 import { createManualClock } from "../support/manual-clock.ts";
@@ -84,4 +89,30 @@ describe("the models beside the engines' own", () => {
     expect(encoders.openable()).toEqual(["m"]);
     expect(encoders.absence(nameOf("m"))).toBeUndefined();
   });
+});
+
+it("a model that is loaded while the node stops is closed: its threads would keep the process", async () => {
+  const clock = createManualClock();
+  const log = createMemoryLog();
+  const quiet = { clock, logger: silentLogger, metrics: silentMetrics };
+  const system = createSystem(quiet);
+  const loads = Promise.withResolvers<void>();
+  let closed = 0;
+  const openEncoder: TopologyOptions["openEncoder"] = async () => {
+    await loads.promise;
+    const embedder = { ...createMemoryEmbedder(), close: async () => void (closed += 1) };
+    return { embedder, tokenizer: { encode: () => Int32Array.of(1) } } as never;
+  };
+  const options = { ...quiet, log, settings: {}, openEncoder } as unknown as TopologyOptions;
+  const directory = new Directory(log.partitions);
+  const { generations, encoders } = tenantGenerations(system, options, { own, directory });
+  const built = begin(firstGeneration, { model: "m", from: 0 as Position, upTo: 0 as Version });
+  const fed = feed(join(built, 2), { number: 2, builtTo: 0 as Version });
+  generations.heard("acme" as TenantId, fed, 1);
+  const opening = encoders.open(generationName("acme" as TenantId, 2));
+  const failed = expect(opening).rejects.toThrow("stopping");
+  await system.stop();
+  loads.resolve();
+  await failed;
+  expect(closed).toBe(1);
 });

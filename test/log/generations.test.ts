@@ -62,6 +62,43 @@ it("who begins to serve the tenant after a cut-over never answers from the old o
   expect(asked()).toBe("acme~2");
 });
 
+it("what the old one has shown is not forgotten while its view is loaded again (GB2)", () => {
+  const life = {};
+  const shown = new Map<string, Version>([
+    ["acme", 5 as Version],
+    ["acme~2", 4 as Version],
+  ]);
+  const known = new KnownGenerations(createMemoryLog().generations, {
+    lifeOf: () => life,
+    visibleOf: (name) => shown.get(name),
+  });
+  known.heard(acme, fed, 1);
+  known.heard(acme, cut, 2);
+  shown.delete("acme");
+  expect(known.answering(acme)).toBe("acme");
+  shown.set("acme", 5 as Version);
+  expect(known.answering(acme)).toBe("acme");
+  shown.set("acme~2", 5 as Version);
+  expect(known.answering(acme)).toBe("acme~2");
+});
+
+it("an owner that lost the tenant in the moment of a cut-over has compared nothing (GB4)", () => {
+  const lives = new Map<string, object>([acme, "acme~2"].map((name) => [name, { name }]));
+  const shown = new Map<string, Version>([["acme", 9 as Version]]);
+  const known = new KnownGenerations(createMemoryLog().generations, {
+    lifeOf: (name) => lives.get(name),
+    visibleOf: (name) => shown.get(name),
+  });
+  known.heard(acme, fed, 1);
+  known.heard(acme, cut, 2);
+  expect(known.answering(acme)).toBe("acme");
+  // It has it again, and the new one is the first that is loaded.
+  lives.set("acme", {}).set("acme~2", {});
+  shown.delete("acme");
+  shown.set("acme~2", 3 as Version);
+  expect([known.answering(acme), known.unproved(acme)]).toEqual(["acme~2", "acme"]);
+});
+
 it("the next owner has to show what the old one had recorded, each life once (GB4)", () => {
   const lives = new Map<string, object>([["acme~2", { life: 1 }]]);
   const known = new KnownGenerations(createMemoryLog().generations, {

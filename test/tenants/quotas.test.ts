@@ -79,17 +79,34 @@ describe("questions", () => {
   it("that found no owner and are asked again are charged once", () => {
     const { quotas } = quotasOf({ questions_per_second: 2 });
     for (let again = 0; again < 10; again += 1) {
-      quotas.admitQuestion({ tenant: acme });
-      quotas.takeBackQuestion({ tenant: acme });
+      quotas.admitQuestion({ tenant: acme })();
     }
     quotas.admitQuestion({ tenant: acme });
     quotas.admitQuestion({ tenant: acme });
     expect(refusalOf(() => quotas.admitQuestion({ tenant: acme }))).toBeDefined();
-    // Nothing is given back that was not taken.
-    const { quotas: idle } = quotasOf({ questions_per_second: 1 });
-    idle.takeBackQuestion({ tenant: acme });
-    idle.admitQuestion({ tenant: acme });
-    expect(refusalOf(() => idle.admitQuestion({ tenant: acme }))).toBeDefined();
+    // Nothing is given back twice.
+    const { quotas: other } = quotasOf({ questions_per_second: 2 });
+    const takeBack = other.admitQuestion({ tenant: acme });
+    other.admitQuestion({ tenant: acme });
+    takeBack();
+    takeBack();
+    other.admitQuestion({ tenant: acme });
+    expect(refusalOf(() => other.admitQuestion({ tenant: acme }))).toBeDefined();
+  });
+
+  it("that wait for an owner for more than a minute are taken out of no other minute", async () => {
+    const { quotas, clock } = quotasOf({});
+    const asked = async () => (await quotas.useOf(acme)).lastMinute.questions;
+    const takeBack = quotas.admitQuestion({ tenant: acme });
+    quotas.admitQuestion({ tenant: acme });
+    const takeBackSoon = quotas.admitQuestion({ tenant: acme });
+    await clock.advance(limits.usageWindowMs / 2);
+    takeBackSoon();
+    expect(await asked()).toBe(2);
+    await clock.advance(limits.usageWindowMs);
+    quotas.admitQuestion({ tenant: acme });
+    takeBack();
+    expect(await asked()).toBe(1);
   });
 
   it("of one tenant take nothing from another", () => {

@@ -42,6 +42,7 @@ class ThreadMapper implements Mapper {
   #thread: MapThread | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #idle = new AbortController();
+  #isClosed = false;
 
   constructor(options: MapperOptions) {
     this.#options = options;
@@ -50,7 +51,10 @@ class ThreadMapper implements Mapper {
   /** One after the other: what a webhook and a test send at once waits in line. */
   map(events: readonly RawEvent[]): Promise<readonly Mapped[]> {
     this.#idle.abort();
-    const mapping = this.#last.then(() => this.#mapAll(events));
+    const mapping = this.#last.then(() => {
+      if (this.#isClosed) throw new FreshetError("overloaded", "the mapping has another version");
+      return this.#mapAll(events);
+    });
     const over = (): void => {
       if (this.#last === last) this.#endWhenIdle();
     };
@@ -59,7 +63,10 @@ class ThreadMapper implements Mapper {
     return mapping;
   }
 
+  /** What is in the thread's hands ends first: cut off, it would look as if it had failed (XM1). */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#last;
     this.#idle.abort();
     await this.#endThread();
   }

@@ -54,12 +54,18 @@ export class NatsEndpoints implements EndpointStore {
     if (keys.length >= limits.endpointsMax) {
       throw new FreshetError("overloaded", "there are as many webhooks as there may be");
     }
-    // The definition comes last: what has one has all.
-    await this.#call(async (kv) => {
-      await kv.create(keyOf("state", endpoint), encodeJson(state));
-      await kv.create(keyOf("failures", endpoint), encodeJson([]));
-      await kv.create(keyOf("endpoint", endpoint), encodeJson(endpoint));
-    });
+    try {
+      // The definition comes last: what has one has all.
+      await this.#call(async (kv) => {
+        await kv.create(keyOf("state", endpoint), encodeJson(state));
+        await kv.create(keyOf("failures", endpoint), encodeJson([]));
+        await kv.create(keyOf("endpoint", endpoint), encodeJson(endpoint));
+      });
+    } catch (thrown) {
+      // Nobody knows its id, so nobody would remove what is there of it.
+      await this.#removeAll(endpoint).catch(() => {});
+      throw thrown;
+    }
   }
 
   get(tenant: TenantId, id: string): Promise<Stored<Endpoint> | null> {
@@ -80,10 +86,14 @@ export class NatsEndpoints implements EndpointStore {
 
   async remove(tenant: TenantId, id: string): Promise<boolean> {
     const found = await this.get(tenant, id);
-    for (const kind of ["endpoint", "state", "failures"] as const) {
-      await this.#overwrite(keyOf(kind, { tenant, id }));
-    }
+    await this.#removeAll({ tenant, id });
     return found !== null;
+  }
+
+  async #removeAll(name: Name): Promise<void> {
+    for (const kind of ["endpoint", "state", "failures"] as const) {
+      await this.#overwrite(keyOf(kind, name));
+    }
   }
 
   state(endpoint: Name): Promise<Stored<EndpointState> | null> {

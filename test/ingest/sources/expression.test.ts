@@ -175,6 +175,21 @@ describe("the thread of a mapper", () => {
     await plain.close();
   });
 
+  it("is closed when it is done with what it has, and blames no event for it (XM1)", async () => {
+    const slow = createMapper({
+      expression: `{"id": body.id, "text": $string($sum([1..50000]))}`,
+      ...{ options: {}, documentTextBytesMax, clock: systemClock, deadlineMs: 60_000 },
+    });
+    await slow.map([rawEvent({ body: { id: "first" } })]);
+    const begun = slow.map([rawEvent({ body: { id: "begun" } })]);
+    const waits = slow.map([rawEvent({ body: { id: "waits" } })]);
+    const refused = expect(waits).rejects.toMatchObject({ code: "overloaded", retryable: true });
+    await nextTurn();
+    await slow.close();
+    await refused;
+    expect(await begun).toMatchObject([{ kind: "operations" }]);
+  });
+
   it("fails an event whose bytes are no UTF-8", async () => {
     const plain = mapper("body");
     const event = { ...rawEvent({}), payload: new Uint8Array([0xff, 0xfe]) };
