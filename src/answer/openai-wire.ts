@@ -8,6 +8,8 @@ export interface Chunk {
   readonly text: string;
   readonly isLast: boolean;
   readonly isError: boolean;
+  /** The endpoint's filter ended the text where the model had not. */
+  readonly isWithheld: boolean;
 }
 
 /**
@@ -22,12 +24,20 @@ export function parseChunk(payload: string): Chunk {
     throw unavailable({ reason: "not JSON" });
   }
   const choice = field(field(json, "choices"), "0");
+  const finish = field(choice, "finish_reason");
   const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
   return {
     text: textOf(content),
-    isLast: typeof field(choice, "finish_reason") === "string",
-    isError: (field(json, "error") ?? null) !== null,
+    isLast: typeof finish === "string",
+    isError: isError(json) || finish === "error",
+    isWithheld: finish === "content_filter",
   };
+}
+
+/** As OpenAI says it, or as vLLM and what speaks through LiteLLM say it: by the object's kind. */
+function isError(json: unknown): boolean {
+  if ((field(json, "error") ?? null) !== null) return true;
+  return field(json, "object") === "error" || field(json, "type") === "error";
 }
 
 /** A text, or its parts: what a model thought is a part, too, of another type. */

@@ -35,7 +35,7 @@ import {
   usageIn,
 } from "./openai-wire.ts";
 import type { Completion, LanguageModel } from "./port.ts";
-import { createEventParser } from "./sse.ts";
+import { createEventParser, type ModelEvent } from "./sse.ts";
 import { createThinkingGate } from "./thinking.ts";
 
 const undici = loadedLater<typeof Undici>("undici");
@@ -229,8 +229,8 @@ class Call {
     const reader = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     while (!this.#isFinished) {
       const next = await reader.next();
-      const payloads = next.done === true ? parser.end() : parser.push(next.value);
-      for (const payload of payloads) this.#takeEvent(payload);
+      const events = next.done === true ? parser.end() : parser.push(next.value);
+      for (const event of events) this.#takeEvent(event);
       if (next.done === true) return;
     }
     if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader, parser);
@@ -249,7 +249,7 @@ class Call {
         const next = await reader.next();
         if (next.done === true) return;
         // The count of tokens comes after the last word.
-        for (const payload of parser.push(next.value)) this.#takeUsage(payload);
+        for (const { payload } of parser.push(next.value)) this.#takeUsage(payload);
       }
     };
     const drained = toEnd().catch(() => undefined);
@@ -264,8 +264,9 @@ class Call {
     this.#completion.onUsage?.(usage);
   }
 
-  #takeEvent(payload: string): void {
+  #takeEvent({ payload, isError }: ModelEvent): void {
     if (this.#isFinished) return this.#takeUsage(payload);
+    if (isError) throw errorIn(payload);
     if (payload.trim() === "[DONE]") this.#isFinished = true;
     else this.#take(payload);
   }
@@ -273,8 +274,9 @@ class Call {
   #take(payload: string): void {
     const chunk = parseChunk(payload);
     if (payload.includes('"usage"')) this.#takeUsage(payload);
-    if (chunk.isError) throw unavailable({ reason: "error in the stream", ...errorNames(payload) });
+    if (chunk.isError) throw errorIn(payload);
     const isWhole = this.#say(this.#thinking.push(chunk.text));
+    if (chunk.isWithheld) throw unavailable({ reason: "withheld" });
     if (chunk.isLast || !isWhole || this.#answer.length >= limits.answerCharsMax) {
       this.#isFinished = true;
     }
@@ -287,6 +289,10 @@ class Call {
     if (text !== "") this.#completion.onText?.(text);
     return text.length === words.length;
   }
+}
+
+function errorIn(payload: string): FreshetError {
+  return unavailable({ reason: "error in the stream", ...errorNames(payload) });
 }
 
 async function readAtMost(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {

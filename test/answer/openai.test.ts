@@ -45,6 +45,8 @@ async function failure(work: Promise<string>): Promise<FreshetError> {
   return thrown;
 }
 
+const done = "data: [DONE]\n\n";
+
 describe("OpenAI-compatible model", () => {
   test("asks for the count of tokens, which comes after the last word, and passes its trace on", async () => {
     const bodies: string[] = [];
@@ -219,6 +221,18 @@ describe("OpenAI-compatible model", () => {
       stream(`data: {"error":{"message":"${secret}"}}\n\n`),
       "error in the stream",
     ],
+    [
+      "reports an error by the event's name alone",
+      stream(delta("half an ans"), `event: error\ndata: {"message":"${secret}"}\n\n`, done),
+      "error in the stream",
+    ],
+    [
+      "reports an error by the object's kind",
+      stream(delta("half an ans"), `data: {"object":"error","message":"${secret}"}\n\n`, done),
+      "error in the stream",
+    ],
+    ["ends in an error", stream(delta("half an ans", "error"), done), "error in the stream"],
+    ["is withheld half-way", stream(delta("half an ans", "content_filter"), done), "withheld"],
   ])("OA1, OA3: a stream that %s is a failure", async (_name, handle, reason) => {
     endpoint.handle = handle;
     const error = await failure(complete());
