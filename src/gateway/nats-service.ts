@@ -93,7 +93,7 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
       await waitAtMost(
         clock,
         limits.natsDrainMs,
-        Promise.resolve(service.stop()).catch(() => {}),
+        Promise.race([service.stop(), options.connection.closed()]).catch(() => {}),
       );
       const cut = setTimeout(() => work.endAll(new FreshetError("not_ready")), stopMs);
       await Promise.allSettled(running);
