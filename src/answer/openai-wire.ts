@@ -8,8 +8,8 @@ export interface Chunk {
   readonly text: string;
   readonly isLast: boolean;
   readonly isError: boolean;
-  /** The endpoint's filter ended the text where the model had not. */
-  readonly isWithheld: boolean;
+  /** Why its end is not that of an answer. */
+  readonly cutBy: "withheld" | "useless" | undefined;
 }
 
 /**
@@ -30,9 +30,16 @@ export function parseChunk(payload: string): Chunk {
     text: textOf(content),
     isLast: typeof finish === "string",
     isError: isError(json) || finish === "error",
-    isWithheld: finish === "content_filter",
+    cutBy: typeof finish === "string" ? noAnswer.get(finish) : undefined,
   };
 }
+
+/** A filter ended it where the model had not, or the model wants to call what nobody offered. */
+const noAnswer: ReadonlyMap<string, NonNullable<Chunk["cutBy"]>> = new Map([
+  ["content_filter", "withheld"],
+  ["tool_calls", "useless"],
+  ["function_call", "useless"],
+]);
 
 /** As OpenAI says it, or as vLLM and what speaks through LiteLLM say it: by the object's kind. */
 function isError(json: unknown): boolean {

@@ -9,7 +9,8 @@
  *   OA2  an abort of the caller ends the upstream request, and is `cancelled`;
  *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure;
  *   OA4  an endpoint that refuses to count tokens, to stream, or a field that it names, is asked
- *        once more without that, and never again with it.
+ *        once more without that, and never again with it;
+ *   OA5  what it says is whole characters.
  */
 
 import type * as Undici from "undici";
@@ -34,6 +35,7 @@ import {
   unavailable,
   usageIn,
 } from "./openai-wire.ts";
+import { createPairGate } from "./pairs.ts";
 import type { Completion, LanguageModel } from "./port.ts";
 import { createEventParser, type ModelEvent } from "./sse.ts";
 import { createThinkingGate } from "./thinking.ts";
@@ -133,6 +135,7 @@ class Call {
   /** Ends what is left of the request. */
   readonly #ended = new AbortController();
   readonly #thinking = createThinkingGate();
+  readonly #pairs = createPairGate();
   #answer = "";
   #hasBegun = false;
   #isFinished = false;
@@ -153,7 +156,7 @@ class Call {
       const response = await this.#requestOf(deadline.signal);
       this.#hasBegun = response.statusCode === 200;
       await this.#read(response);
-      this.#say(this.#thinking.end());
+      this.#say(this.#thinking.push(this.#pairs.end()) + this.#thinking.end());
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
       return this.#answer;
     } catch (thrown) {
@@ -267,6 +270,8 @@ class Call {
   #takeEvent({ payload, isError }: ModelEvent): void {
     if (this.#isFinished) return this.#takeUsage(payload);
     if (isError) throw errorIn(payload);
+    // Some servers keep the connection alive with one.
+    if (payload === "") return;
     if (payload.trim() === "[DONE]") this.#isFinished = true;
     else this.#take(payload);
   }
@@ -275,8 +280,8 @@ class Call {
     const chunk = parseChunk(payload);
     if (payload.includes('"usage"')) this.#takeUsage(payload);
     if (chunk.isError) throw errorIn(payload);
-    const isWhole = this.#say(this.#thinking.push(chunk.text));
-    if (chunk.isWithheld) throw unavailable({ reason: "withheld" });
+    const isWhole = this.#say(this.#thinking.push(this.#pairs.push(chunk.text)));
+    if (chunk.cutBy !== undefined) throw unavailable({ reason: chunk.cutBy });
     if (chunk.isLast || !isWhole || this.#answer.length >= limits.answerCharsMax) {
       this.#isFinished = true;
     }

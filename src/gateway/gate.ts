@@ -11,6 +11,7 @@ import { refuseEncodedBody } from "./bodies.ts";
 import { whenClosed } from "./caller.ts";
 import type { RequestAudit } from "./request-audit.ts";
 
+const stops = "this node stops: open the stream again";
 const otherRights = "what this key or token may see has changed: ask again";
 
 export interface GateOptions {
@@ -73,7 +74,7 @@ export class Gate {
       leave();
       ended(why);
     };
-    if (isEndless && this.#isClosing) return end(new FreshetError("not_ready"));
+    if (isEndless && this.#isClosing) return end(new FreshetError("not_ready", stops));
     if (isEndless) this.#endless.add(end);
     whenClosed(reply.raw, leave);
     if (!keys) return;
@@ -95,7 +96,7 @@ export class Gate {
   /** Their readers are told to come back, elsewhere: a stop would wait for them, and then cut them. */
   endEndless(): void {
     this.#isClosing = true;
-    for (const end of [...this.#endless]) end(new FreshetError("not_ready"));
+    for (const end of [...this.#endless]) end(new FreshetError("not_ready", stops));
   }
 
   /** Of a request that was let in. @throws FreshetError unauthorized */

@@ -61,4 +61,5 @@ it("a stream of events is told that the node stops, and does not hold the stop u
   const { body } = await events.whole;
   expect(body).toContain("event: failed");
   expect(body).toContain('"code":"not_ready"');
+  expect(body).toContain("this node stops");
 });
