@@ -65,19 +65,6 @@ export class Gate {
     { role, ended, isEndless = false }: Watching,
   ): void {
     const { authenticate, keys } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const leave = (): void => {
-      clearInterval(timer);
-      this.#endless.delete(end);
-    };
-    const end = (why: FreshetError): void => {
-      leave();
-      ended(why);
-    };
-    if (isEndless && this.#isClosing) return end(new FreshetError("not_ready", stops));
-    if (isEndless) this.#endless.add(end);
-    whenClosed(reply.raw, leave);
-    if (!keys) return;
     const rights = ({ tenant, groups }: Identity) => JSON.stringify([tenant, groups]);
     const before = rights(this.identityOf(request));
     const look = async (): Promise<void> => {
@@ -90,7 +77,19 @@ export class Gate {
         if (error.code !== "identity_unavailable") end(error);
       }
     };
-    timer = setInterval(() => void look(), limits.keyStoreCheckMs);
+    const timer = keys ? setInterval(() => void look(), limits.keyStoreCheckMs) : undefined;
+    const leave = (): void => {
+      clearInterval(timer);
+      this.#endless.delete(end);
+    };
+    const end = (why: FreshetError): void => {
+      leave();
+      ended(why);
+    };
+    whenClosed(reply.raw, leave);
+    if (!isEndless) return;
+    if (this.#isClosing) end(new FreshetError("not_ready", stops));
+    else this.#endless.add(end);
   }
 
   /** Their readers are told to come back, elsewhere: a stop would wait for them, and then cut them. */
