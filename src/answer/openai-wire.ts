@@ -8,6 +8,8 @@ export interface Chunk {
   readonly text: string;
   readonly isLast: boolean;
   readonly isError: boolean;
+  /** Why its end is not that of an answer. */
+  readonly cutBy: "withheld" | "useless" | undefined;
 }
 
 /**
@@ -22,12 +24,27 @@ export function parseChunk(payload: string): Chunk {
     throw unavailable({ reason: "not JSON" });
   }
   const choice = field(field(json, "choices"), "0");
+  const finish = field(choice, "finish_reason");
   const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
   return {
     text: textOf(content),
-    isLast: typeof field(choice, "finish_reason") === "string",
-    isError: (field(json, "error") ?? null) !== null,
+    isLast: typeof finish === "string",
+    isError: isError(json) || finish === "error",
+    cutBy: typeof finish === "string" ? noAnswer.get(finish) : undefined,
   };
+}
+
+/** A filter ended it where the model had not, or the model wants to call what nobody offered. */
+const noAnswer: ReadonlyMap<string, NonNullable<Chunk["cutBy"]>> = new Map([
+  ["content_filter", "withheld"],
+  ["tool_calls", "useless"],
+  ["function_call", "useless"],
+]);
+
+/** As OpenAI says it, or as vLLM and what speaks through LiteLLM say it: by the object's kind. */
+function isError(json: unknown): boolean {
+  if ((field(json, "error") ?? null) !== null) return true;
+  return field(json, "object") === "error" || field(json, "type") === "error";
 }
 
 /** A text, or its parts: what a model thought is a part, too, of another type. */

@@ -9,7 +9,8 @@
  *   OA2  an abort of the caller ends the upstream request, and is `cancelled`;
  *   OA3  time, answer and error bodies are bounded; a stream that ends too early is a failure;
  *   OA4  an endpoint that refuses to count tokens, to stream, or a field that it names, is asked
- *        once more without that, and never again with it.
+ *        once more without that, and never again with it;
+ *   OA5  what it says is whole characters.
  */
 
 import type * as Undici from "undici";
@@ -34,8 +35,9 @@ import {
   unavailable,
   usageIn,
 } from "./openai-wire.ts";
+import { createPairGate } from "./pairs.ts";
 import type { Completion, LanguageModel } from "./port.ts";
-import { createEventParser } from "./sse.ts";
+import { createEventParser, type ModelEvent } from "./sse.ts";
 import { createThinkingGate } from "./thinking.ts";
 
 const undici = loadedLater<typeof Undici>("undici");
@@ -133,6 +135,7 @@ class Call {
   /** Ends what is left of the request. */
   readonly #ended = new AbortController();
   readonly #thinking = createThinkingGate();
+  readonly #pairs = createPairGate();
   #answer = "";
   #hasBegun = false;
   #isFinished = false;
@@ -153,7 +156,7 @@ class Call {
       const response = await this.#requestOf(deadline.signal);
       this.#hasBegun = response.statusCode === 200;
       await this.#read(response);
-      this.#say(this.#thinking.end());
+      this.#say(this.#thinking.push(this.#pairs.end()) + this.#thinking.end());
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
       return this.#answer;
     } catch (thrown) {
@@ -229,8 +232,8 @@ class Call {
     const reader = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     while (!this.#isFinished) {
       const next = await reader.next();
-      const payloads = next.done === true ? parser.end() : parser.push(next.value);
-      for (const payload of payloads) this.#takeEvent(payload);
+      const events = next.done === true ? parser.end() : parser.push(next.value);
+      for (const event of events) this.#takeEvent(event);
       if (next.done === true) return;
     }
     if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader, parser);
@@ -249,7 +252,7 @@ class Call {
         const next = await reader.next();
         if (next.done === true) return;
         // The count of tokens comes after the last word.
-        for (const payload of parser.push(next.value)) this.#takeUsage(payload);
+        for (const { payload } of parser.push(next.value)) this.#takeUsage(payload);
       }
     };
     const drained = toEnd().catch(() => undefined);
@@ -264,8 +267,11 @@ class Call {
     this.#completion.onUsage?.(usage);
   }
 
-  #takeEvent(payload: string): void {
+  #takeEvent({ payload, isError }: ModelEvent): void {
     if (this.#isFinished) return this.#takeUsage(payload);
+    if (isError) throw errorIn(payload);
+    // Some servers keep the connection alive with one.
+    if (payload === "") return;
     if (payload.trim() === "[DONE]") this.#isFinished = true;
     else this.#take(payload);
   }
@@ -273,8 +279,9 @@ class Call {
   #take(payload: string): void {
     const chunk = parseChunk(payload);
     if (payload.includes('"usage"')) this.#takeUsage(payload);
-    if (chunk.isError) throw unavailable({ reason: "error in the stream", ...errorNames(payload) });
-    const isWhole = this.#say(this.#thinking.push(chunk.text));
+    if (chunk.isError) throw errorIn(payload);
+    const isWhole = this.#say(this.#thinking.push(this.#pairs.push(chunk.text)));
+    if (chunk.cutBy !== undefined) throw unavailable({ reason: chunk.cutBy });
     if (chunk.isLast || !isWhole || this.#answer.length >= limits.answerCharsMax) {
       this.#isFinished = true;
     }
@@ -287,6 +294,10 @@ class Call {
     if (text !== "") this.#completion.onText?.(text);
     return text.length === words.length;
   }
+}
+
+function errorIn(payload: string): FreshetError {
+  return unavailable({ reason: "error in the stream", ...errorNames(payload) });
 }
 
 async function readAtMost(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {

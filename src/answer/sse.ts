@@ -6,11 +6,17 @@
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 
+export interface ModelEvent {
+  readonly payload: string;
+  /** By its name: some servers put nothing else into it that says so. */
+  readonly isError: boolean;
+}
+
 export interface EventParser {
-  /** Payloads that are complete now. @throws FreshetError model_unavailable on an endless line */
-  push(bytes: Uint8Array): string[];
-  /** The payload that the end of the stream completes, if any. */
-  end(): string[];
+  /** Events that are complete now. @throws FreshetError model_unavailable on an endless line */
+  push(bytes: Uint8Array): ModelEvent[];
+  /** The event that the end of the stream completes, if any. */
+  end(): ModelEvent[];
 }
 
 /** Events, lines and UTF-8 characters may be split anywhere between pushes. */
@@ -18,9 +24,10 @@ export function createEventParser(): EventParser {
   const decoder = new TextDecoder("utf-8");
   let rest = "";
   let data: string[] = [];
+  let isError = false;
 
-  function readLines(isLast: boolean): string[] {
-    const payloads: string[] = [];
+  function readLines(isLast: boolean): ModelEvent[] {
+    const events: ModelEvent[] = [];
     // A carriage return at the end may be half of a line end.
     const usable = !isLast && rest.endsWith("\r") ? rest.length - 1 : rest.length;
     const lines = rest.slice(0, usable).split(/\r\n|\n|\r/);
@@ -28,8 +35,11 @@ export function createEventParser(): EventParser {
     if (isLast) lines.push("");
     for (const line of lines) {
       if (line === "") {
-        if (data.length > 0) payloads.push(data.join("\n"));
+        if (data.length > 0) events.push({ payload: data.join("\n"), isError });
         data = [];
+        isError = false;
+      } else if (line.startsWith("event:")) {
+        isError = line.slice(6).trim() === "error";
       } else if (line.startsWith("data:")) {
         data.push(line.slice(line.startsWith("data: ") ? 6 : 5));
       }
@@ -39,7 +49,7 @@ export function createEventParser(): EventParser {
       throw new FreshetError("model_unavailable", "the model's event is endless", {
         details: { reason: "endless event" },
       });
-    return payloads;
+    return events;
   }
 
   return {

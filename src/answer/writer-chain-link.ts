@@ -75,7 +75,7 @@ export class Link {
   }
 
   failed({ status, reason, retry_after_ms: retryAfterMs }: ErrorDetails, era: number): void {
-    if (isOfTheCall(status) || reason === "window" || reason === "useless") {
+    if (isOfTheCall(status) || ofTheText.has(reason)) {
       return this.givenUp(era);
     }
     // While it rests, a longer Retry-After counts, whenever the call began; nothing else does.
@@ -127,6 +127,9 @@ export class Link {
 function isAway({ reason }: ErrorDetails): boolean {
   return typeof reason === "string" && /^E[A-Z]{3,}|^UND_ERR_CONNECT/.test(reason);
 }
+
+/** What another question's text would not meet. */
+const ofTheText: ReadonlySet<unknown> = new Set(["window", "useless", "withheld"]);
 
 /** Statuses that speak of what was sent: too long, or in words that this model does not take. */
 export function isOfTheCall(status: unknown): boolean {

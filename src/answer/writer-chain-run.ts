@@ -212,6 +212,7 @@ const reasons: Readonly<Record<string, string>> = {
   useless: "empty",
   window: "window",
   "broke off": "broke_off",
+  withheld: "withheld",
   "not JSON": "error",
   "endless event": "error",
   "error in the stream": "error",

@@ -71,10 +71,10 @@ export async function startEmbedServer(config: Config): Promise<EmbedServer> {
     return {
       url: served.url,
       model: embeddings.model,
-      stop: () => stack.unwind(base.logger),
+      stop: () => stack.unwind(base),
     };
   } catch (thrown) {
-    await stack.unwind(base.logger).catch(() => {});
+    await stack.unwind(base).catch(() => {});
     throw thrown;
   }
 }

@@ -11,6 +11,7 @@ import type { Config } from "../config/config.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import { watchMain } from "../engine/stall-watch.ts";
+import { giveUpSilent } from "../log/nats/connection.ts";
 import { keepCompiled } from "../runtime/compiled.ts";
 import { watchCertificates } from "./certificates.ts";
 import { openCredentials } from "./credentials.ts";
@@ -62,12 +63,13 @@ export async function startEngine(
       httpUrl,
       ended: stopped.promise,
       stop: async () => {
-        await stack.unwind(base.logger);
+        for (const link of [log.connection, replies]) void giveUpSilent(link, base.clock);
+        await stack.unwind(base);
         stopped.resolve();
       },
     };
   } catch (thrown) {
-    await stack.unwind(base.logger).catch(() => {});
+    await stack.unwind(base).catch(() => {});
     throw thrown;
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { startMetricsServer } from "../gateway/metrics-server.ts";
 import { NatsSourceStore } from "../ingest/nats-source-store.ts";
+import { giveUpSilent } from "../log/nats/connection.ts";
 import { startMergeWorker } from "../merges/temporal/worker.ts";
 import { openReceiptKey, receiptSigner } from "../tenants/receipt.ts";
 import { watchCertificates } from "./certificates.ts";
@@ -80,13 +81,14 @@ export async function startMerges(
       ended,
       ready: worker.ready,
       stop: async () => {
+        void giveUpSilent(log.connection, base.clock);
         await worker.shutdown();
         await ended;
-        await stack.unwind(base.logger);
+        await stack.unwind(base);
       },
     };
   } catch (thrown) {
-    await stack.unwind(base.logger).catch(() => {});
+    await stack.unwind(base).catch(() => {});
     throw thrown;
   }
 }

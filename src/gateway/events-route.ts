@@ -26,7 +26,8 @@ interface EventsRoute {
 export async function eventsRoute(route: EventsRoute): Promise<unknown> {
   const { handler, request, reply, reader, gate } = route;
   const caller = abortWhenCallerLeaves(reply.raw);
-  gate.watch(request, reply, { role: "query", ended: (why) => caller.abort(why) });
+  const ended = (why: Error): void => caller.abort(why);
+  gate.watch(request, reply, { role: "query", isEndless: true, ended });
   const stream = new SseResponse({
     ...route.sse,
     response: reply.raw,

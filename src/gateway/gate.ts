@@ -11,6 +11,7 @@ import { refuseEncodedBody } from "./bodies.ts";
 import { whenClosed } from "./caller.ts";
 import type { RequestAudit } from "./request-audit.ts";
 
+const stops = "this node stops: open the stream again";
 const otherRights = "what this key or token may see has changed: ask again";
 
 export interface GateOptions {
@@ -21,9 +22,19 @@ export interface GateOptions {
   readonly audit: RequestAudit;
 }
 
+interface Watching {
+  readonly role: Role;
+  readonly ended: (why: FreshetError) => void;
+  /** It has nothing to finish, so it ends as soon as the node stops. */
+  readonly isEndless?: boolean;
+}
+
 export class Gate {
   readonly #options: GateOptions;
   readonly #admitted = new WeakMap<FastifyRequest, Identity>();
+  /** Replies without an end: each by what ends it. */
+  readonly #endless = new Set<(why: FreshetError) => void>();
+  #isClosing = false;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -45,16 +56,15 @@ export class Gate {
   }
 
   /**
-   * For a reply without an end: looks again and again whether its credential would still be let in
+   * For a reply that may have no end: looks again and again whether its credential would still be let in
    * as the same, and says once why not. A provider that is away says nothing of its tokens.
    */
   watch(
     request: FastifyRequest,
     reply: FastifyReply,
-    { role, ended }: { readonly role: Role; readonly ended: (why: FreshetError) => void },
+    { role, ended, isEndless = false }: Watching,
   ): void {
     const { authenticate, keys } = this.#options;
-    if (!keys) return;
     const rights = ({ tenant, groups }: Identity) => JSON.stringify([tenant, groups]);
     const before = rights(this.identityOf(request));
     const look = async (): Promise<void> => {
@@ -67,12 +77,25 @@ export class Gate {
         if (error.code !== "identity_unavailable") end(error);
       }
     };
-    const timer = setInterval(() => void look(), limits.keyStoreCheckMs);
-    const end = (why: FreshetError): void => {
+    const timer = keys ? setInterval(() => void look(), limits.keyStoreCheckMs) : undefined;
+    const leave = (): void => {
       clearInterval(timer);
+      this.#endless.delete(end);
+    };
+    const end = (why: FreshetError): void => {
+      leave();
       ended(why);
     };
-    whenClosed(reply.raw, () => clearInterval(timer));
+    whenClosed(reply.raw, leave);
+    if (!isEndless) return;
+    if (this.#isClosing) end(new FreshetError("not_ready", stops));
+    else this.#endless.add(end);
+  }
+
+  /** Their readers are told to come back, elsewhere: a stop would wait for them, and then cut them. */
+  endEndless(): void {
+    this.#isClosing = true;
+    for (const end of [...this.#endless]) end(new FreshetError("not_ready", stops));
   }
 
   /** Of a request that was let in. @throws FreshetError unauthorized */

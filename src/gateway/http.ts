@@ -272,6 +272,14 @@ function refuseWhileClosing(app: FastifyInstance, isLeaving: () => boolean = () 
     reply.header("connection", "close");
     if (isClosing) throw new FreshetError("not_ready");
   });
+  // Those that were under way: their connections would stay open until the stop cuts them.
+  app.addHook("onSend", async (_request, reply) => {
+    if (isClosing || isLeaving()) reply.header("connection", "close");
+  });
+  // A stream said what becomes of its connection when it began.
+  app.addHook("onResponse", async () => {
+    if (isClosing) setImmediate(() => app.server.closeIdleConnections());
+  });
 }
 
 /**

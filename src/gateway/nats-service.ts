@@ -90,7 +90,11 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
   return {
     async close() {
       // N4. Its subscriptions drain with the server's word that they have ended.
-      await waitAtMost(clock, limits.natsDrainMs, service.stop());
+      await waitAtMost(
+        clock,
+        limits.natsDrainMs,
+        Promise.race([service.stop(), options.connection.closed()]).catch(() => {}),
+      );
       const cut = setTimeout(() => work.endAll(new FreshetError("not_ready")), stopMs);
       await Promise.allSettled(running);
       clearTimeout(cut);

@@ -82,6 +82,7 @@ interface GatedOptions extends RouteOptions {
 
 function addTenantRoutes(app: FastifyInstance, options: RouteOptions): void {
   const gate = new Gate(options);
+  app.addHook("preClose", async () => gate.endEndless());
   const { bodies = new PublishBodies() } = options;
   const gated = { ...options, gate };
   addOpenAiRoutes(app, gated);

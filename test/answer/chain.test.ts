@@ -93,6 +93,7 @@ describe("a chain of model endpoints", () => {
     ["JSON of another kind", stream('data: {"hello":1}\n\n', "data: [DONE]\n\n"), "empty"],
     ["an end before its first word", stream(), "broke_off"],
     ["white space", says(" \n"), "empty"],
+    ["a filter that lets no word out", stream(delta("", "content_filter")), "withheld"],
   ])("WN1, WN2: %s: the next one answers, and the reply says why", async (_, handle, reason) => {
     const { chain, metrics } = overHttp(reason === "silent" ? 60 : undefined);
     servers[0]!.handle = handle;
@@ -177,6 +178,11 @@ describe("a chain of model endpoints", () => {
     servers[0]!.handle = status(400);
     servers[1]!.handle = good;
     for (let count = 0; count < limits.breakerFailures + 1; count += 1) await write(chain);
+    servers[0]!.handle = stream(delta("It moves ", "content_filter"));
+    for (let count = 0; count < limits.breakerFailures + 1; count += 1) {
+      const { passed, llm } = await write(chain);
+      expect([passed?.[0]?.reason, llm]).toEqual(["withheld", "extractive"]);
+    }
     servers[0]!.handle = good;
     expect((await write(chain)).llm).toBe("first");
   });

@@ -45,6 +45,8 @@ async function failure(work: Promise<string>): Promise<FreshetError> {
   return thrown;
 }
 
+const done = "data: [DONE]\n\n";
+
 describe("OpenAI-compatible model", () => {
   test("asks for the count of tokens, which comes after the last word, and passes its trace on", async () => {
     const bodies: string[] = [];
@@ -204,6 +206,20 @@ describe("OpenAI-compatible model", () => {
     expect(texts).toEqual(["All at once."]);
   });
 
+  test("half a character becomes none that JSON refuses, and two halves one (OA5)", async () => {
+    endpoint.handle = stream(delta("a\ud83d"), delta("\udeb2 b\ud83d"), delta("", "stop"));
+    const texts: string[] = [];
+    expect(await complete((text) => texts.push(text))).toBe("a🚲 b\ufffd");
+    expect(texts.every((text) => text.isWellFormed())).toBe(true);
+    endpoint.handle = stream(delta("a\udeb2 b", "stop"));
+    expect(await complete()).toBe("a\ufffd b");
+  });
+
+  test("an event without data only keeps the connection alive", async () => {
+    endpoint.handle = stream("data:\n\n", delta("words"), "data: \n\n", delta("", "stop"));
+    expect(await complete()).toBe("words");
+  });
+
   test("text after the end of the stream is not heard", async () => {
     endpoint.handle = stream(delta("a"), "data: [DONE]\n\n", delta("b"));
     expect(await complete()).toBe("a");
@@ -219,6 +235,19 @@ describe("OpenAI-compatible model", () => {
       stream(`data: {"error":{"message":"${secret}"}}\n\n`),
       "error in the stream",
     ],
+    [
+      "reports an error by the event's name alone",
+      stream(delta("half an ans"), `event: error\ndata: {"message":"${secret}"}\n\n`, done),
+      "error in the stream",
+    ],
+    [
+      "reports an error by the object's kind",
+      stream(delta("half an ans"), `data: {"object":"error","message":"${secret}"}\n\n`, done),
+      "error in the stream",
+    ],
+    ["ends in an error", stream(delta("half an ans", "error"), done), "error in the stream"],
+    ["calls a tool that nobody offered", stream(delta("I look", "tool_calls"), done), "useless"],
+    ["is withheld half-way", stream(delta("half an ans", "content_filter"), done), "withheld"],
   ])("OA1, OA3: a stream that %s is a failure", async (_name, handle, reason) => {
     endpoint.handle = handle;
     const error = await failure(complete());

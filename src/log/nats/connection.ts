@@ -8,7 +8,9 @@
  *        server, or sooner when who waits for it stops;
  *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
  *        time-out;
- *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive.
+ *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive;
+ *   NC4  once its process stops, a connection that says nothing for `natsDrainMs` is closed: all that
+ *        waits for it ends then, and the stop goes on.
  */
 
 import {
@@ -27,7 +29,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { Deadline, waitAtMost } from "../../runtime/deadline.ts";
+import { Deadline, late, waitAtMost } from "../../runtime/deadline.ts";
 import { Quarantine } from "../quarantine.ts";
 import {
   connectionOptions,
@@ -38,6 +40,9 @@ import {
 } from "./access.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 import { openingPauseMs } from "./pauses.ts";
+
+/** As often as the client looks for its server. */
+const askAgainMs = 250;
 
 /** What the parts of the adapter share. */
 export interface NatsContext {
@@ -62,6 +67,28 @@ export async function closeConnection(connection: NatsConnection, clock: Clock):
   // Without a server it is over at once or never, and leaves the client looking for one.
   await waitAtMost(clock, limits.natsDrainMs, connection.drain()).catch(() => {});
   await connection.close();
+}
+
+/**
+ * NC4. Called when a stop begins, and not waited for. Parts of a process stop one after the other,
+ * and each may wait for the server: 40 s in all, which is longer than anybody lets a stop take.
+ */
+export async function giveUpSilent(connection: NatsConnection, clock: Clock): Promise<void> {
+  const heard = hears(connection, clock);
+  if ((await waitAtMost(clock, limits.natsDrainMs, heard)) === late) await connection.close();
+}
+
+/** Resolves when the server answers, or the connection is closed. */
+async function hears(connection: NatsConnection, clock: Clock): Promise<void> {
+  while (!connection.isClosed()) {
+    const answered = connection.flush().then(
+      () => true,
+      () => false,
+    );
+    if (await answered) return;
+    // Without a server it fails at once, and that may be back in time.
+    await clock.sleep(askAgainMs);
+  }
 }
 
 /** @throws FreshetError log_unavailable; cancelled when `stopping` is */
