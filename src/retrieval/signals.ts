@@ -6,6 +6,7 @@
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
 import { bm25Constants, bm25Max, bm25Of, type TermWeights, termWeights } from "../text/lexical.ts";
+import { onlyAsks } from "./asking-words.ts";
 import { lacksSparse, type Pooled } from "./pool.ts";
 
 /**
@@ -56,7 +57,14 @@ export function wordScorer(queried: readonly string[], nearest: readonly Pooled[
     averageLength: lengths / (nearest.length || 1),
     documentFrequency: (term) => holding.get(term) ?? 0,
   });
-  const full = bm25Max(weights);
+  // A word that only asks and that none of them holds tells none of them from another.
+  const full = bm25Max({
+    ...weights,
+    rarities: weights.rarities.map((rarity, index) => {
+      const term = queried[index] ?? "";
+      return holding.get(term) === 0 && onlyAsks(term) ? 0 : rarity;
+    }),
+  });
   const codes = queried.flatMap((term, index) => (codePattern.test(term) ? [index] : []));
   return {
     bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
