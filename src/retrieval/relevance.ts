@@ -102,25 +102,30 @@ function kindOf(code: string): string {
   return name === "" ? `${code.length} signs` : name;
 }
 
+/** As it is named however it is written: `E619-1609` is `e6191609`, `CVE 2019 0708` has hyphens. */
+function squeezed(text: string): string {
+  return text.toLowerCase().replace(/[\s._/\u2010-\u2015-]+/g, "");
+}
+
 function namesAnother(
   best: Candidate,
   queried: readonly { readonly term: string }[],
   pool: readonly Pooled[],
 ): boolean {
-  const asked = queried.map(({ term }) => term).filter((term) => identityPattern.test(term));
-  if (asked.length === 0) return false;
-  const places = new Map(queried.map(({ term }, index) => [term, index]));
-  const isNamedIn = ({ documentId, lexical, info: { title, source } }: Candidate): boolean => {
-    const holds = (term: string): boolean => (lexical.frequencies[places.get(term) ?? -1] ?? 0) > 0;
-    // Written in another way, `CVE 2019 0708`, all of its parts are there.
-    if (asked.some((term) => holds(term) || term.split("-").every(holds))) return true;
-    // `KB-7710.md` is named by what stands before the dot.
-    const labels = new Set(terms([documentId, title, source].join("\n").replaceAll(".", " ")));
-    return asked.some((term) => labels.has(term));
-  };
-  if (pool.some(({ candidate }) => isNamedIn(candidate))) return false;
-  const kinds = new Set(asked.map(kindOf));
-  return terms(shownText(best)).some(
-    (term) => identityPattern.test(term) && kinds.has(kindOf(term)),
+  const named = queried.map(({ term }) => term).filter((term) => identityPattern.test(term));
+  // The first half of `E619-1610` is that of its neighbours, too.
+  const asked = named.filter((term) =>
+    named.every((other) => other === term || !other.includes(term)),
   );
+  if (asked.length === 0) return false;
+  const kinds = new Set(asked.map(kindOf));
+  const isOne = (term: string): boolean => identityPattern.test(term) && kinds.has(kindOf(term));
+  if (!terms(shownText(best)).some(isOne)) return false;
+  const codes = asked.map(squeezed);
+  return !pool.some(({ candidate }) => {
+    const { documentId, info } = candidate;
+    const all = [documentId, info.title, info.source, shownText(candidate)];
+    const text = squeezed(all.join("\n"));
+    return codes.some((code) => text.includes(code));
+  });
 }

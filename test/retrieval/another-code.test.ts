@@ -15,6 +15,7 @@ const found = [
     text: "At most 400mg a day. All versions before 3.2.0 are affected.",
     cosine: 0.85,
   },
+  { id: "bike", text: "The bike E619-1609 is in the cellar.", cosine: 0.84 },
   { id: "note", info: { title: "Invoice INV-2024-0018" }, text: "As INV-2024-0017.", cosine: 0.84 },
 ];
 
@@ -32,6 +33,7 @@ describe("a code that was asked for", () => {
     ["What is ticket OPS-2138 about?", "ticket"],
     ["Where is parcel 00340434161094042558?", "parcel"],
     ["What does KB-7711 say?", "KB-7710.md"],
+    ["Where is the bike E619-1610?", "bike"],
   ])("and that nothing names is not answered by another of its kind: %s", (question, best) => {
     expect(relevance(question, best)).toBeLessThan(relevanceThreshold);
   });
@@ -43,6 +45,8 @@ describe("a code that was asked for", () => {
     ["what about ops2137", "ticket"],
     ["What does KB-7710 say?", "KB-7710.md"],
     ["Was INV-2024-0018 paid?", "note"],
+    ["Where is the bike E6191609?", "bike"],
+    ["Where is the bike E619.1609?", "bike"],
     ["Is error 0x80070057 one of the boiler?", "dose"],
   ])("is answered where something names it, or the best names none: %s", (question, best) => {
     expect(relevance(question, best)).toBeGreaterThan(relevanceThreshold);
