@@ -3,7 +3,7 @@ import { rank } from "../../src/retrieval/fusion.ts";
 import { relevanceOf, relevanceThreshold } from "../../src/retrieval/relevance.ts";
 import { askedFor, candidate } from "../answer/candidates.ts";
 
-/** Models see no difference between two codes: what names another one is as near as the right one. */
+/** Models see no difference between two codes: what names another one is as near. */
 const found = [
   { id: "advisory", text: "CVE-2019-0709 is a flaw in Hyper-V.", cosine: 0.9 },
   { id: "update", text: "Error 0x80070005: access is denied.", cosine: 0.89 },
