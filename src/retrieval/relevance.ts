@@ -19,7 +19,7 @@ export interface RelevanceSignals {
   /** Of the best chunk and the question, -1…1. */
   readonly cosine: number;
   /**
-  /** Nothing found names the code of the question, and the best chunk one like it. */
+   * Share of the question's terms that the best chunk holds, weighted by their rarity, 0…1; without
    * words that only ask, and of a question with codes at least the share of those.
    */
   readonly coverage: number;
