@@ -21,7 +21,7 @@ import { stopWords } from "../text/stop-words.ts";
 import { citedNumbers, filterCitations } from "./citations.ts";
 import { type EvidenceSentence, evidenceOf } from "./evidence.ts";
 import { declined } from "./prompt.ts";
-import { cueOf, meets } from "./question-cue.ts";
+import { agreesIn, cueOf, meets } from "./question-cue.ts";
 
 const sentencesMax = limits.extractiveSentencesMax;
 const answerCharsMax = limits.extractiveCharsMax;
@@ -38,6 +38,8 @@ const weights = {
   next: 0.2,
   /** It holds a date, a number or a name where the question asks for one. */
   cue: 0.25,
+  /** It denies something where the question does. */
+  negated: 0.25,
   /** A word of the same beginning: Norman for Normandy. */
   related: 0.5,
   /** What was carried over from the conversation, beside the question's own words. */
@@ -72,17 +74,47 @@ export function extractiveAnswer(options: Extraction): string {
     (each) => !isVerbatim || spanOf(each, sources) !== undefined,
   );
   const ranked = rank(options, all);
-  const fitting = ranked.filter(({ sentence }) => sentence.text.length <= sentenceCharsMax);
+  const fitting = fittingOf(ranked);
   const [longest] = ranked;
   if (fitting.length === 0 && longest !== undefined && !isVerbatim) {
     const { text, number } = longest.sentence;
     return `${shorten(text)} [${number}]`;
   }
   const countMax = Math.min(options.sentencesMax ?? sentencesMax, sentencesMax);
-  return inOrder(withLead(choose(fitting, { all, countMax }), all, countMax))
+  const chosen = chooseForEach(options, { all, countMax }) ?? choose(fitting, { all, countMax });
+  return inOrder(withLead(chosen, all, countMax))
     .map((each) => `${isVerbatim ? spanOf(each, sources) : each.text} [${each.number}]`)
     .join(" ");
 }
+
+const fittingOf = (ranked: readonly Scored[]): Scored[] =>
+  ranked.filter(({ sentence }) => sentence.text.length <= sentenceCharsMax);
+
+/**
+ * Of several questions in one each has its sentences: chosen for all together, two that say the
+ * same of the first one leave no room for the second. Undefined of a single question.
+ */
+function chooseForEach(
+  asked: Extraction,
+  { all, countMax }: Choice,
+): EvidenceSentence[] | undefined {
+  const { question, own = question } = asked;
+  const parts = own.split(/(?<=[?？؟])\s+/u).filter((part) => terms(part).some(isSubject));
+  if (own !== question || parts.length < 2 || parts.length > countMax) return undefined;
+  const ranked = parts.map((part) => {
+    const others = parts.filter((each) => each !== part).join(" ");
+    return fittingOf(rank({ ...asked, question: `${part} ${others}`, own: part }, all));
+  });
+  const best = Math.max(...ranked.map(([first]) => first?.score ?? 0));
+  const answered = ranked.filter(([first]) => (first?.score ?? 0) >= partShareMin * best);
+  const each = Math.floor(countMax / Math.max(1, answered.length));
+  const chosen = answered.flatMap((list) => choose(list, { all, countMax: each }));
+  return [...new Map(chosen.map((sentence) => [sentence.text, sentence])).values()];
+}
+
+const isSubject = (term: string): boolean => !stopWords.has(term);
+/** A question whose best sentence is worth less than this share of another's has no answer here. */
+const partShareMin = 0.5;
 
 /** The text of its source, where that may leave as it is. */
 function spanOf(
@@ -95,9 +127,10 @@ function spanOf(
 
 /** Best first. */
 function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
-  const { question, sources } = asked;
+  const { question, own = question, sources } = asked;
   const byWords = scoresOf(asked, all);
-  const asksFor = cueOf(question);
+  const asksFor = cueOf(own) ?? cueOf(question);
+  const isNegated = agreesIn(own);
   // "How much does it weigh?" asks for no price: where nobody names one, any number may be meant.
   const hasPrice = asksFor !== "price" || all.some(({ text }) => meets("price", text));
   const cue = hasPrice ? asksFor : "count";
@@ -108,7 +141,8 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
     if (words === 0) return { sentence, score: 0 };
     const isMet = cue !== undefined && meets(cue, sentence.text);
     const near = weights.source * (sources[sentence.number - 1]?.score ?? 0);
-    return { sentence, score: words + near + (isMet ? weights.cue : 0) };
+    const agrees = isNegated(sentence.text) ? weights.negated : 0;
+    return { sentence, score: words + near + (isMet ? weights.cue : 0) + agrees };
   });
   const ranked = scored.sort((left, right) => right.score - left.score);
   const [best] = ranked;
@@ -133,7 +167,7 @@ function scoresOf(
 /** "And where?" asks, and "Und wann?", for something of what was talked about. */
 function saysWhatItAsks(own: string): boolean {
   const isShort = (own.match(/[\p{L}\p{N}]+/gu) ?? []).length < 3;
-  return !isShort && terms(own).some((term) => !stopWords.has(term));
+  return !isShort && terms(own).some(isSubject);
 }
 
 /** Of each sentence: terms of its document's title, and of the headings that it stands below. */
@@ -260,7 +294,8 @@ function withFollowing(sentence: EvidenceSentence, { all, countMax }: Choice): E
   }
   if (said.length === 0) return sentence.opens === "list" ? [sentence] : [];
   const room = Math.max(0, countMax - said.length);
-  if (room > 0) return [...openers.slice(0, room), ...said];
+  // The nearest says what they are: `Do not bring:` more than the heading above it.
+  if (room > 0) return [...openers.slice(-room), ...said];
   // Of a list what it is a list of is worth an item.
   return countMax > 1 ? [...openers.slice(-1), ...said.slice(0, countMax - 1)] : said;
 }

@@ -205,7 +205,8 @@ function listMarkers(text: string): readonly Break[] {
 /** What the filter could change begins with one of these; most sentences hold none. */
 const filtered = /[[\]!<【]/;
 
-function shownOf(prose: string): string {
+function shownOf(piece: string): string {
+  const prose = indexed.test(piece) ? withIndices(piece) : piece;
   const cited = filtered.test(prose) ? filterCitations(prose, 0) : prose;
   // What stood between two markers ends nothing: `in 1954 [12], [13].`
   const checked =
@@ -221,6 +222,24 @@ function codeOf(piece: string): string | undefined {
 }
 
 const indexed = /\[\s*\d/;
+
+/** `items[0]`, `order.lines[12].price`. */
+const indexedName =
+  /(?<![\w$.`\]])(?<name>[A-Za-z_$][\w$]{0,60}(?:\.[A-Za-z_$][\w$]{0,60}){0,6})(?:\[\d{1,6}\](?:\.[A-Za-z_$][\w$]{0,60}){0,6}){1,6}/g;
+/** Nobody's foot notes begin at 0, and words of prose have no such letters in them. */
+const isIndexed = /\[0\]|\]\.[a-z]|[_$]|\p{L}\.\p{L}|\p{Ll}\p{Lu}/u;
+
+/** In prose, too, an index stays, as code: `[0]` cites nothing there. `the tower[3]` has a note. */
+function withIndices(prose: string): string {
+  const found = [...prose.matchAll(indexedName)].filter(([whole]) => isIndexed.test(whole));
+  if (found.length === 0) return prose;
+  const names = new Set(found.map(({ groups }) => groups?.["name"]));
+  const mark = (text: string): string =>
+    text.replace(indexedName, (whole, name: string) => (names.has(name) ? `\`${whole}\`` : whole));
+  // Every second part is code as it is.
+  const parts = prose.split(/(`[^`]*`)/);
+  return parts.map((part, index) => (index % 2 === 0 ? mark(part) : part)).join("");
+}
 
 /** Stands for what is left out. Cleaned text holds none. */
 const filler = "\0";

@@ -23,7 +23,7 @@ export function cueOf(question: string): Cue | undefined {
 }
 
 const time =
-  /\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}:\d\d\b|\b\d{1,2}(?:st|nd|rd|th)\b|\b\d+(?:\.\d+)? ?(?:ms|seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|century|centuries|decades?|noon|midnight|today|yesterday|tomorrow)\b/;
+  /\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}:\d\d\b|\b\d{1,2}(?:st|nd|rd|th)\b|\b\d+(?:\.\d+)? ?(?:ms|seconds?|minutes?|hours?|days?|weeks?|months?|years?|[ap]m|o'clock)\b|\b\d{1,2} ?(?:to|until|till) ?\d{1,2}\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|century|centuries|decades?|noon|midnight|today|yesterday|tomorrow)\b/;
 const count =
   /\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|thousands?|millions?|billions?|half|third|quarter|once|twice|both|none)\b/i;
 const currency =
@@ -43,4 +43,13 @@ export function meets(cue: Cue, sentence: string): boolean {
     case "name":
       return name.test(sentence);
   }
+}
+
+const negatedQuestion = /\b(?:not|never|cannot|without|except)\b|n['’]t\b/i;
+const negatedSentence =
+  /\b(?:no|not|never|none|nothing|nobody|cannot|without|except|forbidden|prohibited)\b|n['’]t\b/i;
+
+/** "What must I not bring?": what has to be brought answers the opposite. */
+export function agreesIn(question: string): (sentence: string) => boolean {
+  return negatedQuestion.test(question) ? (text) => negatedSentence.test(text) : () => false;
 }

@@ -10,7 +10,10 @@
  */
 
 import type { Candidate } from "../contract/candidate.ts";
+import { shownText } from "../text/chunk-terms.ts";
 import { terms } from "../text/lexical.ts";
+import { onlyAsks } from "./asking-words.ts";
+import type { Pooled } from "./pool.ts";
 
 export interface RelevanceSignals {
   /** Of the best chunk and the question, -1…1. */
@@ -20,6 +23,8 @@ export interface RelevanceSignals {
    * words that only ask, and of a question with codes at least the share of those.
    */
   readonly coverage: number;
+  /** The question names a code that nothing found names, and the best chunk another of its kind. */
+  readonly isAnotherCode?: boolean | undefined;
 }
 
 /** Fitted for the cosines of all-MiniLM-L6-v2: those of another model lie elsewhere. */
@@ -34,32 +39,35 @@ export const relevanceFittedFor = "all-minilm-l6-v2";
  */
 export const relevanceThreshold = 0.05;
 
+/**
+ * What a passage about `CVE-2019-0709` lacks where `CVE-2019-0708` was asked for: models see no
+ * difference between the two, so all that cosine and words can say counts for nothing.
+ */
+const anotherCode = weights.cosine + weights.coverage;
+
 /** 0…1, comparable between questions. */
-export function relevanceOf({ cosine, coverage }: RelevanceSignals): number {
-  const evidence = weights.constant + weights.cosine * cosine + weights.coverage * coverage;
+export function relevanceOf({ cosine, coverage, isAnotherCode }: RelevanceSignals): number {
+  const found = weights.constant + weights.cosine * cosine + weights.coverage * coverage;
+  const evidence = isAnotherCode === true ? found - anotherCode : found;
   return 1 / (1 + Math.exp(-evidence));
 }
-
-/**
- * Words that say what is asked of a subject, and not what the subject is. A passage that answers
- * "What happened on …?" seldom says "happened": that it does not is no evidence. English, as stop
- * words are: in another language its other small words are left, and say nothing either.
- */
-const askingWords: ReadonlySet<string> = new Set(
-  terms(
-    "happen occur called named mean means anybody anyone anything somebody someone something " +
-      "everybody everyone nobody must may might shall many much long often kind type sort " +
-      "tell know explain describe show list give find please exactly currently",
-  ),
-);
 
 /** As a rank knows them (signals.ts), but none that is as well an amount, a time or a score. */
 const namingPattern = /^(?=\P{L}*\p{L}.*\p{N})[^:/]+$|^\p{N}{5,}|\p{N}\.\p{N}+\.\p{N}/u;
 
-/** @param queried the question's terms, each with its rarity among the nearest */
+interface Best {
+  readonly candidate: Candidate;
+  readonly cosine: number;
+}
+
+/**
+ * @param queried the question's terms, each with its rarity among the nearest
+ * @param pool all that was found
+ */
 export function relevanceSignals(
-  best: { readonly candidate: Candidate; readonly cosine: number } | undefined,
+  best: Best | undefined,
   queried: readonly { readonly term: string; readonly rarity: number }[],
+  pool: readonly Pooled[],
 ): RelevanceSignals {
   if (best === undefined) return { cosine: -1, coverage: 0 };
   const { frequencies } = best.candidate.lexical;
@@ -68,7 +76,7 @@ export function relevanceSignals(
   for (const [index, { term, rarity }] of queried.entries()) {
     const isHeld = (frequencies[index] ?? 0) > 0;
     const groups = namingPattern.test(term) ? [words, codes] : [words];
-    if (!isHeld && askingWords.has(term)) continue;
+    if (!isHeld && onlyAsks(term)) continue;
     for (const group of groups) {
       group.all += rarity;
       if (isHeld) group.held += rarity;
@@ -76,5 +84,48 @@ export function relevanceSignals(
   }
   // A question without any word (`?`, an emoji) has no evidence in words: its meaning decides.
   const share = ({ all, held }: typeof words): number => (all === 0 ? 0 : held / all);
-  return { cosine: best.cosine, coverage: Math.max(share(words), share(codes)) };
+  const coverage = Math.max(share(words), share(codes));
+  const isAnotherCode = namesAnother(best.candidate, queried, pool);
+  return { cosine: best.cosine, coverage, isAnotherCode };
+}
+
+/**
+ * What names one thing: `ops2138`, `0x80070057`. None is an amount (`500mg`), a day, or one of an
+ * order: of 3.1.5 "all before 3.2" says something, of a ticket nothing about another one does.
+ */
+const identityPattern =
+  /^(?=\p{L}|(?:[^\p{N}.:/]*\p{N}){8})(?=(?:[^\p{N}.:/]*\p{N}){3})(?!\p{N}{4}-\p{N}{2}-\p{N}{2})[^.:/]+$/u;
+
+/** `cve-2019-0708` and `cve-2021-44228` are of one kind; without letters before it, by length. */
+function kindOf(code: string): string {
+  const name = /^\P{N}*/u.exec(code)?.[0] ?? "";
+  return name === "" ? `${code.length} signs` : name;
+}
+
+/** As it is named however it is written: `E619-1609` is `e6191609`, `CVE 2019 0708` has hyphens. */
+function squeezed(text: string): string {
+  return text.toLowerCase().replace(/[\s._/\u2010-\u2015-]+/g, "");
+}
+
+function namesAnother(
+  best: Candidate,
+  queried: readonly { readonly term: string }[],
+  pool: readonly Pooled[],
+): boolean {
+  const named = queried.map(({ term }) => term).filter((term) => identityPattern.test(term));
+  // The first half of `E619-1610` is that of its neighbours, too.
+  const asked = named.filter((term) =>
+    named.every((other) => other === term || !other.includes(term)),
+  );
+  if (asked.length === 0) return false;
+  const kinds = new Set(asked.map(kindOf));
+  const isOne = (term: string): boolean => identityPattern.test(term) && kinds.has(kindOf(term));
+  if (!terms(shownText(best)).some(isOne)) return false;
+  const codes = asked.map(squeezed);
+  return !pool.some(({ candidate }) => {
+    const { documentId, info } = candidate;
+    const all = [documentId, info.title, info.source, shownText(candidate)];
+    const text = squeezed(all.join("\n"));
+    return codes.some((code) => text.includes(code));
+  });
 }

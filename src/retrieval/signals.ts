@@ -6,6 +6,7 @@
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
 import { bm25Constants, bm25Max, bm25Of, type TermWeights, termWeights } from "../text/lexical.ts";
+import { onlyAsks } from "./asking-words.ts";
 import { lacksSparse, type Pooled } from "./pool.ts";
 
 /**
@@ -36,6 +37,9 @@ export function nearness(nearest: readonly Pooled[]): (cosine: number) => number
   return (cosine) => (cosine - low) / (high - low);
 }
 
+/** Of its rarity, what a word counts that only asks and that none of the nearest holds. Measured. */
+const askingShare = 0.4;
+
 interface WordScorer {
   bm25(candidate: Candidate): number;
   /** Of what a chunk would have that is full of every term of the question. */
@@ -56,7 +60,14 @@ export function wordScorer(queried: readonly string[], nearest: readonly Pooled[
     averageLength: lengths / (nearest.length || 1),
     documentFrequency: (term) => holding.get(term) ?? 0,
   });
-  const full = bm25Max(weights);
+  // It tells none of them from another: counted in full, it leaves the order to nearness.
+  const full = bm25Max({
+    ...weights,
+    rarities: weights.rarities.map((rarity, index) => {
+      const term = queried[index] ?? "";
+      return holding.get(term) === 0 && onlyAsks(term) ? askingShare * rarity : rarity;
+    }),
+  });
   const codes = queried.flatMap((term, index) => (codePattern.test(term) ? [index] : []));
   return {
     bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
