@@ -173,15 +173,21 @@ export function askUrl(
   {
     tls,
     headers,
+    body,
     signal,
   }: {
     readonly tls: TlsFiles | undefined;
     readonly headers: Record<string, string>;
+    /** To post; undefined: a GET. */
+    readonly body?: string | undefined;
     readonly signal: AbortSignal;
   },
 ): Promise<Response> {
   const fetchOver = tls === undefined ? fetch : fetchWith(tls);
-  return fetchOver(url, { headers, signal });
+  return fetchOver(url, {
+    ...{ headers, signal },
+    ...(body === undefined ? {} : { method: "POST", body }),
+  });
 }
 
 /** Node's own fetch takes no certificates. */

@@ -18,8 +18,8 @@ export function quotaLeftBehind(
 /** A file that engines could not read either is none of this command's matters. */
 function namedIn(file: string): ReadonlySet<string> | undefined {
   try {
-    const { credentials = {} } = quotasFileSchema.parse(parseJsonFile(readFileSync(file)));
-    return new Set(Object.keys(credentials));
+    const { credentials } = quotasFileSchema.parse(parseJsonFile(readFileSync(file)));
+    return new Set(credentials?.keys());
   } catch {
     return undefined;
   }

@@ -351,6 +351,7 @@ export type ErrorCode =
   | "payload_unreadable"
   | "payload_plain"
   | "duplicate_id"
+  | "limit_reached"
   | "document_too_large"
   | "unsupported_media_type"
   | "document_failed"

@@ -2,9 +2,8 @@
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Config } from "../config/config.ts";
+import { certificateFiles } from "../config/certificate-files.ts";
 import { limits } from "../contract/limits.ts";
-import type { TlsFiles } from "../contract/links.ts";
 import type { Foundation } from "./foundation.ts";
 import type { Stack } from "./stack.ts";
 
@@ -33,28 +32,6 @@ export function watchCertificates(
     ending.abort();
     return looking;
   });
-}
-
-interface CertificateFile {
-  /** Names it in the label: a path says where secrets lie. */
-  readonly setting: string;
-  readonly path: string;
-}
-
-export function certificateFiles(config: Config): readonly CertificateFile[] {
-  const { http, nats, temporal, weaviate, languageModels, embedding } = config;
-  const models = languageModels.map(({ tls }) => tls);
-  const links = [nats.tls, temporal.tls, weaviate.tls, ...models, embedding.link.tls];
-  const own = http.tls && { setting: "FRESHET_HTTP_TLS_CERT_FILE", path: http.tls.certFile };
-  return [...(own === undefined ? [] : [own]), ...links.flatMap(filesOf)];
-}
-
-function filesOf(tls: TlsFiles | undefined): readonly CertificateFile[] {
-  const { settings = "", certFile, caFile } = tls ?? {};
-  return [
-    ...(certFile === undefined ? [] : [{ setting: `${settings}_CERT_FILE`, path: certFile }]),
-    ...(caFile === undefined ? [] : [{ setting: `${settings}_CA_FILE`, path: caFile }]),
-  ];
 }
 
 /** Unix milliseconds; of a file with several the first, which is its owner's. */

@@ -101,7 +101,7 @@ export async function serve(
     }),
     (part) => part.stop(),
   );
-  const watched = { log, replies, cold, merges, models };
+  const watched = { log, replies, cold, merges, models, embedding };
   const health = stack.push("health checks", watchServices(base, watched), (part) => part.stop());
   const services = health.states;
   const surfaces = await startSurfaces(base, {
@@ -156,13 +156,13 @@ async function startSparse(
   return sparse;
 }
 
-interface Watched extends Pick<Parts, "log" | "cold" | "merges" | "models"> {
+interface Watched extends Pick<Parts, "log" | "cold" | "merges" | "models" | "embedding"> {
   readonly replies: NatsLog["connection"];
 }
 
 function watchServices(
   { clock }: Foundation,
-  { log, replies, cold, merges, models }: Watched,
+  { log, replies, cold, merges, models, embedding: { embedder } }: Watched,
 ): ReturnType<typeof startHealthChecks> {
   return startHealthChecks({
     clock,
@@ -172,6 +172,7 @@ function watchServices(
       cold: () => cold.ping(),
       temporal: () => merges.ping(),
       model: models === undefined ? undefined : () => models.ping(),
+      embedding: embedder.ping?.bind(embedder),
     },
   });
 }

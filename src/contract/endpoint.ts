@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { FreshetError } from "./errors.ts";
 import type { DocumentStatus, StoredEvent } from "./events.ts";
 import { isTenantId, type TenantId, type Version } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -56,6 +57,25 @@ export const wantedEndpointSchema = z.strictObject({
     .describe("begin with this operation; by default with what is published from now on"),
 });
 export type WantedEndpoint = z.output<typeof wantedEndpointSchema>;
+
+/**
+ * Whether there may be one more.
+ * @throws FreshetError limit_reached: asking again helps nobody, only a removal does
+ */
+export function checkEndpointRoom(there: {
+  readonly ofTenant: number;
+  readonly inAll: number;
+}): void {
+  const { endpointsPerTenantMax, endpointsMax } = limits;
+  if (there.ofTenant >= endpointsPerTenantMax) {
+    const told = `the tenant has ${endpointsPerTenantMax} webhooks, as many as it may: remove one`;
+    throw new FreshetError("limit_reached", told);
+  }
+  if (there.inAll >= endpointsMax) {
+    const told = `there are ${endpointsMax} webhooks, as many as there may be: remove one`;
+    throw new FreshetError("limit_reached", told);
+  }
+}
 
 const secretSchema = z.looseObject({
   value: z.string(),

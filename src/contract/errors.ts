@@ -90,6 +90,11 @@ export const errorTable = {
       "the tenant takes sealed documents only: publish over HTTP, api.<tenant>.publish or freshet ingest",
   },
   duplicate_id: { status: 409, retryable: false, summary: "the idempotency key was used before" },
+  limit_reached: {
+    status: 409,
+    retryable: false,
+    summary: "there are as many of these as there may be: remove one first",
+  },
   document_too_large: {
     status: 413,
     retryable: false,

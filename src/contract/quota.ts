@@ -75,22 +75,34 @@ export type AnswerDefaults = Readonly<z.infer<typeof answerDefaultsSchema>>;
 
 const tenantNames = z.string().refine(isTenantId, "a tenant is 1-64 letters, digits, _ or -");
 
+/** By name. A record of Zod leaves out `__proto__` without a word; a tenant may be called so. */
+const byName = <Entry extends z.ZodType>(names: z.ZodType<string, string>, entry: Entry) =>
+  z.preprocess(
+    (value) => (isObject(value) ? new Map(Object.entries(value)) : value),
+    z.map(names, entry, {
+      error: ({ code }) => (code === "invalid_type" ? "is an object, by name" : undefined),
+    }),
+  );
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** The file of `FRESHET_QUOTAS_FILE`, the same on all nodes. */
 export const quotasFileSchema = z.strictObject({
   format: z.literal(1),
   /** Of each tenant, field by field, unless its own entry says otherwise. */
   default: tenantEntry.optional(),
-  tenants: z.record(tenantNames, tenantEntry).optional(),
+  tenants: byName(tenantNames, tenantEntry).optional(),
   /** Of each credential within its tenant. */
   credential_default: credentialEntry.optional(),
   /** By id: that of a key of the key store, `env` for those of `FRESHET_API_KEYS`. */
-  credentials: z.record(z.string().min(1).max(128), credentialEntry).optional(),
+  credentials: byName(z.string().min(1).max(128), credentialEntry).optional(),
   /** Not what a tenant may use, but how it is answered: its operator sets both. */
   answers: z
     .strictObject({
       /** Of each tenant, field by field, unless its own entry says otherwise. */
       default: answerDefaultsSchema.optional(),
-      tenants: z.record(tenantNames, answerDefaultsSchema).optional(),
+      tenants: byName(tenantNames, answerDefaultsSchema).optional(),
     })
     .optional(),
 });

@@ -91,5 +91,6 @@ export const engineStatusSchema = z.object({
     cold: serviceState,
     temporal: serviceState,
     model: serviceState,
+    embedding: z.enum(["up", "down"]).optional(),
   }),
 }) satisfies z.ZodType<EngineStatus>;

@@ -92,7 +92,10 @@ export interface EngineStatus {
   /** The newest records that this node met in the log and skipped; absent while there are none. */
   readonly quarantined?: readonly QuarantinedRecord[] | undefined;
   readonly services: Readonly<
-    Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none">
+    Record<"log" | "cold" | "temporal" | "model", "up" | "down" | "none"> & {
+      /** Absent where the embedding model is in the engine's process. */
+      embedding?: "up" | "down" | undefined;
+    }
   >;
 }
 

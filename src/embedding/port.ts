@@ -46,6 +46,12 @@ export interface Encoder<Vector> {
    */
   embed(batch: readonly EmbedInput[], options: EmbedOptions): Promise<Vector[]>;
 
+  /**
+   * Where it is in other processes: resolves while one of them may have work.
+   * @throws FreshetError embedding_unavailable
+   */
+  ping?(): Promise<void>;
+
   /** Rejects what waits, lets what runs finish, and resolves once nothing is left running. */
   close(): Promise<void>;
 }

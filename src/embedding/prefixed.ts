@@ -57,6 +57,7 @@ export function prefixed(embedder: Embedder, options: PrefixOptions): Embedder {
         batch.map((input) => before(roles[embedOptions.lane], input)),
         embedOptions,
       ),
+    ...(embedder.ping === undefined ? {} : { ping: () => embedder.ping?.() ?? Promise.resolve() }),
     close: () => embedder.close(),
   };
 }

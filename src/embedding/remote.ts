@@ -21,6 +21,7 @@ import { explainUrl } from "../runtime/tls-probe.ts";
 import { checkInputs, checkNotAborted, checkVector } from "./checks.ts";
 import { probeText } from "./model-probe.ts";
 import type { Embedder, EmbeddingModel, EmbedInput, EmbedOptions, Lane } from "./port.ts";
+import { errorOf } from "./remote-failure.ts";
 import { RemoteLane } from "./remote-lane.ts";
 import { httpLink } from "./remote-link.ts";
 import type { Discovery } from "./remote-nats.ts";
@@ -144,9 +145,19 @@ function embedderOver(parts: PoolParts): { readonly embedder: Embedder; readonly
     embedder: {
       model,
       embed: (batch, options) => embed({ lanes, model, batch, options }),
+      async ping() {
+        if (!canServe(parts)) throw errorOf(pool.nobody());
+      },
       close: () => (closing ??= close()),
     },
   };
+}
+
+/** One that is fixed is asked whatever it does, and counts as away while it fails (EP4, EP6). */
+function canServe({ pool, isAlone }: PoolParts): boolean {
+  return [...pool.servers].some(
+    ({ state, outage }) => state.kind === "serving" && !(isAlone && outage.isOut),
+  );
 }
 
 function laneOf(

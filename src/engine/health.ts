@@ -12,14 +12,14 @@ import { raceAbort } from "../runtime/race-abort.ts";
 
 type Services = EngineStatus["services"];
 type ServiceName = keyof Services;
-type State = Services[ServiceName];
+type State = NonNullable<Services[ServiceName]>;
 
 export interface HealthOptions {
   readonly clock: Clock;
   /** Also the longest that one check may take. */
   readonly everyMs: number;
   /** Resolves when the service answers; undefined when there is no such service here. */
-  readonly checks: Readonly<Record<ServiceName, (() => Promise<unknown>) | undefined>>;
+  readonly checks: { readonly [Name in ServiceName]?: (() => Promise<unknown>) | undefined };
 }
 
 export interface HealthChecks {
@@ -47,6 +47,9 @@ export function startHealthChecks({ clock, everyMs, checks }: HealthOptions): He
       cold: state("cold"),
       temporal: state("temporal"),
       model: state("model"),
+      ...(checks.embedding === undefined
+        ? {}
+        : { embedding: state("embedding") === "up" ? ("up" as const) : ("down" as const) }),
     }),
     stop: async () => {
       ending.abort();

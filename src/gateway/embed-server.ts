@@ -37,7 +37,8 @@ export type EmbedHttpOptions = Pick<
 export function startEmbedHttp(
   options: EmbedHttpOptions & { readonly host: string; readonly port: number },
 ): Promise<HttpServer> {
-  return listenOn(createEmbedApp(options), options);
+  const portSetting = "FRESHET_EMBED_SERVER_PORT (--port)";
+  return listenOn(createEmbedApp(options), { ...options, portSetting });
 }
 
 /** The app without a socket: tests inject requests into it. */

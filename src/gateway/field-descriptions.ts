@@ -225,6 +225,7 @@ const descriptions: Readonly<Record<string, string>> = {
   "services.cold": "Weaviate",
   temporal: "Temporal",
   model: "the language model",
+  "services.embedding": "embedding servers: `down` while none serves; absent where there are none",
   tenants_ready: "tenants that are served again",
   tenants_total: "tenants that are to be served",
 

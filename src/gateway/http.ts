@@ -29,7 +29,7 @@ import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
 import { closeIdleWhenScarce } from "./idle-sockets.ts";
 import { parseJson } from "./json.ts";
-import { explainListenError } from "./listen-error.ts";
+import { explainListenError, type Listener } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
 import { isOpenAiPath, noRoute, type Surface } from "./no-route.ts";
 import { openAiErrorOf } from "./openai/errors.ts";
@@ -92,15 +92,15 @@ export interface HttpServer {
 export async function startHttp(
   options: HttpOptions & { readonly host: string; readonly port: number },
 ): Promise<HttpServer> {
-  return listenOn(createHttpApp(options), options);
+  return listenOn(createHttpApp(options), { ...options, portSetting: "FRESHET_HTTP_PORT" });
 }
 
 /** @throws Error as `startHttp` */
 export async function listenOn(
   app: FastifyInstance,
-  options: Pick<HttpOptions, "tls" | "log"> & { readonly host: string; readonly port: number },
+  options: Pick<HttpOptions, "tls" | "log"> & Listener,
 ): Promise<HttpServer> {
-  const { host, port, tls, log } = options;
+  const { host, port, portSetting, tls, log } = options;
   try {
     const url = await app.listen({ host, port });
     const endWatch = tls === undefined ? () => {} : watchCertificate(app.server, { tls, log });
@@ -111,7 +111,7 @@ export async function listenOn(
     return { url, close };
   } catch (error) {
     await app.close();
-    throw explainListenError(error, host, port);
+    throw explainListenError(error, { host, port, portSetting });
   }
 }
 

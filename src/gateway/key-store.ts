@@ -1,8 +1,7 @@
 /**
  * The key store: a file of API keys that `freshet key` writes and engines read.
  *
- * Owns: the last good content of the file. Never: writes it, or forgets it because a new content is
- * broken.
+ * Owns: what its keys open. Never: writes it.
  *
  *   KS1  what was added or revoked counts after at most `keyStoreCheckMs`, without a restart; what
  *        has expired counts no more at once;
@@ -24,7 +23,7 @@ import { parseJsonFile } from "../contract/json-file.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { fileStamp } from "../runtime/file-stamp.ts";
+import { RereadFile } from "../runtime/reread-file.ts";
 
 export interface KeyStoreOptions {
   readonly path: string;
@@ -39,17 +38,18 @@ interface Content {
 }
 
 export class KeyStore {
-  readonly #options: KeyStoreOptions;
-  #content: Content;
-  /** Of the file at the last look; a stamp of a broken one is remembered, too. */
-  #stamp: string;
-  #lookedAtMs: number;
+  readonly #clock: Clock;
+  readonly #file: RereadFile<Content>;
 
-  private constructor(options: KeyStoreOptions) {
-    this.#options = options;
-    this.#stamp = fileStamp(options.path);
-    this.#content = read(options.path);
-    this.#lookedAtMs = options.clock.monotonicMs();
+  /** KS1, KS2. */
+  private constructor({ path, clock, logger }: KeyStoreOptions) {
+    this.#clock = clock;
+    this.#file = new RereadFile({
+      ...{ path, clock, read, everyMs: limits.keyStoreCheckMs },
+      onNews: ({ keys }) => logger.info({ keys: keys.size }, "the key store was read again"),
+      onFault: (thrown) =>
+        logger.error({ reason: reasonOf(thrown) }, "the key store cannot be read"),
+    });
   }
 
   /** @throws Error with one line that names the file and what is wrong with it */
@@ -62,16 +62,15 @@ export class KeyStore {
   }
 
   /**
-   * Undefined: no such key. Who holds the whole of one that has expired is told so, as with a
-   * token.
+   * Undefined: no such key. Who holds all of one that has expired is told so, as with a token.
    * @throws FreshetError unauthorized
    */
   identityOf(key: string): Identity | undefined {
     const id = apiKeyIdOf(key);
     if (id === undefined) return undefined;
-    const found = this.#current().keys.get(id);
+    const found = this.#file.current().keys.get(id);
     if (found === undefined || !isKeyOf(key, found)) return undefined;
-    if (hasKeyExpired(found, this.#options.clock.nowMs())) {
+    if (hasKeyExpired(found, this.#clock.nowMs())) {
       throw new FreshetError("unauthorized", `the API key ${id} has expired`);
     }
     const { tenant, roles, groups } = found;
@@ -81,28 +80,7 @@ export class KeyStore {
 
   /** Whether a key names the tenant, expired or not: what is stored is served. */
   has(tenant: TenantId): boolean {
-    return this.#current().tenants.has(tenant);
-  }
-
-  /** KS1, KS2. */
-  #current(): Content {
-    const { path, clock, logger } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (nowMs - this.#lookedAtMs < limits.keyStoreCheckMs) return this.#content;
-    this.#lookedAtMs = nowMs;
-    try {
-      const stamp = fileStamp(path);
-      if (stamp === this.#stamp) return this.#content;
-      this.#stamp = stamp;
-      this.#content = read(path);
-      logger.info({ keys: this.#content.keys.size }, "the key store was read again");
-    } catch (thrown) {
-      const gone = "gone";
-      const isNews = (thrown as NodeJS.ErrnoException).code === undefined || this.#stamp !== gone;
-      if ((thrown as NodeJS.ErrnoException).code !== undefined) this.#stamp = gone;
-      if (isNews) logger.error({ reason: reasonOf(thrown) }, "the key store cannot be read");
-    }
-    return this.#content;
+    return this.#file.current().tenants.has(tenant);
   }
 }
 

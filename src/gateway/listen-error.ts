@@ -4,18 +4,25 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
-export function explainListenError(error: unknown, host: string, port: number): unknown {
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Where its port is said: each listener has a setting of its own. */
+  readonly portSetting: string;
+}
+
+export function explainListenError(error: unknown, listener: Listener): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const advice = adviceFor(code, host, port);
+  const advice = adviceFor(code, listener);
   return advice === undefined ? error : new ListenError(advice, { cause: error });
 }
 
-function adviceFor(code: unknown, host: string, port: number): string | undefined {
+function adviceFor(code: unknown, { host, port, portSetting }: Listener): string | undefined {
   switch (code) {
     case "EADDRINUSE":
-      return `port ${port} on ${host} is in use: stop the program that has it, or set FRESHET_HTTP_PORT to another port (0 lets the system choose)`;
+      return `port ${port} on ${host} is in use: stop the program that has it, or set ${portSetting} to another port (0 lets the system choose)`;
     case "EACCES":
-      return `port ${port} needs more rights than this user has: set FRESHET_HTTP_PORT to a port above 1023`;
+      return `port ${port} needs more rights than this user has: set ${portSetting} to a port above 1023`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return `${host} is no address of this machine: set FRESHET_HTTP_HOST to one that is (127.0.0.1 for local use)`;

@@ -31,6 +31,7 @@ export interface MetricsServer {
 /** @throws Error with one line that says what to do when the address cannot be listened on */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
   const { host, port } = options;
+  const portSetting = "FRESHET_MERGE_METRICS_PORT";
   const checkHost = hostCheck(options);
   const checkOperator = operatorCheck({ keys: options.keys, token: options.operatorToken });
   const show = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -60,7 +61,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   server.maxConnections = limits.metricsConnectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
-      const told = explainListenError(error, host, port);
+      const told = explainListenError(error, { host, port, portSetting });
       reject(told instanceof Error ? told : error);
     });
     server.listen(port, host, resolve);

@@ -1,6 +1,10 @@
 /**
  * `POST /v1/sources/{name}/events`: what other systems send when something changes. Bodies are of
  * any type and are taken as bytes, because signatures are made over those.
+ *
+ *   WR1  without keys, a page from elsewhere is refused: of any type, a body needs no preflight;
+ *   WR2  with keys, who may send to no source is told the same of each name, whether there is such
+ *        a source or not.
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -10,6 +14,7 @@ import { limits } from "../contract/limits.ts";
 import { isSourceName, type Webhooks } from "../contract/source.ts";
 import { type Authenticate, type Check, checkRole } from "./auth.ts";
 import { refuseEncodedBody } from "./bodies.ts";
+import { checkOrigin } from "./origin.ts";
 import type { PublishBodies } from "./publish-bodies.ts";
 import type { RequestAudit } from "./request-audit.ts";
 
@@ -43,20 +48,26 @@ export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptio
       {
         bodyLimit: limits.sourceEventBytesMax,
         onRequest: async (request, reply) => {
-          if (!options.keys) options.checkHost(request.headers);
+          if (!options.keys) {
+            options.checkHost(request.headers);
+            checkOrigin(request.headers, options.checkHost);
+          }
           refuseEncodedBody(request);
-          const tenant = await tenantOf(webhooks, request.params.name);
-          options.audit.tells(request, { tenant });
-          bodies.admit(tenant, request, reply);
+          const tenant = await tenantOf(options, request.params.name);
+          if (tenant !== undefined) options.audit.tells(request, { tenant });
+          bodies.admit(tenant ?? nobody, request, reply);
         },
       },
       async (request: FastifyRequest<WebhookRoute>, reply: FastifyReply) => {
         if (webhooks === undefined) throw new FreshetError("not_found");
-        const receipt = await webhooks.receive({
+        const receiving = webhooks.receive({
           name: request.params.name,
           headers: headersOf(request),
           body: Buffer.isBuffer(request.body) ? request.body : new Uint8Array(),
           caller: await callerOf(request, options),
+        });
+        const receipt = await receiving.catch((thrown: unknown) => {
+          throw options.keys ? asToldToStrangers(thrown) : thrown;
         });
         reply.code(202);
         return receipt;
@@ -65,10 +76,35 @@ export function addWebhookRoute(app: FastifyInstance, options: WebhookRouteOptio
   });
 }
 
-/** Before the body is read: what no source waits for is not read at all. */
-async function tenantOf(webhooks: Webhooks | undefined, name: string): Promise<TenantId> {
+/** Its bodies are bounded as those of a tenant are. */
+const nobody = "" as TenantId;
+
+/**
+ * Before the body is read, so that its tenant's bounds hold. Undefined: there is no such source,
+ * which is not told yet (WR2).
+ */
+async function tenantOf(
+  { webhooks, keys }: WebhookRouteOptions,
+  name: string,
+): Promise<TenantId | undefined> {
   if (webhooks === undefined || !isSourceName(name)) throw new FreshetError("not_found");
-  return webhooks.tenantOf(name);
+  try {
+    return await webhooks.tenantOf(name);
+  } catch (thrown) {
+    if (keys && thrown instanceof FreshetError && thrown.code === "not_found") return undefined;
+    throw thrown;
+  }
+}
+
+const stranger =
+  "there is no such source, or its signature, or the API key of its tenant, is missing or wrong";
+
+/** WR2. */
+function asToldToStrangers(thrown: unknown): unknown {
+  if (!(thrown instanceof FreshetError)) return thrown;
+  const { code } = thrown;
+  if (code !== "not_found" && code !== "unauthorized") return thrown;
+  return new FreshetError("unauthorized", stranger, { cause: thrown });
 }
 
 /** A signature may stand in place of a key, so that a missing or wrong one says nothing yet. */

@@ -22,7 +22,7 @@ import type {
   SourceStreams,
   StreamSource,
 } from "./sources/port.ts";
-import { refuseBeyond } from "./sources/start.ts";
+import { checkSourceRoom, refuseBeyond } from "./sources/start.ts";
 
 export class MemorySourceStore implements SourceStore {
   readonly #definitions = new Map<string, SourceDefinition>();
@@ -35,9 +35,7 @@ export class MemorySourceStore implements SourceStore {
     if (this.#definitions.has(definition.name)) {
       throw new FreshetError("invalid_request", `there is a source ${definition.name} already`);
     }
-    if (this.#definitions.size >= limits.sourcesMax) {
-      throw new FreshetError("overloaded", `there are ${limits.sourcesMax} sources already`);
-    }
+    checkSourceRoom(this.#definitions.size);
     this.#definitions.set(definition.name, structuredClone(definition));
     this.#tell();
   }

@@ -27,6 +27,7 @@ import { inRoomThatIsLeft } from "../runtime/room.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
 import { readLetters } from "./nats-source-letters.ts";
 import type { SourceStore } from "./sources/port.ts";
+import { checkSourceRoom } from "./sources/start.ts";
 
 const bucket = "freshet_sources";
 const bucketStream = `KV_${bucket}`;
@@ -52,10 +53,7 @@ export class NatsSourceStore implements SourceStore {
 
   async add(definition: SourceDefinition): Promise<void> {
     const { name } = definition;
-    const others = await this.list();
-    if (others.length >= limits.sourcesMax) {
-      throw new FreshetError("overloaded", `there are ${limits.sourcesMax} sources already`);
-    }
+    checkSourceRoom((await this.list()).length);
     try {
       await (await this.#bucket()).create(definitionKey(name), encode(definition));
     } catch (thrown) {

@@ -20,7 +20,7 @@ export interface Stored<Value> {
 export interface EndpointStore {
   /**
    * Definition and position in one step, as far as a reader can tell.
-   * @throws FreshetError overloaded when the tenant, or all of them, have as many as they may
+   * @throws FreshetError limit_reached when the tenant, or all of them, have as many as they may
    */
   add(endpoint: Endpoint, state: EndpointState): Promise<void>;
   get(tenant: TenantId, id: string): Promise<Stored<Endpoint> | null>;

@@ -1,7 +1,7 @@
 /**
  * The file of `FRESHET_QUOTAS_FILE`, read again when it changes.
  *
- * Owns: the last good content. Never: writes it, or forgets it because a new content is broken.
+ * Owns: what its entries and defaults mean together. Never: writes it.
  *
  *   QF1  a change holds after at most `quotasCheckMs`, without a restart;
  *   QF2  a file that cannot be read or makes no sense changes nothing: the quotas of before hold,
@@ -20,7 +20,7 @@ import {
   quotasFileSchema,
 } from "../contract/quota.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { fileStamp } from "../runtime/file-stamp.ts";
+import { RereadFile } from "../runtime/reread-file.ts";
 
 /** What may be used, as it is now. */
 export interface QuotaSource {
@@ -55,17 +55,18 @@ interface Content {
 }
 
 export class QuotaFile implements QuotaSource {
-  readonly #options: QuotaFileOptions;
-  #content: Content;
-  /** Of the file at the last look; that of a broken one is remembered, too. */
-  #stamp: string;
-  #lookedAtMs: number;
+  readonly #file: RereadFile<Content>;
 
-  private constructor(options: QuotaFileOptions) {
-    this.#options = options;
-    this.#stamp = stampOf(options.path);
-    this.#content = read(options.path);
-    this.#lookedAtMs = options.clock.monotonicMs();
+  /** QF1, QF2. */
+  private constructor({ path, clock, logger }: QuotaFileOptions) {
+    this.#file = new RereadFile({
+      ...{ path, clock, read, everyMs: limits.quotasCheckMs },
+      onNews: ({ tenants }) => logger.info({ tenants: tenants.size }, "the quotas were read again"),
+      onFault(thrown) {
+        const says = "the quotas of before still hold: correct the file, it is read again then";
+        logger.error({ file: path, reason: reasonOf(thrown) }, says);
+      },
+    });
   }
 
   /** @throws Error with one line that names the file, what is wrong with it, and what to do */
@@ -79,45 +80,18 @@ export class QuotaFile implements QuotaSource {
   }
 
   ofTenant(tenant: TenantId): Quota {
-    const { tenants, fallback } = this.#current();
+    const { tenants, fallback } = this.#file.current();
     return tenants.get(tenant) ?? fallback;
   }
 
   ofCredential(credential: string): Quota {
-    const { credentials, credentialFallback } = this.#current();
+    const { credentials, credentialFallback } = this.#file.current();
     return credentials.get(credential) ?? credentialFallback;
   }
 
   answersOf(tenant: TenantId): AnswerDefaults {
-    const { tenants, fallback } = this.#current().answers;
+    const { tenants, fallback } = this.#file.current().answers;
     return tenants.get(tenant) ?? fallback;
-  }
-
-  /** QF1, QF2. */
-  #current(): Content {
-    const { path, clock, logger } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (nowMs - this.#lookedAtMs < limits.quotasCheckMs) return this.#content;
-    this.#lookedAtMs = nowMs;
-    const stamp = stampOf(path);
-    if (stamp === this.#stamp) return this.#content;
-    this.#stamp = stamp;
-    try {
-      this.#content = read(path);
-      logger.info({ tenants: this.#content.tenants.size }, "the quotas were read again");
-    } catch (thrown) {
-      const says = "the quotas of before still hold: correct the file, it is read again then";
-      logger.error({ file: path, reason: reasonOf(thrown) }, says);
-    }
-    return this.#content;
-  }
-}
-
-function stampOf(path: string): string {
-  try {
-    return fileStamp(path);
-  } catch {
-    return "gone";
   }
 }
 
@@ -132,7 +106,7 @@ function read(path: string): Content {
     throw new Error(`${place === "" ? "the file" : place}: ${inner?.message ?? "makes no sense"}`);
   }
   const { default: common = {}, tenants, credential_default, credentials, answers } = parsed.data;
-  const { default: written = {}, tenants: writtenOf = {} } = answers ?? {};
+  const { default: written = {}, tenants: writtenOf = new Map() } = answers ?? {};
   const own = credential_default ?? {};
   return {
     fallback: joined(common, {}),
@@ -141,18 +115,16 @@ function read(path: string): Content {
     credentials: joinedAll(own, credentials),
     answers: {
       fallback: written,
-      tenants: new Map(
-        Object.entries(writtenOf).map(([name, entry]) => [name, { ...written, ...entry }]),
-      ),
+      tenants: new Map([...writtenOf].map(([name, entry]) => [name, { ...written, ...entry }])),
     },
   };
 }
 
 function joinedAll(
   common: QuotaEntry,
-  entries: Readonly<Record<string, QuotaEntry>> = {},
+  entries: ReadonlyMap<string, QuotaEntry> = new Map(),
 ): ReadonlyMap<string, Quota> {
-  return new Map(Object.entries(entries).map(([name, entry]) => [name, joined(common, entry)]));
+  return new Map([...entries].map(([name, entry]) => [name, joined(common, entry)]));
 }
 
 /** Field by field; `null` is unlimited. */

@@ -176,6 +176,18 @@ describe("a pool", () => {
     expect(error.message).toContain("503");
   });
 
+  it("is down for its engine's status while none of it serves, and up when one is back", async () => {
+    const { endpoints, embedder } = await pool();
+    await embedder.ping?.();
+    const working = endpoints.map(({ handle }) => handle);
+    for (const endpoint of endpoints) endpoint.handle = status(503);
+    await failure(ask(embedder));
+    await expect(embedder.ping?.()).rejects.toMatchObject({ code: "embedding_unavailable" });
+    const [first] = endpoints;
+    if (first !== undefined) first.handle = working[0] as Handler;
+    await eventually(() => embedder.ping?.());
+  });
+
   it("believes a server that refuses the texts only when another one refuses them too", async () => {
     const { endpoints, embedder } = await pool();
     const [picky, well] = endpoints as [Counted, Counted];

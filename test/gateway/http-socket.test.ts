@@ -2,8 +2,11 @@ import { request as httpRequest } from "node:http";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { silentLogger } from "../../src/contract/observation.ts";
+import { startEmbedHttp } from "../../src/gateway/embed-server.ts";
 import { createHandler } from "../../src/gateway/handler.ts";
 import { startHttp } from "../../src/gateway/http.ts";
+import { startMetricsServer } from "../../src/gateway/metrics-server.ts";
+import { createEmbeddingsHandler } from "../../src/gateway/openai/embeddings.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { FakeService } from "./fake-service.ts";
 import { type Fixture, fixture, rawSocket } from "./http-fixture.ts";
@@ -366,6 +369,18 @@ describe("the listening address", () => {
     const options = { handler, credentials: {}, log: silentLogger, metrics, version: "0.0.1" };
     await expect(startHttp({ ...options, host: "127.0.0.1", port })).rejects.toThrow(
       new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use: .*FRESHET_HTTP_PORT[^\n]*$`),
+    );
+    const embeddings = createEmbeddingsHandler({
+      model: { name: "none", fingerprint: "none", dimensions: 2, maxTokens: 8 },
+      redacts: false,
+      embed: async () => ({ vectors: [], tokens: 0 }),
+    });
+    const taken = { host: "127.0.0.1", port, hosts: [], keys: false, operatorToken: undefined };
+    await expect(startEmbedHttp({ ...options, ...taken, embeddings })).rejects.toThrow(
+      "or set FRESHET_EMBED_SERVER_PORT (--port) to another port",
+    );
+    await expect(startMetricsServer({ ...taken, metrics })).rejects.toThrow(
+      "or set FRESHET_MERGE_METRICS_PORT to another port",
     );
     await expect(startHttp({ ...options, host: "203.0.113.1", port: 0 })).rejects.toThrow(
       /FRESHET_HTTP_HOST/,

@@ -11,7 +11,7 @@ import { presets } from "../../src/ingest/sources/presets.ts";
 import { createWebhooks, type RunningWebhooks } from "../../src/ingest/sources/webhooks.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { documentTextBytesMax } from "../ingest/sources/kit.ts";
-import { fixture } from "./http-fixture.ts";
+import { fixture, keyOfAcme, keyOfGlobex } from "./http-fixture.ts";
 
 const tenant = "acme" as TenantId;
 const secret = "a secret of GitHub's";
@@ -162,6 +162,48 @@ describe("POST /v1/sources/{name}/events", () => {
     refuses = new FreshetError("overloaded");
     const reply = await post("repo", issue, github(issue));
     expect([reply.statusCode, reply.headers["retry-after"]]).toEqual([429, "1"]);
+  });
+
+  it("takes nothing from a page from elsewhere without keys, whatever its type (WR1)", async () => {
+    const body = JSON.stringify({ id: "a", text: "x" });
+    const from = (origin: string) =>
+      post("plain", body, { "x-tenant": "acme", "content-type": "text/plain", origin });
+    for (const origin of ["https://evil.example", "null", "http://localhost.evil.example", ""]) {
+      expect((await from(origin)).json()).toMatchObject({ code: "forbidden" });
+    }
+    expect(published).toEqual([]);
+    expect((await from("http://localhost:3000")).statusCode).toBe(202);
+  });
+
+  it("tells who may send to none the same of each name, with keys (WR2)", async () => {
+    const secured = fixture({ webhooks, keys: true });
+    const ask = (name: string, headers: object, payload = issue) =>
+      secured.app.inject({
+        ...{ method: "POST", url: `/v1/sources/${name}/events`, payload },
+        headers: { "content-type": "application/json", ...headers },
+      });
+    const told = async (name: string, headers: object, payload?: string) => {
+      const { statusCode, headers: replied, body } = await ask(name, headers, payload);
+      return { statusCode, challenge: replied["www-authenticate"], body };
+    };
+    const large = "x".repeat(limits.sourceEventBytesMax + 1);
+    for (const headers of [
+      {},
+      { authorization: "Bearer wrong-key-0123456789" },
+      { authorization: `Bearer ${keyOfGlobex}` },
+      github(issue, "another"),
+    ]) {
+      const ofNone = await told("nothing", headers);
+      expect(ofNone).toMatchObject({ statusCode: 401, challenge: "Bearer" });
+      expect(await told("plain", headers)).toEqual(ofNone);
+      expect(await told("repo", headers)).toEqual(ofNone);
+      expect((await told("nothing", headers, large)).statusCode).toBe(413);
+    }
+    expect(published).toEqual([]);
+    expect((await ask("repo", github(issue))).statusCode).toBe(202);
+    const own = { authorization: `Bearer ${keyOfAcme}` };
+    expect((await ask("plain", own, JSON.stringify({ id: "a", text: "x" }))).statusCode).toBe(202);
+    await secured.close();
   });
 
   it("knows no other names, methods or sizes", async () => {

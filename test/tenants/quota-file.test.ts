@@ -60,6 +60,20 @@ describe("the file of quotas", () => {
     expect(quotas.ofTenant(acme)).toEqual({ questions_per_second: 20, burst_seconds: 3 });
   });
 
+  it.each(["__proto__", "constructor", "toString"])(
+    "holds for a tenant and a credential called %s as for any other",
+    (name) => {
+      const of = (entry: string) => `{"format":1,"default":{"stored_chunks":9},${entry}}`;
+      write(of(`"tenants":{"${name}":{"stored_chunks":5}},"credentials":{"${name}":{}}`));
+      expect(opened().ofTenant(tenantId(name))).toEqual({ stored_chunks: 5 });
+      write(of(`"answers":{"tenants":{"${name}":{"language":"de"}}}`));
+      expect(opened().ofTenant(tenantId(name))).toEqual({ stored_chunks: 9 });
+      expect(opened().answersOf(tenantId(name))).toEqual({ language: "de" });
+      write(of(`"tenants":{"${name}":{"stored_chunk":5}}`));
+      expect(opened).toThrow(`tenants.${name}`);
+    },
+  );
+
   it.each([
     ["{", "the file is not JSON: line 1, column 2"],
     ["", "the file is not JSON: it is empty"],
@@ -67,6 +81,7 @@ describe("the file of quotas", () => {
     [{ format: 1, default: { questions_per_second: -1 } }, "default.questions_per_second"],
     [{ format: 1, default: { questions_per_minute: 1 } }, "questions_per_minute"],
     [{ format: 1, tenants: { "a b": {} } }, "a tenant is 1-64 letters"],
+    [{ format: 1, tenants: ["acme"] }, "tenants: is an object, by name"],
     [{ format: 1, credentials: { env: { stored_chunks: 1 } } }, "stored_chunks"],
   ])(
     "QF2: %j changes nothing: the quotas of before hold, and the log says once what is wrong",

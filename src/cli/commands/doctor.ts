@@ -10,12 +10,13 @@ import { systemClock } from "../../runtime/clock.ts";
 import { waitAtMost } from "../../runtime/deadline.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { inspectors } from "../connect.ts";
+import { checkCertificates } from "../doctor/certificates.ts";
+import { checkEmbedServers } from "../doctor/embed-servers.ts";
 import { cacheOf, checkFolders, checkKeys, checkModel, checkSecrets } from "../doctor/files.ts";
 import { type Finding, fail, findingLines, ok, worst } from "../doctor/finding.ts";
 import { judgeVersion, versionsMin } from "../doctor/judge.ts";
 import {
   type Asked,
-  checkEmbedServers,
   checkEngine,
   checkLanguageModels,
   checkNats,
@@ -84,6 +85,7 @@ async function examine(
     ["language models", () => checkLanguageModels(asked)],
     ["folders", () => checkFolders(dataFolder(env), cacheOf(used))],
     ["files of secrets", () => checkSecrets(used, dataFolder(env))],
+    ["certificates", async () => checkCertificates(used, systemClock.nowMs())],
     ["keys", () => checkKeys(used, systemClock.nowMs())],
     ["quotas", async () => checkQuotas(used)],
     ["keys of tenants", () => checkTenantKeys(asked)],

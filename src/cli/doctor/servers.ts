@@ -4,12 +4,10 @@ import { createServer } from "node:net";
 import { z } from "zod";
 import type { Config } from "../../config/config.ts";
 import type { NatsFacts, TemporalFacts } from "../../contract/inspection.ts";
-import type { TlsFiles } from "../../contract/links.ts";
 import { withoutEnd } from "../../contract/without-end.ts";
-import { systemClock } from "../../runtime/clock.ts";
 import type { Addresses } from "../addresses.ts";
-import { askUrl } from "../http-client.ts";
 import { startCommand } from "../run-file.ts";
+import { type Answered, ask, hostOf, lineOf } from "./ask.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 import { type GrpcAsked, grpcFault } from "./grpc.ts";
 import {
@@ -19,11 +17,9 @@ import {
   judgeShards,
   judgeTemporal,
   judgeVersion,
-  offsetByDate,
   ownCollections,
   versionsMin,
 } from "./judge.ts";
-import { patience } from "./patience.ts";
 
 export interface Inspectors {
   readonly nats: (addresses: Addresses) => Promise<NatsFacts>;
@@ -84,21 +80,28 @@ async function checkWeaviateAt(
   { url, grpc, apiKey, tls, what }: Config["weaviate"] & { readonly what: string },
 ): Promise<readonly Finding[]> {
   const mend = `${startCommand} starts one; else correct FRESHET_WEAVIATE_URL (only memory answers now)`;
-  const ready = await ask(`${url}/v1/.well-known/ready`, { tls, timeoutMs });
-  if ("failed" in ready)
-    return [fail(what, `${hostOf(url)} does not answer: ${ready.failed}`, mend)];
+  const link = { tls, settings: "FRESHET_WEAVIATE_TLS" };
+  const ready = await ask(`${url}/v1/.well-known/ready`, { ...link, timeoutMs });
+  if ("failed" in ready) {
+    const says = `${hostOf(url)} does not answer: ${ready.failed}`;
+    return [fail(what, says, ready.mend ?? mend)];
+  }
   if (!ready.ok) return [fail(what, `is not ready (${ready.status})`, "look at its log")];
-  const meta = await ask(`${url}/v1/meta`, { tls, timeoutMs, key: apiKey });
+  const meta = await ask(`${url}/v1/meta`, { ...link, timeoutMs, key: apiKey });
   if ("failed" in meta) return [fail(what, meta.failed, mend)];
   if (meta.status === 401 || meta.status === 403) {
     return [fail(what, `refuses the key (${meta.status})`, "correct FRESHET_WEAVIATE_API_KEY")];
   }
   const parsed = metaSchema.safeParse(meta.json);
   const version = parsed.success ? parsed.data.version : "unknown";
-  const schema = await ask(`${url}/v1/schema`, { tls, timeoutMs, key: apiKey });
+  const schema = await ask(`${url}/v1/schema`, { ...link, timeoutMs, key: apiKey });
   const checkShards = async (of: unknown): Promise<readonly Finding[]> => {
     const looks = ownCollections(of).map(async ({ name }) => {
-      const shards = await ask(`${url}/v1/schema/${name}/shards`, { tls, timeoutMs, key: apiKey });
+      const shards = await ask(`${url}/v1/schema/${name}/shards`, {
+        ...link,
+        timeoutMs,
+        key: apiKey,
+      });
       return "failed" in shards ? [] : judgeShards(name, shards.json);
     });
     return (await Promise.all(looks)).flat();
@@ -127,8 +130,11 @@ const readySchema = z.looseObject({ ready: z.boolean(), missing: z.array(z.strin
 export async function checkEngine({ addresses, timeoutMs }: Asked): Promise<readonly Finding[]> {
   const what = "engine";
   const { http } = addresses;
-  const answer = await ask(`${http}/readyz`, { tls: addresses.api?.tls, timeoutMs });
+  const answer = await ask(`${http}/readyz`, {
+    ...{ tls: addresses.api?.tls, settings: "FRESHET_API_TLS", timeoutMs },
+  });
   if ("failed" in answer) {
+    if (answer.mend !== undefined) return [fail(what, `${http} ${answer.failed}`, answer.mend)];
     const { hostname, port, protocol } = new URL(http);
     const usual = protocol === "https:" ? 443 : 80;
     const at = port === "" ? usual : Number(port);
@@ -152,46 +158,6 @@ export async function checkEngine({ addresses, timeoutMs }: Asked): Promise<read
   return [ready ? warn(what, `ready, but: ${says}`, mend) : fail(what, says, mend), ...clock];
 }
 
-const modelsSchema = z.looseObject({
-  data: z.array(
-    z.looseObject({
-      id: z.string(),
-      freshet: z.looseObject({ fingerprint: z.string(), dimensions: z.number() }).optional(),
-    }),
-  ),
-});
-
-/** Of a pool every server has to compute the same. */
-export async function checkEmbedServers({ config, timeoutMs }: Asked): Promise<readonly Finding[]> {
-  const { remote, link } = config.embedding;
-  if (remote?.url === undefined) return [];
-  const { tls, apiKey: key } = link;
-  const prints = new Set<string>();
-  const findings = await Promise.all(
-    remote.url.split(",").map(async (url): Promise<Finding> => {
-      const what = `embedding server ${hostOf(url)}`;
-      const mend = "start it (freshet embed-server), or correct FRESHET_EMBED_URL";
-      const base = withoutEnd(withoutEnd(url, "/").replace(/\/(?:embeddings|embed)$/, ""), "/");
-      const answer = await ask(`${base}/models`, { tls, timeoutMs, key });
-      if ("failed" in answer) return fail(what, `does not answer: ${answer.failed}`, mend);
-      if (answer.status === 401 || answer.status === 403) {
-        return fail(what, `refuses the key (${answer.status})`, "correct FRESHET_EMBED_API_KEY");
-      }
-      const parsed = modelsSchema.safeParse(answer.json);
-      const own = parsed.success ? parsed.data.data.find((one) => one.freshet) : undefined;
-      if (own?.freshet === undefined) return ok(what, `answers (${answer.status})`);
-      prints.add(own.freshet.fingerprint);
-      return ok(
-        what,
-        `${own.id}, ${own.freshet.dimensions} dimensions, ${own.freshet.fingerprint}`,
-      );
-    }),
-  );
-  if (prints.size < 2) return findings;
-  const mend = "run the same model and precision on all of them, or engines refuse some";
-  return [...findings, warn("embedding servers", "compute with several graphs", mend)];
-}
-
 export async function checkLanguageModels(asked: Asked): Promise<readonly Finding[]> {
   const { languageModels } = asked.config;
   if (languageModels.length === 0) {
@@ -206,69 +172,21 @@ async function checkLanguageModel(
   { name, url, apiKey: key, tls, model }: Config["languageModels"][number],
 ): Promise<readonly Finding[]> {
   const what = `language model ${name}`;
-  const answer = await ask(`${withoutEnd(url, "/")}/models`, { tls, timeoutMs, key });
+  const answer = await ask(`${withoutEnd(url, "/")}/models`, {
+    ...{ tls, settings: "FRESHET_LLM_TLS", timeoutMs, key },
+  });
   const mend =
     "correct its address; until it answers, the next one writes, in the end sentences of the sources";
   if ("failed" in answer)
-    return [warn(what, `${hostOf(url)} does not answer: ${answer.failed}`, mend)];
+    return [warn(what, `${hostOf(url)} does not answer: ${answer.failed}`, answer.mend ?? mend)];
   if (answer.status === 401 || answer.status === 403) {
     return [fail(what, `refuses the key (${answer.status})`, "correct its key")];
   }
   return [ok(what, `${model} at ${hostOf(url)}`)];
 }
 
-interface Answered {
-  readonly ok: boolean;
-  readonly status: number;
-  readonly json: unknown;
-  /** The server's clock less ours; undefined where it does not say. */
-  readonly offsetMs: number | undefined;
-}
-
-async function ask(
-  url: string,
-  options: {
-    readonly tls: TlsFiles | undefined;
-    readonly timeoutMs: number;
-    readonly key?: (() => string) | undefined;
-  },
-): Promise<Answered | { readonly failed: string }> {
-  const { tls, timeoutMs, key } = options;
-  try {
-    const askedAtMs = systemClock.nowMs();
-    const headers: Record<string, string> =
-      key === undefined ? {} : { authorization: `Bearer ${key()}` };
-    const signal = patience(timeoutMs);
-    const response = await askUrl(url, { tls, headers, signal });
-    const answeredAtMs = systemClock.nowMs();
-    const dateMs = Date.parse(response.headers.get("date") ?? "");
-    const offsetMs = Number.isNaN(dateMs)
-      ? undefined
-      : offsetByDate({ dateMs, askedAtMs, answeredAtMs });
-    const json: unknown = await response.json().catch(() => undefined);
-    return { ok: response.ok, status: response.status, json, offsetMs };
-  } catch (thrown) {
-    // Some errors repeat the address, which may hold a password.
-    return { failed: lineOf(thrown).replaceAll(url, hostOf(url)) };
-  }
-}
-
 function clockOf(what: string, { offsetMs }: Answered): readonly Finding[] {
   return offsetMs === undefined ? [] : [judgeClock(what, offsetMs)];
-}
-
-/** Without what a URL says of users and passwords. */
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : "the address";
-}
-
-/** The reason of a failed connection; never a URL, which may hold a password. */
-function lineOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return "no reason";
-  const { cause } = thrown;
-  if (thrown.name === "TimeoutError") return "no answer in time";
-  const inner = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
-  return inner ?? thrown.message.split("\n")[0]?.slice(0, 200) ?? "no reason";
 }
 
 function isFree(host: string, port: number): Promise<boolean> {

@@ -45,7 +45,7 @@ export function endpointPaths({
         requestBody: body("WantedWebhook"),
         responses: {
           201: reply("WebhookChanged", "the webhook and its secret"),
-          ...problems("invalid_json", "not_found"),
+          ...problems("invalid_json", "not_found", "limit_reached"),
         },
       },
     },

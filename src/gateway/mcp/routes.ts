@@ -12,12 +12,12 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { mayAs } from "../../contract/api-key.ts";
-import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Check } from "../auth.ts";
 import { abortWhenCallerLeaves } from "../caller.ts";
 import type { Gate } from "../gate.ts";
+import { checkOrigin } from "../origin.ts";
 import { withoutNulls } from "./arguments.ts";
 import type { Served, ServedOptions } from "./served.ts";
 
@@ -56,7 +56,8 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
     url: mcpPath,
     exposeHeadRoute: false,
     bodyLimit: limits.mcpBytesMax,
-    onRequest: [gate.admits("query"), originCheck(checkHost)],
+    // MP2.
+    onRequest: [gate.admits("query"), async ({ headers }) => checkOrigin(headers, checkHost)],
     handler: async (request, reply) => {
       const { roles } = gate.identityOf(request);
       const { tenant, ...of } = gate.askerOf(request);
@@ -71,20 +72,6 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
       return send(reply, response);
     },
   });
-}
-
-/** MP2. Programs send no Origin; browsers cannot leave it out. */
-function originCheck(checkHost: Check) {
-  return async ({ headers }: FastifyRequest): Promise<void> => {
-    const { origin } = headers;
-    if (origin === undefined) return;
-    const host = URL.canParse(origin) ? new URL(origin).host : "null";
-    try {
-      checkHost({ host });
-    } catch (cause) {
-      throw new FreshetError("forbidden", "this Origin is not one of this engine", { cause });
-    }
-  };
 }
 
 function webRequestOf({ raw, method }: FastifyRequest, signal: AbortSignal): Request {

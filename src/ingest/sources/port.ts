@@ -30,7 +30,7 @@ export interface RawEvent {
  *   SO3  what cannot be read as a definition is passed over, and harms no other.
  */
 export interface SourceStore extends TenantSources {
-  /** @throws FreshetError invalid_request (the name is taken), overloaded (too many) */
+  /** @throws FreshetError invalid_request (the name is taken), limit_reached */
   add(definition: SourceDefinition): Promise<void>;
   get(name: string): Promise<SourceDefinition | null>;
   list(): Promise<readonly SourceDefinition[]>;

@@ -1,7 +1,11 @@
 /** Webhooks in memory. */
 
-import type { Endpoint, EndpointFailure, EndpointState } from "../../contract/endpoint.ts";
-import { FreshetError } from "../../contract/errors.ts";
+import {
+  checkEndpointRoom,
+  type Endpoint,
+  type EndpointFailure,
+  type EndpointState,
+} from "../../contract/endpoint.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { EndpointStore, Stored } from "../endpoint-port.ts";
@@ -19,12 +23,8 @@ export class MemoryEndpoints implements EndpointStore {
   #revision = 0;
 
   async add(endpoint: Endpoint, state: EndpointState): Promise<void> {
-    if ((await this.list(endpoint.tenant)).length >= limits.endpointsPerTenantMax) {
-      throw new FreshetError("overloaded", "the tenant has as many webhooks as it may have");
-    }
-    if (this.#kept.size >= limits.endpointsMax) {
-      throw new FreshetError("overloaded", "there are as many webhooks as there may be");
-    }
+    const ofTenant = (await this.list(endpoint.tenant)).length;
+    checkEndpointRoom({ ofTenant, inAll: this.#kept.size });
     const [value, at] = [structuredClone(endpoint), structuredClone(state)];
     this.#kept.set(keyOf(endpoint), {
       endpoint: { value, revision: this.#next() },

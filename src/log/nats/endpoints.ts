@@ -6,6 +6,7 @@
 import { type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats";
 import { z } from "zod";
 import {
+  checkEndpointRoom,
   type Endpoint,
   type EndpointFailure,
   type EndpointState,
@@ -13,7 +14,6 @@ import {
   endpointSchema,
   endpointStateSchema,
 } from "../../contract/endpoint.ts";
-import { FreshetError } from "../../contract/errors.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { inRoomThatIsLeft } from "../../runtime/room.ts";
@@ -47,13 +47,9 @@ export class NatsEndpoints implements EndpointStore {
 
   async add(endpoint: Endpoint, state: EndpointState): Promise<void> {
     const keys = await this.#present("endpoint.>");
-    const ofTenant = keyOf("endpoint", { tenant: endpoint.tenant, id: "" });
-    if (keys.filter((key) => key.startsWith(ofTenant)).length >= limits.endpointsPerTenantMax) {
-      throw new FreshetError("overloaded", "the tenant has as many webhooks as it may have");
-    }
-    if (keys.length >= limits.endpointsMax) {
-      throw new FreshetError("overloaded", "there are as many webhooks as there may be");
-    }
+    const own = keyOf("endpoint", { tenant: endpoint.tenant, id: "" });
+    const ofTenant = keys.filter((key) => key.startsWith(own)).length;
+    checkEndpointRoom({ ofTenant, inAll: keys.length });
     try {
       // The definition comes last: what has one has all.
       await this.#call(async (kv) => {
