@@ -149,11 +149,23 @@ class QuestionRun {
     try {
       return await this.#answer();
     } catch (thrown) {
-      if (tellsOfTenant(thrown)) await this.#prove(); // Q4
+      if (!tellsOfTenant(thrown)) throw thrown;
+      this.#checkFed();
+      await this.#prove(); // Q4
       throw thrown;
     } finally {
       await this.#models.end();
     }
+  }
+
+  /**
+   * A generation that was given up while the question was embedded has nothing any more, which says
+   * nothing of the tenant. Asked again, the one that answers is asked.
+   * @throws FreshetError not_ready
+   */
+  #checkFed(): void {
+    if (this.#options.vectorsOf(this.#request.tenant) !== undefined) return;
+    throw new FreshetError("not_ready", "the generation that was asked is given up: ask again");
   }
 
   async #answer(): Promise<Answer> {

@@ -238,9 +238,20 @@ function askQuestion(
   });
 }
 
+type ViewsOf = Pick<Topology, "directory" | "isOwner" | "proofs" | "generations">;
+
+/**
+ * One that was given up between two looks, as of a list of many pages, has nothing any more: that
+ * is not "there is nothing". @throws FreshetError not_ready
+ */
+function checkFed(generations: Topology["generations"], name: TenantId): void {
+  if (generations.isFed(name)) return;
+  throw new FreshetError("not_ready", "the generation that was asked is given up: ask again");
+}
+
 /** I6: what was found, even that there is nothing, is answered after a proof of the lease. */
 async function askDocument(
-  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
+  { directory, isOwner, proofs, generations }: ViewsOf,
   tenant: TenantId,
   documentId: DocumentId,
 ): Promise<DocumentView> {
@@ -249,6 +260,7 @@ async function askDocument(
   const entry = directory.tenant(tenant);
   // A tenant that its partition's owner does not know has no operations, so no documents either.
   if (entry === undefined) {
+    checkFed(generations, tenant);
     await proofs.prove({ partition, epoch });
     const nothing = { version: undefined, info: undefined, isInCold: false } as const;
     return { ...nothing, visible: 0 as Version, shard: "cold" };
@@ -272,7 +284,7 @@ async function letGoOfExpired(topology: Topology, tenant: TenantId): Promise<voi
 
 /** I6, as for one document. */
 async function askList(
-  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
+  { directory, isOwner, proofs, generations }: ViewsOf,
   tenant: TenantId,
   page: Omit<ListRequest, "type" | "reply">,
 ): Promise<ListView> {
@@ -280,6 +292,7 @@ async function askList(
   const { partition, epoch } = directory.partitionOf(tenant);
   const entry = directory.tenant(tenant);
   if (entry === undefined) {
+    checkFed(generations, tenant);
     await proofs.prove({ partition, epoch });
     return { hot: [], cold: [], coldExists: false };
   }

@@ -92,5 +92,8 @@ function toldBy(thrown: unknown): Told {
   return told;
 }
 
-const messageOf = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message : String(thrown);
+/** `fetch failed` says nothing; what is behind it does. */
+function messageOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.cause instanceof Error ? messageOf(thrown.cause) : thrown.message;
+}
