@@ -38,7 +38,7 @@ export function explainS3(thrown: unknown, place: S3Place): string {
 
 function unreached(thrown: unknown, code: string | undefined, { endpoint }: S3Place): string {
   const isLate = thrown instanceof Error && thrown.name === "TimeoutError";
-  if (isLate) return `the store at ${endpoint} does not answer in time: try again later`;
+  if (isLate) return `the store at ${endpoint} does not answer in time`;
   if (code !== undefined && /CERT|SSL|TLS|SIGNED|^INVALID_CA$/.test(code)) {
     return (
       `the store at ${endpoint} cannot be reached over TLS (${code}): NODE_EXTRA_CA_CERTS names ` +
@@ -72,7 +72,7 @@ function refused({ status, code }: Told, { endpoint, bucket, region }: S3Place):
       `rights to list, read and write in bucket ${bucket}`
     );
   }
-  if (status === 404) return `there is no bucket ${bucket} at ${endpoint} (${said}): make it first`;
+  if (status === 404) return `there is no bucket ${bucket} at ${endpoint} (${said}): make it, or name another`;
   if (code === "InvalidBucketName") return `the store takes no bucket of the name ${bucket}`;
   if (status === 507 || code === "QuotaExceeded") return `the store has no room left (${said})`;
   return `the store at ${endpoint} fails (${said}): look at it, and try again`;

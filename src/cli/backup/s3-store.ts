@@ -23,14 +23,19 @@ export class S3Store implements BackupStore {
   readonly #client: S3mini;
   readonly #prefix: string;
   readonly #place: S3Place;
+  readonly #say: (what: string) => void;
 
-  /** @throws CliError usage: the place or the environment is not complete */
-  constructor(place: string, env: Environment) {
+  /**
+   * @param say what is tried again: a store that is silent costs minutes
+   * @throws CliError usage: the place or the environment is not complete
+   */
+  constructor(place: string, env: Environment, say: (what: string) => void = () => {}) {
     const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(place) ?? [];
     if (!/^[a-z0-9][a-z0-9.-]{1,62}$/.test(bucket)) {
       throw usageError(`${place}: a place in S3 is s3://bucket or s3://bucket/prefix`);
     }
     this.where = withoutEnd(place, "/");
+    this.#say = say;
     this.#prefix = prefix === "" ? "" : `${withoutEnd(prefix, "/")}/`;
     const { endpoint, ...access } = accessIn(env);
     this.#place = { endpoint, bucket, region: access.region };
@@ -78,9 +83,9 @@ export class S3Store implements BackupStore {
       try {
         return await work();
       } catch (cause) {
-        if (attempt === attemptsMax || isRefusal(cause)) {
-          throw new CliError(`${this.where}: ${explainS3(cause, this.#place)}`, { cause });
-        }
+        const why = `${this.where}: ${explainS3(cause, this.#place)}`;
+        if (attempt === attemptsMax || isRefusal(cause)) throw new CliError(why, { cause });
+        this.#say(`${why} (it is tried again)`);
       }
       await sleep(pauseMs * 2 ** attempt);
     }

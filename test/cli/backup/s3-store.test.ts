@@ -71,9 +71,11 @@ it("parts go below the prefix, are found again, and come back as they were", asy
 });
 
 it("a store that is away for a moment is asked again; one that refuses is not", async () => {
-  const store = new S3Store("s3://bucket", env());
+  const said: string[] = [];
+  const store = new S3Store("s3://bucket", env(), (what) => void said.push(what));
   failuresLeft = 1;
   await store.put("a", new Uint8Array([1]));
+  expect(said).toEqual([expect.stringMatching(/fails \(503\).*tried again/)]);
   expect(files.has("a")).toBe(true);
   failure = 403;
   failuresLeft = 1;
@@ -100,7 +102,7 @@ it("a key, a bucket or an address that is wrong is named, and what to do", async
   await expect(refused.list("")).rejects.toThrow(noRight);
 
   const absent = new S3Store("s3://other/nightly", env());
-  const noBucket = /^s3:\/\/other\/nightly: there is no bucket other at http.*make it first$/;
+  const noBucket = /^s3:\/\/other\/nightly: there is no bucket other at http.*make it, or name another$/;
   await expect(checkStore(absent)).rejects.toThrow(noBucket);
   await expect(absent.put("a", bytes)).rejects.toThrow(noBucket);
 });
