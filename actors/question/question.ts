@@ -45,6 +45,7 @@ import { TenantLookup } from "./lookup.ts";
 import { modelFields, QuestionModels, type Told, toldOf } from "./model-turn.ts";
 import type { QuestionOptions } from "./options.ts";
 import {
+  checkFed,
   declinesOf,
   firstExpiryMs,
   lateError,
@@ -150,22 +151,12 @@ class QuestionRun {
       return await this.#answer();
     } catch (thrown) {
       if (!tellsOfTenant(thrown)) throw thrown;
-      this.#checkFed();
+      checkFed(this.#options.vectorsOf(this.#request.tenant));
       await this.#prove(); // Q4
       throw thrown;
     } finally {
       await this.#models.end();
     }
-  }
-
-  /**
-   * A generation that was given up while the question was embedded has nothing any more, which says
-   * nothing of the tenant. Asked again, the one that answers is asked.
-   * @throws FreshetError not_ready
-   */
-  #checkFed(): void {
-    if (this.#options.vectorsOf(this.#request.tenant) !== undefined) return;
-    throw new FreshetError("not_ready", "the generation that was asked is given up: ask again");
   }
 
   async #answer(): Promise<Answer> {

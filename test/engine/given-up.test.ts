@@ -28,7 +28,7 @@ it("what it had is not said to be nothing: not of one document, and not of the n
   const service = createLocalService({
     ...{ topology, log, cold: createMemoryCold(), clock: createManualClock() },
     trust: { pass: async () => {}, refusal: undefined },
-  });
+  } as unknown as Parameters<typeof createLocalService>[0]);
   const list = () => service.documents({ tenant }, { after: undefined, limit: 10 });
   const look = () => service.document({ tenant }, "a" as never);
   await expect(list()).rejects.toMatchObject({ code: "not_ready" });

@@ -72,7 +72,8 @@ function refused({ status, code }: Told, { endpoint, bucket, region }: S3Place):
       `rights to list, read and write in bucket ${bucket}`
     );
   }
-  if (status === 404) return `there is no bucket ${bucket} at ${endpoint} (${said}): make it, or name another`;
+  if (status === 404)
+    return `there is no bucket ${bucket} at ${endpoint} (${said}): make it, or name another`;
   if (code === "InvalidBucketName") return `the store takes no bucket of the name ${bucket}`;
   if (status === 507 || code === "QuotaExceeded") return `the store has no room left (${said})`;
   return `the store at ${endpoint} fails (${said}): look at it, and try again`;
