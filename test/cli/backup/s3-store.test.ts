@@ -102,7 +102,8 @@ it("a key, a bucket or an address that is wrong is named, and what to do", async
   await expect(refused.list("")).rejects.toThrow(noRight);
 
   const absent = new S3Store("s3://other/nightly", env());
-  const noBucket = /^s3:\/\/other\/nightly: there is no bucket other at http.*make it, or name another$/;
+  const noBucket =
+    /^s3:\/\/other\/nightly: there is no bucket other at http.*make it, or name another$/;
   await expect(checkStore(absent)).rejects.toThrow(noBucket);
   await expect(absent.put("a", bytes)).rejects.toThrow(noBucket);
 });
