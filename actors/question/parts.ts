@@ -277,6 +277,17 @@ export function declinesOf(
   return decline ?? (mode === "answer" && byDefault === true);
 }
 
+/**
+ * A generation that was given up while the question was embedded has nothing any more, which says
+ * nothing of the tenant. Asked again, the one that answers is asked.
+ * @param vectors what embeds its questions
+ * @throws FreshetError not_ready
+ */
+export function checkFed(vectors: object | undefined): void {
+  if (vectors !== undefined) return;
+  throw new FreshetError("not_ready", "the generation that was asked is given up: ask again");
+}
+
 /** A question that is explained is worked on by itself, or there would be nothing to tell. */
 export function mayShare({ cache, explain }: Pick<Question, "cache" | "explain">): boolean {
   return cache !== false && explain !== true;

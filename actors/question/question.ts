@@ -45,6 +45,7 @@ import { TenantLookup } from "./lookup.ts";
 import { modelFields, QuestionModels, type Told, toldOf } from "./model-turn.ts";
 import type { QuestionOptions } from "./options.ts";
 import {
+  checkFed,
   declinesOf,
   firstExpiryMs,
   lateError,
@@ -149,7 +150,9 @@ class QuestionRun {
     try {
       return await this.#answer();
     } catch (thrown) {
-      if (tellsOfTenant(thrown)) await this.#prove(); // Q4
+      if (!tellsOfTenant(thrown)) throw thrown;
+      checkFed(this.#options.vectorsOf(this.#request.tenant));
+      await this.#prove(); // Q4
       throw thrown;
     } finally {
       await this.#models.end();

@@ -89,22 +89,34 @@ export async function* eventsAfter(
         continue;
       }
       isIdle = false;
-      for await (const page of pagesOf(options.chunks, {
-        ...{ tenant, after: cursor, to: last.position, signal },
-      })) {
-        cursor = page.end;
-        // A tombstone repeats a version, as a fence does, and is no operation.
-        const headers = page.headers.filter(({ version }) => version > seen);
-        seen = headers.at(-1)?.version ?? seen;
-        if (headers.length === 0) continue;
-        await untilShown(options, { tenant: of, signal, headers });
-        yield headers.map(eventOf);
+      try {
+        for await (const page of pagesOf(options.chunks, {
+          ...{ tenant, after: cursor, to: last.position, signal },
+        })) {
+          cursor = page.end;
+          // A tombstone repeats a version, as a fence does, and is no operation.
+          const headers = page.headers.filter(({ version }) => version > seen);
+          seen = headers.at(-1)?.version ?? seen;
+          if (headers.length === 0) continue;
+          await untilShown(options, { tenant: of, signal, headers });
+          yield headers.map(eventOf);
+        }
+      } catch (thrown) {
+        // The records of one that was given up are removed, also under a reader that is slow.
+        const now = isTorn(thrown) ? await options.readFrom(of, tenant) : told;
+        if (now.name === tenant) throw thrown;
+        told = now;
+        cursor = await startOf(options.chunks, told, seen);
       }
     }
   } finally {
     bell.close();
   }
 }
+
+const isTorn = (thrown: unknown): boolean =>
+  thrown instanceof FreshetError &&
+  (thrown.code === "broken_chain" || thrown.code === "events_expired");
 
 /** A receipt is a position, too: its operation may be decided later, but DOCS holds it. */
 async function checkPosition(

@@ -239,9 +239,20 @@ function askQuestion(
   });
 }
 
+type ViewsOf = Pick<Topology, "directory" | "isOwner" | "proofs" | "generations">;
+
+/**
+ * One that was given up between two looks, as of a list of many pages, has nothing any more: that
+ * is not "there is nothing". @throws FreshetError not_ready
+ */
+function checkFed(generations: Topology["generations"], name: TenantId): void {
+  if (generations.isFed(name)) return;
+  throw new FreshetError("not_ready", "the generation that was asked is given up: ask again");
+}
+
 /** I6: what was found, even that there is nothing, is answered after a proof of the lease. */
 async function askDocument(
-  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
+  { directory, isOwner, proofs, generations }: ViewsOf,
   tenant: TenantId,
   documentId: DocumentId,
 ): Promise<DocumentView> {
@@ -250,6 +261,7 @@ async function askDocument(
   const entry = directory.tenant(tenant);
   // A tenant that its partition's owner does not know has no operations, so no documents either.
   if (entry === undefined) {
+    checkFed(generations, tenant);
     await proofs.prove({ partition, epoch });
     const nothing = { version: undefined, info: undefined, isInCold: false } as const;
     return { ...nothing, visible: 0 as Version, shard: "cold" };
@@ -273,7 +285,7 @@ async function letGoOfExpired(topology: Topology, tenant: TenantId): Promise<voi
 
 /** I6, as for one document. */
 async function askList(
-  { directory, isOwner, proofs }: Pick<Topology, "directory" | "isOwner" | "proofs">,
+  { directory, isOwner, proofs, generations }: ViewsOf,
   tenant: TenantId,
   page: Omit<ListRequest, "type" | "reply">,
 ): Promise<ListView> {
@@ -281,6 +293,7 @@ async function askList(
   const { partition, epoch } = directory.partitionOf(tenant);
   const entry = directory.tenant(tenant);
   if (entry === undefined) {
+    checkFed(generations, tenant);
     await proofs.prove({ partition, epoch });
     return { hot: [], cold: [], coldExists: false };
   }

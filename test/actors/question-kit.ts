@@ -73,6 +73,8 @@ export interface QuestionSetUp {
   readonly embeds?: boolean;
   /** The tenant is in the directory from the start. */
   readonly served?: boolean;
+  /** The generation that is asked is fed; by default it is. */
+  readonly isFed?: () => boolean;
   /** What the log says about the lease; by default that it is this node's until `takeOver`. */
   readonly epochOf?: LeaseStore["epochOf"];
   /** Questions that are answered at once; by default one. */
@@ -162,19 +164,18 @@ export function startQuestions(options: QuestionSetUp = {}) {
     ...{ bytesMax: 1_000_000, ownerBytesMax: 100_000, keptMs },
     now: () => clock.monotonicMs(),
   };
+  const vectors = new QuestionVectors({
+    ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
+    sparse: options.sparse && sparseEncoder(options.sparse),
+    tokenizer: createMemoryTokenizer(),
+    model: { fingerprint: "model", maxTokens: 64 },
+  });
   const pool = system.spawnPool<QuestionMessage>(options.actors ?? 1, {
     name: "question",
     capacity: 10,
     behaviour: questionActor({
       ...{ directory, proofs, log, cold, metrics: silentMetrics, logger },
-      vectorsOf: always(
-        new QuestionVectors({
-          ...{ embedder, kept, clock, metrics: silentMetrics, isOn: true },
-          sparse: options.sparse && sparseEncoder(options.sparse),
-          tokenizer: createMemoryTokenizer(),
-          model: { fingerprint: "model", maxTokens: 64 },
-        }),
-      ),
+      vectorsOf: () => (options.isFed?.() === false ? undefined : vectors),
       asOf: new AsOfSearches({
         ...{ log, clock, replayWindowMs: 3_600_000 },
         createHot: () => createExactHotShardFactory()({ dimensions }),
@@ -305,8 +306,3 @@ export function coldHit(id: string, version: number, chunk = 0): Candidate {
 export function namesOf({ sources }: Answer): string[] {
   return sources.map(({ id, version, shard }) => `${id}@${version} ${shard}`).sort();
 }
-
-const always =
-  <Value>(value: Value) =>
-  (): Value =>
-    value;

@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { Epoch } from "../../src/contract/ids.ts";
 import { codeOf } from "../support/promises.ts";
-import { quiet, until, upsert } from "./kit.ts";
+import { acme, axis, quiet, until, upsert } from "./kit.ts";
 import { namesOf, pieceEveryMs, startQuestions } from "./question-kit.ts";
 
 const search = { mode: "search" };
@@ -124,4 +124,16 @@ it("a node that knows that its lease is over does not begin to work on a questio
   partition.validUntilMs = clock.monotonicMs();
   expect(await codeOf(ask().promise)).toBe("not_ready");
   expect(embeds).toEqual([]);
+});
+
+it("a generation that is given up while its question is embedded says nothing of the tenant", async () => {
+  let isFed = true;
+  const { load, ask, partition, embeds } = startQuestions({ embeds: false, isFed: () => isFed });
+  load(0);
+  const asked = ask(search);
+  await until(() => embeds.length === 1);
+  partition.tenants.delete(acme);
+  isFed = false;
+  embeds[0]?.reply.resolve([axis(0)]);
+  expect(await codeOf(asked.promise)).toBe("not_ready");
 });

@@ -265,6 +265,42 @@ describe("the event stream", () => {
     await expect(events.next()).rejects.toMatchObject({ code: "events_expired" });
   });
 
+  it("goes on in the other generation when its own is removed under a reader that is slow (EO1, EO5)", async () => {
+    const log = createMemoryLog();
+    const second = generationName(tenant, 2);
+    const change = (next: (record: TenantGenerations) => TenantGenerations) =>
+      changeGenerations(log.generations, tenant, next);
+    const plan = { model: "other", probe: "p", from: 0 as Position, upTo: none };
+    await change((record) => begin(record, plan));
+    await change((record) => join(record, 2));
+    await change((record) => feed(record, { number: 2, builtTo: none }));
+    // More than a page: the reader stands in the middle when the rest goes.
+    const count = limits.eventsPageMax + 3;
+    const placed = await appendAll(
+      log.chunks,
+      recordsOf(Array.from({ length: count }, upsertKind)),
+    );
+    const both = Array.from({ length: count }, (_, at) =>
+      upsert({ tenant: second, version: at + 1, epoch: 1 }, `d${at + 1}`),
+    );
+    await appendAll(log.chunks, both);
+    const events = eventsAfter(
+      { ...viewOf(log), stateOf: everythingShown, clock: createManualClock() },
+      { tenant, after: none, signal: new AbortController().signal },
+    );
+    await events.next();
+    expect((await events.next()).value).toHaveLength(limits.eventsPageMax);
+    await change((record) => cutOver(record, { at: none, atMs: 1, isForced: true }));
+    await change(finish);
+    const last = await log.chunks.last(tenant);
+    const [tombstone] = await appendAll(log.chunks, [tombstoneOf(tenant, last)], placed.at(-1));
+    await log.chunks.purge({ tenant, below: tombstone as Position });
+    const { value } = await events.next();
+    expect((value as readonly StoredEvent[]).map(({ seq }) => seq)).toEqual(
+      [1, 2, 3].map((more) => limits.eventsPageMax + more),
+    );
+  });
+
   it("goes on in the other generation when the reader's own is given up, without its tombstone (EO1, EO5)", async () => {
     const log = createMemoryLog();
     const second = generationName(tenant, 2);
@@ -302,6 +338,8 @@ describe("the event stream", () => {
     expect((await rest).value).toMatchObject([{ seq: 3, status: "visible" }]);
   });
 });
+
+const upsertKind = (): Kind => "upsert";
 
 const viewOf = (log: MemoryLog) => ({
   ...{ chunks: log.chunks, notices: log.events, readFrom: readFromOf(log) },

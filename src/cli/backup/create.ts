@@ -5,6 +5,7 @@
  *        the backup points above the end of DOCS, which is the sequence that the index names;
  *   XC2  what a sweep purges under the reader is noticed: the chains of records are whole, and the
  *        first operation after each cursor is there. Else all of it is read again;
+ *        So is a generation that began or was given up: its record was read first;
  *   XC3  the index is written last: a backup that was cut off is none;
  *   XC4  its time is that of its first read: what was erased since may be in it, so that whoever
  *        removes the backups from before an erase removes this one.
@@ -17,6 +18,7 @@ import {
   type BackupStream,
   type BackupTenant,
   backupFormat,
+  type CopiedMessage,
 } from "../../contract/backup.ts";
 import { holdingNames, isReleased } from "../../contract/generation.ts";
 import { generationName, position, type TenantId, tenantOf } from "../../contract/ids.ts";
@@ -26,6 +28,7 @@ import type { StreamCopies } from "../../log/backup-port.ts";
 import type { Log } from "../../log/port.ts";
 import { CliError } from "../exit.ts";
 import { answersAfter, endOf, faultOf, LogFacts } from "./facts.ts";
+import { CopiedGenerations } from "./generations.ts";
 import { newId, writeIndex } from "./index-file.ts";
 import { confirmedIn, type KeptMerged, keepMerged } from "./merged.ts";
 import type { Progress } from "./progress.ts";
@@ -38,6 +41,7 @@ import {
   keepStream,
   lastStreams,
   logStreams,
+  manifestsName,
 } from "./streams.ts";
 
 export interface Making {
@@ -105,8 +109,14 @@ async function lookOnce(making: Making): Promise<Looked> {
   const { copies, log, progress, nowMs } = making;
   const facts = new LogFacts();
   const begunAtMs = nowMs();
+  const generations = new CopiedGenerations();
+  const onMessageOf: OnMessageOf = {
+    [manifestsName]: generations.message.bind(generations),
+    [chunksName]: facts.chunk.bind(facts),
+    [docsName]: facts.operation.bind(facts),
+  };
   const streams: BackupStream[] = [];
-  for (const name of firstStreams) streams.push(...(await keep(making, name, facts)));
+  for (const name of firstStreams) streams.push(...(await keep(making, name, onMessageOf)));
   const heads = await copies.describe(headsName);
   if (heads !== null) {
     const { firstSeq, lastSeq, config } = heads;
@@ -116,12 +126,13 @@ async function lookOnce(making: Making): Promise<Looked> {
     });
   }
   const merged = await keepAllMerged(making);
-  for (const name of lastStreams) streams.push(...(await keep(making, name, facts)));
+  for (const name of lastStreams) streams.push(...(await keep(making, name, onMessageOf)));
   const seqOf = (name: string) => streams.find((one) => one.name === name)?.lastSeq ?? 0;
   const erased = await erasedTenants(log);
   const end = { seq: seqOf(docsName), position: seqOf(chunksName) };
   progress.step("checking");
   const purged = await purgedUnder(making, facts, end);
+  const changed = await generations.changedSince(log);
   const names = new Set([...facts.tenants(), ...merged.keys()]);
   const tenants = [...names].sort().map((tenant) => {
     const kept = erased.has(tenant) ? undefined : merged.get(tenant);
@@ -139,7 +150,7 @@ async function lookOnce(making: Making): Promise<Looked> {
     dimensions: Math.max(0, ...[...merged.values()].map(({ dimensions }) => dimensions)),
     ...{ streams, tenants },
   };
-  const whole = purged ?? beyond;
+  const whole = purged ?? changed ?? beyond;
   const fault = whole ?? (broken && `${broken.tenant}: ${broken.fault}`);
   return { backup, fault, isTorn: whole !== undefined };
 }
@@ -166,23 +177,19 @@ function withoutDimensions({ dimensions: _, ...merged }: KeptMerged) {
   return merged;
 }
 
+type OnMessageOf = Readonly<Partial<Record<string, (message: CopiedMessage) => void>>>;
+
 /** None for a stream that was never made. */
 async function keep(
   { copies, parts, signal, progress }: Making,
   name: string,
-  facts: LogFacts,
+  onMessageOf: OnMessageOf,
 ): Promise<BackupStream[]> {
   const copy = await copies.read(name);
   if (copy === null) return [];
   progress.step(name);
-  const onMessage =
-    name === chunksName
-      ? facts.chunk.bind(facts)
-      : name === docsName
-        ? facts.operation.bind(facts)
-        : undefined;
   const onPart = (bytes: number): void => progress.add(bytes);
-  return [await keepStream(copy, { parts, signal, onMessage, onPart })];
+  return [await keepStream(copy, { parts, signal, onMessage: onMessageOf[name], onPart })];
 }
 
 async function keepAllMerged(making: Making): Promise<ReadonlyMap<TenantId, KeptMerged>> {

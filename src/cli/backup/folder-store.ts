@@ -55,7 +55,7 @@ export class FolderStore implements BackupStore {
       return await readFile(this.#path(name));
     } catch (thrown) {
       if (codeOf(thrown) === "ENOENT") return null;
-      throw this.#failed(thrown);
+      throw this.#failed(thrown, name);
     }
   }
 
@@ -100,12 +100,29 @@ export class FolderStore implements BackupStore {
     this.#folders.add(folder);
   }
 
-  #failed(thrown: unknown): CliError {
-    const why = { ENOSPC: "no space is left", EACCES: "permission denied" }[codeOf(thrown)];
+  /** @param name of the one file that cannot be read, where the others may be whole */
+  #failed(thrown: unknown, name?: string): CliError {
+    const why = reasons[codeOf(thrown)];
     const said = why ?? (thrown instanceof Error ? thrown.message : String(thrown));
-    return new CliError(`${this.where}: ${said}`, { cause: thrown });
+    const isPlace = name === undefined || codeOf(thrown) === "ENOTDIR";
+    const where = isPlace ? this.where : `${this.where}/${name}`;
+    return new CliError(`${where}: ${said}`, { cause: thrown });
   }
 }
+
+const notFolder = "it is a file, or lies below one: name a folder";
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left",
+  EDQUOT: "no space is left to this user",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the disk is mounted for reading alone",
+  ENOTDIR: notFolder,
+  EEXIST: notFolder,
+  EISDIR: "it is a folder, and no file",
+  ENAMETOOLONG: "the name is too long",
+  EIO: "the disk cannot be read or written",
+};
 
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");

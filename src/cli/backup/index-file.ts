@@ -32,18 +32,21 @@ export function newId(nowMs: number, random: string): string {
 export async function checkStore(store: BackupStore): Promise<"empty" | "backups"> {
   const mark = await store.get(markName);
   if (mark === null) {
+    if ((await backupIds(store)).length > 0) throw noMark(store, "missing");
     const isEmpty = (await store.list("")).length === 0;
     if (isEmpty) return "empty";
     throw new CliError(`${store.where} holds files, and no backups of Freshet: name another place`);
   }
   const read = storeSchema.safeParse(jsonIn(mark));
-  if (!read.success) {
-    const whole = JSON.stringify({ freshet: "backups", format: backupFormat });
-    const mend = `where it held backups of this version, write ${whole} to it`;
-    throw new CliError(`${store.where}/${markName} is damaged: ${mend}`);
-  }
+  if (!read.success) throw noMark(store, "damaged");
   if (read.data.format > backupFormat) throw later(store.where);
   return "backups";
+}
+
+function noMark({ where }: BackupStore, fault: "missing" | "damaged"): CliError {
+  const whole = JSON.stringify({ freshet: "backups", format: backupFormat });
+  const mend = `where it held backups of this version, write ${whole} to it`;
+  return new CliError(`${where}/${markName} is ${fault}: ${mend}`);
 }
 
 export async function markStore(store: BackupStore): Promise<void> {

@@ -8,6 +8,7 @@ import { S3mini } from "s3mini";
 import { limits } from "../../contract/limits.ts";
 import { withoutEnd } from "../../contract/without-end.ts";
 import { CliError, usageError } from "../exit.ts";
+import { explainS3, isRefusal, NoBucket, type S3Place } from "./s3-fault.ts";
 import type { BackupStore } from "./store.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,16 +22,24 @@ export class S3Store implements BackupStore {
   readonly where: string;
   readonly #client: S3mini;
   readonly #prefix: string;
+  readonly #place: S3Place;
+  readonly #say: (what: string) => void;
 
-  /** @throws CliError usage: the place or the environment is not complete */
-  constructor(place: string, env: Environment) {
+  /**
+   * @param say what is tried again: a store that is silent costs minutes
+   * @throws CliError usage: the place or the environment is not complete
+   */
+  constructor(place: string, env: Environment, say: (what: string) => void = () => {}) {
     const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(place) ?? [];
     if (!/^[a-z0-9][a-z0-9.-]{1,62}$/.test(bucket)) {
       throw usageError(`${place}: a place in S3 is s3://bucket or s3://bucket/prefix`);
     }
     this.where = withoutEnd(place, "/");
+    this.#say = say;
     this.#prefix = prefix === "" ? "" : `${withoutEnd(prefix, "/")}/`;
-    this.#client = new S3mini({ ...accessIn(env, bucket), logger: silent });
+    const { endpoint, ...access } = accessIn(env);
+    this.#place = { endpoint, bucket, region: access.region };
+    this.#client = new S3mini({ ...access, endpoint: `${endpoint}/${bucket}`, logger: silent });
   }
 
   async has(name: string): Promise<boolean> {
@@ -38,10 +47,7 @@ export class S3Store implements BackupStore {
   }
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#tried(async () => {
-      const reply = await this.#client.putObject(this.#key(name), bytes);
-      if (!reply.ok) throw new Error(`the store answers ${reply.status}`);
-    });
+    await this.#tried(() => this.#client.putObject(this.#key(name), bytes));
   }
 
   async get(name: string): Promise<Uint8Array | null> {
@@ -51,8 +57,13 @@ export class S3Store implements BackupStore {
 
   async list(prefix: string): Promise<readonly string[]> {
     const below = this.#key(prefix === "" ? "" : `${prefix}/`);
-    const found = await this.#tried(() => this.#client.listObjects("/", below));
-    return (found ?? []).map(({ Key }) => Key.slice(this.#prefix.length));
+    const found = await this.#tried(async () => {
+      const listed = await this.#client.listObjects("/", below);
+      // One that is empty has a list.
+      if (listed === null) throw new NoBucket();
+      return listed;
+    });
+    return found.map(({ Key }) => Key.slice(this.#prefix.length));
   }
 
   async freeBytes(): Promise<undefined> {
@@ -72,23 +83,16 @@ export class S3Store implements BackupStore {
       try {
         return await work();
       } catch (cause) {
-        const why = cause instanceof Error ? cause.message : String(cause);
-        if (attempt === attemptsMax || isRefusal(cause)) {
-          throw new CliError(`${this.where}: ${why}`, { cause });
-        }
+        const why = `${this.where}: ${explainS3(cause, this.#place)}`;
+        if (attempt === attemptsMax || isRefusal(cause)) throw new CliError(why, { cause });
+        this.#say(`${why} (it is tried again)`);
       }
       await sleep(pauseMs * 2 ** attempt);
     }
   }
 }
 
-/** Credentials or a bucket that are wrong do not become right. */
-function isRefusal(cause: unknown): boolean {
-  const status = cause instanceof Error && "status" in cause ? Number(cause.status) : 0;
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
-}
-
-function accessIn(env: Environment, bucket: string) {
+function accessIn(env: Environment) {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (!accessKeyId || !secretAccessKey) {
     throw usageError("S3 takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
@@ -101,7 +105,7 @@ function accessIn(env: Environment, bucket: string) {
   const endpoint = withoutEnd(given || `https://s3.${region}.amazonaws.com`, "/");
   if (!URL.canParse(endpoint)) throw usageError(`AWS_ENDPOINT_URL_S3: ${endpoint} is no address`);
   return {
-    ...{ accessKeyId, secretAccessKey, region, endpoint: `${endpoint}/${bucket}` },
+    ...{ accessKeyId, secretAccessKey, region, endpoint },
     requestAbortTimeout: limits.backupStoreRequestMs,
   };
 }

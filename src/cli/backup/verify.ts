@@ -1,6 +1,6 @@
 /** Is a backup whole? Everything in it is read, as a restore would. */
 
-import type { Backup, BackupMerged } from "../../contract/backup.ts";
+import type { Backup, BackupMerged, BackupPart, BackupTenant } from "../../contract/backup.ts";
 import { digestOf } from "../../contract/digest.ts";
 import type { TenantId } from "../../contract/ids.ts";
 import { decodePieces, runOf } from "../../heads/pieces.ts";
@@ -29,37 +29,63 @@ export interface Report {
 
 /** @throws CliError only when it is interrupted: what is wrong is in the report */
 export async function verifyBackup(backup: Backup, checking: Checking): Promise<Report> {
-  const faults: string[] = [];
+  const faults = new Set<string>();
   const facts = new LogFacts();
   const attempt = async (what: () => Promise<void>): Promise<void> => {
     try {
       await what();
     } catch (thrown) {
       checking.signal.throwIfAborted();
-      faults.push(thrown instanceof Error ? thrown.message : String(thrown));
+      faults.add(thrown instanceof Error ? thrown.message : String(thrown));
     }
+  };
+  /** Whoever fetches what is damaged from a copy fetches all of it. */
+  const nameAll = async (parts: readonly BackupPart[]): Promise<void> => {
+    for (const part of parts) await attempt(async () => void (await checking.parts.read(part)));
   };
   for (const stream of inOrder(backup)) {
     checking.progress.step(stream.name);
+    const before = faults.size;
     await attempt(() => readStream(stream, checking, facts));
+    if (faults.size > before) await nameAll(stream.parts);
   }
+  // What is not read says nothing of a tenant.
+  const isFolded = faults.size === 0;
   let objects = 0;
-  for (const { tenant, merged, ...rest } of backup.tenants) {
+  for (const one of backup.tenants) {
+    const { merged } = one;
+    await attempt(async () => checkTenant(one, { backup, facts, isFolded }));
+    if (merged === undefined) continue;
+    const before = faults.size;
     await attempt(async () => {
-      const found = facts.of(tenant as TenantId);
-      const confirmed = confirmedIn(merged);
-      const fault = faultOf(found, { ...rest, merged, confirmed });
-      if (fault !== undefined) throw new CliError(`${tenant}: ${fault}`);
-      const { seq, cursor, position } = rest;
-      if (answersAfter(found, backup.seq)) throw new CliError(`${tenant}: ends after the backup`);
-      const isSame = endOf(found) === seq && found.cursor === cursor && found.position === position;
-      if (!isSame) throw new CliError(`${tenant}: its messages are not those of the index`);
-      if (merged !== undefined) objects += await readMerged(tenant, merged, checking);
+      objects += await readMerged(one.tenant, merged, checking);
     });
+    const parts = [...merged.pieces.map(({ part }) => part), ...merged.pages];
+    if (faults.size > before) await nameAll(parts);
   }
   const messages = backup.streams.reduce((sum, stream) => sum + stream.messages, 0);
   const { id, seq, tenants } = backup;
-  return { id, seq, messages, objects, tenants: tenants.length, faults };
+  return { id, seq, messages, objects, tenants: tenants.length, faults: [...faults] };
+}
+
+/** @throws CliError */
+function checkTenant(
+  { tenant, merged, fault: kept, ...rest }: BackupTenant,
+  {
+    backup,
+    facts,
+    isFolded,
+  }: { readonly backup: Backup; readonly facts: LogFacts; readonly isFolded: boolean },
+): void {
+  const found = facts.of(tenant as TenantId);
+  const confirmed = confirmedIn(merged);
+  const fault = isFolded ? faultOf(found, { ...rest, merged, confirmed }) : kept;
+  if (fault !== undefined) throw new CliError(`${tenant}: ${fault}`);
+  if (!isFolded) return;
+  const { seq, cursor, position } = rest;
+  if (answersAfter(found, backup.seq)) throw new CliError(`${tenant}: ends after the backup`);
+  const isSame = endOf(found) === seq && found.cursor === cursor && found.position === position;
+  if (!isSame) throw new CliError(`${tenant}: its messages are not those of the index`);
 }
 
 /** Records before operations, as the facts are folded. */

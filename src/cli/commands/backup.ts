@@ -84,13 +84,13 @@ interface Named {
 type Place = BackupStore & { tidy(nowMs: number): Promise<void> };
 
 /** @throws CliError usage */
-async function storeAt(place: string, env: Terminal["env"]): Promise<Place> {
+async function storeAt(place: string, { env, note }: Terminal): Promise<Place> {
   if (!/^[a-z0-9]+:\/\//i.test(place)) return new FolderStore(resolve(place));
   if (!place.startsWith("s3://")) {
     throw usageError(`${place}: backups go into a folder, or to s3://bucket/prefix`);
   }
   const { S3Store } = await import("../backup/s3-store.ts");
-  return new S3Store(place, env);
+  return new S3Store(place, env, (what) => note(`${printable(what)}\n`));
 }
 
 const nowMs = (): number => systemClock.nowMs();
@@ -100,7 +100,7 @@ async function create(
   options: LinkedOptions,
   { terminal, version }: { readonly terminal: Terminal; readonly version: string },
 ): Promise<void> {
-  const store = await storeAt(place, terminal.env);
+  const store = await storeAt(place, terminal);
   const isNew = (await checkStore(store)) === "empty";
   const [{ openBackedUpLog, openObjects, openStreams }, { createBackup }] = await Promise.all([
     import("../../compose/backup.ts"),
@@ -183,7 +183,7 @@ async function restore(
   options: RestoreOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const store = await storeAt(place, terminal.env);
+  const store = await storeAt(place, terminal);
   const backup = await readIndex(store, await chosenId(store, id));
   const [{ openObjects, openStreams }, { restoreBackup }] = await Promise.all([
     import("../../compose/backup.ts"),
@@ -225,7 +225,7 @@ async function verify(
   { json }: BackupOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const store = await storeAt(place, terminal.env);
+  const store = await storeAt(place, terminal);
   const backup = await readIndex(store, await chosenId(store, id));
   const { verifyBackup } = await import("../backup/verify.ts");
   const parts = new Parts(store);
@@ -247,7 +247,7 @@ function reportLines(counts: Omit<Report, "faults">, faults: readonly string[]):
 }
 
 async function list(place: string, { json }: BackupOptions, terminal: Terminal): Promise<void> {
-  const store = await storeAt(place, terminal.env);
+  const store = await storeAt(place, terminal);
   await chosenId(store, "-");
   const ids = (await backupIds(store)).slice(0, limits.backupListMax);
   const backups: ReturnType<typeof shownBackup>[] = [];

@@ -28,6 +28,7 @@ import { connectEngine } from "../http-client.ts";
 import { type CommonOptions, wholeNumber, withCommon, withEngine } from "../options.ts";
 import { untilBegun } from "../reembed/begun.ts";
 import { compareGenerations } from "../reembed/compare.ts";
+import { lagOf } from "../reembed/lag.ts";
 import { lackingNodes } from "../reembed/nodes.ts";
 import { linesOf, stateOf } from "../reembed/print.ts";
 import { questionsIn, sampledQuestions } from "../reembed/questions.ts";
@@ -295,15 +296,18 @@ async function bothHave(log: Log, tenant: TenantId, record: TenantGenerations): 
   if (record.state !== "fed") return 0 as Version;
   const cursorOf = async (number: number): Promise<number> =>
     (await log.chunks.last(generationName(tenant, number)))?.version ?? 0;
+  const { number } = record.other;
   const wanted = await cursorOf(record.active.number);
+  const before = await cursorOf(number);
+  let reached = before;
   for (let waitedMs = 0; waitedMs < limits.reembedCutWaitMs; waitedMs += limits.ownerPollMs) {
-    const reached = await cursorOf(record.other.number);
+    reached = await cursorOf(number);
     if (reached >= wanted) return reached as Version;
     await systemClock.sleep(limits.ownerPollMs);
   }
-  throw new CliError(
-    `generation ${record.other.number} lags behind: is its model installed where the tenant's engine runs?`,
-  );
+  const nodes = (await log.leases.announced()).length;
+  const waitedMs = limits.reembedCutWaitMs;
+  throw new CliError(lagOf({ number, before, reached, wanted, waitedMs, nodes }));
 }
 
 async function end(parts: Run): Promise<void> {

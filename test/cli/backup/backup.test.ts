@@ -220,6 +220,32 @@ it("any part that was changed or is missing is named, and nothing else", async (
   expect((await verify()).faults).toEqual([]);
 });
 
+it("all parts that are damaged are named at once, and no tenant is blamed for them", async () => {
+  const many = Array.from({ length: 3_000 }, (_, at) => operation(14 + at));
+  source.add("DOCS", many);
+  await create();
+  const parts = [...store.files.keys()].filter((name) => name.startsWith("parts/"));
+  expect(parts.length).toBeGreaterThan(5);
+  const faultsWhere = async (spoil: (bytes: Uint8Array) => Uint8Array | undefined) => {
+    const kept = new Map(store.files);
+    for (const name of parts) {
+      const spoilt = spoil(kept.get(name) ?? new Uint8Array());
+      if (spoilt === undefined) store.files.delete(name);
+      else store.files.set(name, spoilt);
+    }
+    const { faults } = await verify();
+    for (const [name, bytes] of kept) store.files.set(name, bytes);
+    return [...faults].sort();
+  };
+  const all = (what: string) =>
+    parts.map((name) => `memory/${name} is ${what}: this backup cannot be restored`).sort();
+  expect(await faultsWhere(() => undefined)).toEqual(all("missing"));
+  expect(await faultsWhere((bytes) => bytes.subarray(0, -3))).toEqual(all("damaged"));
+  expect(await faultsWhere(() => new Uint8Array())).toEqual(all("damaged"));
+  const [other = new Uint8Array()] = [...store.files.values()];
+  expect(await faultsWhere(() => other)).toHaveLength(parts.length);
+});
+
 it("a tenant whose chain is broken is named, and costs the others nothing", async () => {
   const damaged = { ...record(24, 22, 14), headers: { ...record(24, 22, 14).headers } };
   source.add("CHUNKS", [record(21, 20, 13), damaged], 25);
@@ -249,6 +275,8 @@ it("refuses a place or a target that is not what it must be, and says what to do
   store.files.set("freshet-backups.json", text('{"freshet":"backups","format":9}'));
   await expect(checkStore(store)).rejects.toThrow(/later Freshet/);
   store.files.delete("freshet-backups.json");
+  await expect(checkStore(store)).rejects.toThrow(/backups.json is missing: .*"format":1/);
+  store.files.delete(`backups/${await newest()}.json.gz`);
   await expect(checkStore(store)).rejects.toThrow(/holds files, and no backups of Freshet/);
 });
 
