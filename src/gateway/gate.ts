@@ -56,8 +56,8 @@ export class Gate {
   }
 
   /**
-   * For a reply that may have no end: looks again and again whether its credential would still be let in
-   * as the same, and says once why not. A provider that is away says nothing of its tokens.
+   * For a reply that may have no end: looks again and again whether its credential would still be
+   * let in as the same, and says once why not. A provider that is away says nothing of its tokens.
    */
   watch(
     request: FastifyRequest,
@@ -92,7 +92,7 @@ export class Gate {
     else this.#endless.add(end);
   }
 
-  /** Their readers are told to come back, elsewhere: a stop would wait for them, and then cut them. */
+  /** Their readers are told to come back, elsewhere: a stop would wait for them, and cut them. */
   endEndless(): void {
     this.#isClosing = true;
     for (const end of [...this.#endless]) end(new FreshetError("not_ready", stops));

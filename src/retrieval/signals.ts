@@ -37,7 +37,7 @@ export function nearness(nearest: readonly Pooled[]): (cosine: number) => number
   return (cosine) => (cosine - low) / (high - low);
 }
 
-/** Of its rarity, what a word counts that only asks and that none of the nearest holds. Measured. */
+/** What a word that only asks keeps of its rarity where none of the nearest holds it. Measured. */
 const askingShare = 0.4;
 
 interface WordScorer {

@@ -76,7 +76,7 @@ describe("a Word document", () => {
       ),
       "word/document.xml": `<w:document xmlns:r="${office}" xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">${body}</w:document>`,
       "word/report.mht":
-        'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="x"\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<html><body class=3D"a"><h1>Caf=C3=A9</h1><p>Opens at nine.</p></body></html>\r\n--x--\r\n',
+        'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="x"\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<html><body class=3D"a"><h1>Caf=c3=a9</h1><p>Opens at nine.</p></body></html>\r\n--x--\r\n',
       "word/b.html": "<html><head><style>p{}</style></head><body><p>Of HTML.</body></html>",
     });
     const { documents } = await readNamed(reader, "a.docx", bytes);

@@ -1,6 +1,6 @@
 /**
- * Invitations of calendars (iCalendar, RFC 5545) as text: what, when, where, who. Linear. Times stay
- * in the zone that they are written in, which is named: nobody knows where the reader is.
+ * Invitations of calendars (iCalendar, RFC 5545) as text: what, when, where, who. Linear. Times
+ * stay in the zone that they are written in, which is named: nobody knows where the reader is.
  */
 
 import type { Converted } from "./convert.ts";

@@ -9,8 +9,8 @@
  *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
  *        time-out;
  *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive;
- *   NC4  once its process stops, a connection that says nothing for `natsDrainMs` is closed: all that
- *        waits for it ends then, and the stop goes on.
+ *   NC4  once its process stops, a connection that says nothing for `natsDrainMs` is closed: all
+ *        that waits for it ends then, and the stop goes on.
  */
 
 import {
