@@ -8,6 +8,7 @@ export const jetStream = {
   consumerNotFound: 10014,
   messageNotFound: 10037,
   sequenceNotFound: 10043,
+  removalFailed: 10057,
   /** A consumer's filter that matches nothing which the stream can hold. */
   noSuchSubject: 10093,
   wrongLastSequence: 10071,
@@ -18,6 +19,17 @@ const full = new Set([10077, 10047, 10023, 10028, 10002]);
 
 export function apiCode(thrown: unknown): number | undefined {
   return thrown instanceof NatsError ? thrown.api_error?.err_code : undefined;
+}
+
+/**
+ * What was to be removed or read is there no more: a newer one took its place, or another attempt
+ * was faster. A stream in files says it by the code of any removal that failed.
+ */
+export function isMessageGone(thrown: unknown): boolean {
+  const code = apiCode(thrown);
+  if (code === jetStream.messageNotFound || code === jetStream.sequenceNotFound) return true;
+  if (code !== jetStream.removalFailed) return false;
+  return /no message found|stream store EOF/i.test((thrown as NatsError).message);
 }
 
 export function sourceError(thrown: unknown): FreshetError {

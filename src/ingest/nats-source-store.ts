@@ -24,7 +24,7 @@ import {
   sourceStateSchema,
 } from "../contract/source.ts";
 import { inRoomThatIsLeft } from "../runtime/room.ts";
-import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
+import { apiCode, isMessageGone, jetStream, sourceError } from "./nats-errors.ts";
 import { readLetters } from "./nats-source-letters.ts";
 import type { SourceStore } from "./sources/port.ts";
 import { checkSourceRoom } from "./sources/start.ts";
@@ -295,9 +295,7 @@ function rethrown(thrown: unknown): never {
 
 /** Somebody was faster: what took its place is looked at next. */
 function unlessGone(thrown: unknown): void {
-  const code = apiCode(thrown);
-  if (code === jetStream.messageNotFound || code === jetStream.sequenceNotFound) return;
-  throw thrown;
+  if (!isMessageGone(thrown)) throw thrown;
 }
 
 const ownedSchema = sourceLetterSchema.pick({ tenant: true });

@@ -19,7 +19,7 @@ import { limits } from "../../contract/limits.ts";
 import { inRoomThatIsLeft } from "../../runtime/room.ts";
 import type { EndpointStore, Stored } from "../endpoint-port.ts";
 import { decodeJson, encodeJson } from "../wire/json.ts";
-import { apiCode, jetStream, logError } from "./errors.ts";
+import { apiCode, isMessageGone, jetStream, logError } from "./errors.ts";
 
 const bucket = "freshet_webhooks";
 const bucketStream = `KV_${bucket}`;
@@ -222,9 +222,7 @@ export class NatsEndpoints implements EndpointStore {
 
 /** Somebody was faster: what took its place is looked at next. */
 function unlessGone(thrown: unknown): void {
-  const code = apiCode(thrown);
-  if (code === jetStream.messageNotFound || code === jetStream.sequenceNotFound) return;
-  throw thrown;
+  if (!isMessageGone(thrown)) throw thrown;
 }
 
 type Kind = "endpoint" | "state" | "failures";

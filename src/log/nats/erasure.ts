@@ -23,7 +23,7 @@ import {
   tokensSubject,
 } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
-import { apiCode, jetStream, logError } from "./errors.ts";
+import { isMessageGone, logError } from "./errors.ts";
 import { pullMessages } from "./pull.ts";
 import { nameOf, type StreamRole, streamInfo } from "./streams.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
@@ -121,7 +121,8 @@ export class NatsErasure implements Erasure {
     try {
       await this.#options.context.jsm.streams.deleteMessage(stream, seq, true);
     } catch (thrown) {
-      if (isGone(thrown)) return;
+      // Another attempt was faster.
+      if (isMessageGone(thrown)) return;
       throw logError(thrown);
     }
   }
@@ -133,13 +134,6 @@ export class NatsErasure implements Erasure {
     }
     return places[of](tenant, at);
   }
-}
-
-/** Another attempt was faster. */
-function isGone(thrown: unknown): boolean {
-  return (
-    apiCode(thrown) === jetStream.messageNotFound || apiCode(thrown) === jetStream.sequenceNotFound
-  );
 }
 
 const places: Readonly<Record<Erasable, (tenant: TenantId, at: Partition) => Where>> = {

@@ -26,6 +26,7 @@ export const jetStream = {
   streamNotFound: 10059,
   messageNotFound: 10037,
   sequenceNotFound: 10043,
+  removalFailed: 10057,
   consumerNotFound: 10014,
   streamNameInUse: 10058,
   messageTooLarge: 10054,
@@ -37,6 +38,17 @@ export const jetStream = {
 
 export function apiCode(thrown: unknown): number | undefined {
   return thrown instanceof NatsError ? thrown.api_error?.err_code : undefined;
+}
+
+/**
+ * What was to be removed or read is there no more: a newer one took its place, or another attempt
+ * was faster. A stream in files says it by the code of any removal that failed.
+ */
+export function isMessageGone(thrown: unknown): boolean {
+  const code = apiCode(thrown);
+  if (code === jetStream.messageNotFound || code === jetStream.sequenceNotFound) return true;
+  if (code !== jetStream.removalFailed) return false;
+  return /no message found|stream store EOF/i.test((thrown as NatsError).message);
 }
 
 /**

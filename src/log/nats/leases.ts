@@ -31,7 +31,7 @@ import {
   nodeSubject,
 } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
-import { apiCode, jetStream, logError } from "./errors.ts";
+import { isMessageGone, logError } from "./errors.ts";
 import { publishIfLast, publishPlain } from "./publish.ts";
 import { streamNames, subjectsOf } from "./streams.ts";
 
@@ -185,7 +185,7 @@ export class NatsLeases implements LeaseStore {
     try {
       await this.#context.jsm.streams.deleteMessage(streamNames.leases, revision, false);
     } catch (thrown) {
-      if (apiCode(thrown) !== jetStream.sequenceNotFound) throw logError(thrown);
+      if (!isMessageGone(thrown)) throw logError(thrown);
     }
   }
 

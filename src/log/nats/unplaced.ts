@@ -11,7 +11,7 @@
 import { limits } from "../../contract/limits.ts";
 import { tenantIn, unplacedDocs } from "../wire/subjects.ts";
 import { type NatsContext, newestMessage } from "./connection.ts";
-import { apiCode, jetStream, logError } from "./errors.ts";
+import { isMessageGone, logError } from "./errors.ts";
 import { type Delivered, pullMessages } from "./pull.ts";
 
 /** No partition has this name: the second filter, which nothing lies under. */
@@ -51,7 +51,7 @@ export async function removeUnplaced(
       await context.jsm.streams.deleteMessage(stream, seq, false);
       removed += 1;
     } catch (thrown) {
-      if (apiCode(thrown) !== jetStream.sequenceNotFound) throw logError(thrown);
+      if (!isMessageGone(thrown)) throw logError(thrown);
     }
   }
   return removed;
