@@ -108,7 +108,7 @@ function readParagraph(
 }
 
 function isDelimiter(line: string | undefined): boolean {
-  return /^[ \t|:-]+$/.test(line ?? "") && line?.includes("|") === true && line.includes("-");
+  return line?.includes("|") === true && line.includes("-") && /^[ \t|:-]+$/.test(line);
 }
 
 function isRow(line: string, isTable: boolean): boolean {

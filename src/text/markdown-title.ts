@@ -1,5 +1,7 @@
 /** A heading without its markup, as it is shown and embedded with each chunk below it. */
 
+import { withoutEnd } from "../contract/without-end.ts";
+
 /** A longer heading is cut when it is embedded; patterns with a tail see no more. */
 const titleCharsMax = 400;
 /** All markup of a line begins with one of these: most headings have none of them. */
@@ -89,9 +91,6 @@ function character(
  */
 function withoutClosingHashes(markup: string): string {
   const title = markup.trimEnd();
-  let end = title.length;
-  while (title[end - 1] === "#") end -= 1;
-  const before = title[end - 1];
-  const isClosing = end < title.length && (end === 0 || before === " " || before === "\t");
-  return isClosing ? title.slice(0, end) : title;
+  const open = withoutEnd(title, "#");
+  return open === "" || /[ \t]$/.test(open) ? open : title;
 }

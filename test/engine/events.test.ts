@@ -70,6 +70,19 @@ interface Site {
   readonly stateOf?: (tenant: TenantId, id: DocumentId) => Promise<DocumentState>;
 }
 
+/** A log whose tenant has a second generation, which is fed beside the one that answers. */
+async function withTwoGenerations() {
+  const log = createMemoryLog();
+  const second = generationName(tenant, 2);
+  const change = (next: (record: TenantGenerations) => TenantGenerations) =>
+    changeGenerations(log.generations, tenant, next);
+  const plan = { model: "other", probe: "p", from: 0 as Position, upTo: none };
+  await change((record) => begin(record, plan));
+  await change((record) => join(record, 2));
+  await change((record) => feed(record, { number: 2, builtTo: none }));
+  return { log, second, change };
+}
+
 /** A reader that takes `count` events and leaves. */
 async function take(
   { log, stateOf = everythingShown }: Site,
@@ -266,14 +279,7 @@ describe("the event stream", () => {
   });
 
   it("goes on in the other generation when its own is removed under a reader that is slow (EO1, EO5)", async () => {
-    const log = createMemoryLog();
-    const second = generationName(tenant, 2);
-    const change = (next: (record: TenantGenerations) => TenantGenerations) =>
-      changeGenerations(log.generations, tenant, next);
-    const plan = { model: "other", probe: "p", from: 0 as Position, upTo: none };
-    await change((record) => begin(record, plan));
-    await change((record) => join(record, 2));
-    await change((record) => feed(record, { number: 2, builtTo: none }));
+    const { log, second, change } = await withTwoGenerations();
     // More than a page: the reader stands in the middle when the rest goes.
     const count = limits.eventsPageMax + 3;
     const placed = await appendAll(
@@ -302,14 +308,7 @@ describe("the event stream", () => {
   });
 
   it("goes on in the other generation when the reader's own is given up, without its tombstone (EO1, EO5)", async () => {
-    const log = createMemoryLog();
-    const second = generationName(tenant, 2);
-    const change = (next: (record: TenantGenerations) => TenantGenerations) =>
-      changeGenerations(log.generations, tenant, next);
-    const plan = { model: "other", probe: "p", from: 0 as Position, upTo: none };
-    await change((record) => begin(record, plan));
-    await change((record) => join(record, 2));
-    await change((record) => feed(record, { number: 2, builtTo: none }));
+    const { log, second, change } = await withTwoGenerations();
     const placed = await appendAll(log.chunks, recordsOf(["upsert"]));
     const next = [1, 2, 3].map((version) => upsert({ tenant: second, version, epoch: 1 }, "d"));
     const clock = createManualClock();
