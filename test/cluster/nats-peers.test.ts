@@ -4,6 +4,7 @@ import { connectPeers } from "../../src/cluster/nats-peers.ts";
 import type { DocumentId, TenantId } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { parseQuestion } from "../../src/contract/query.ts";
+import { watchTimers } from "../support/own-timers.ts";
 
 const demo = "demo" as TenantId;
 
@@ -11,6 +12,7 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(() => {
+  vi.unstubAllGlobals();
   vi.useRealTimers();
 });
 
@@ -43,17 +45,20 @@ function silentAfter(first: unknown) {
 it("PE4: the wait for a peer that falls silent in the middle of its answer is bounded", async () => {
   const { connection, published, open } = silentAfter({ type: "delta", text: "It" });
   const question = parseQuestion({ query: "rivers" });
+  const waitMs = question.deadline_ms + limits.peerMarginMs;
+  const timers = watchTimers(waitMs, limits.peerBeatMs);
   const { signal } = new AbortController();
   const events: unknown[] = [];
   const onEvent = (event: unknown): void => void events.push(event);
   const asked = connectPeers(connection).ask("node", { tenant: demo, question, signal, onEvent });
   const failed = expect(asked).rejects.toMatchObject({ code: "not_ready", retryable: true });
-  await vi.advanceTimersByTimeAsync(question.deadline_ms + limits.peerMarginMs);
+  await vi.advanceTimersByTimeAsync(waitMs);
   await failed;
   expect(events).toHaveLength(1);
   expect(open()).toBe(0);
   expect([published[0], ...new Set(published.slice(1))]).toEqual(["ask", "beat", "cancel"]);
-  expect(vi.getTimerCount()).toBe(0);
+  expect(timers.begun()).toBe(2);
+  expect(timers.open()).toBe(0);
 });
 
 it("PE2: an unanswered look-up is not ready, and was not cancelled", async () => {

@@ -2,13 +2,19 @@
 
 import type { NatsConnection } from "nats";
 import { afterEach, expect, it, vi } from "vitest";
+import { limits } from "../../../src/contract/limits.ts";
 import { NatsSourceStreams } from "../../../src/ingest/nats-source-streams.ts";
 import type { StreamSource } from "../../../src/ingest/sources/port.ts";
+import { watchTimers } from "../../support/own-timers.ts";
 
-afterEach(() => void vi.useRealTimers());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
 
 it("a reading that cannot begin leaves no timer behind, however often it is tried", async () => {
   vi.useFakeTimers();
+  const timers = watchTimers(limits.sourceWorkingEveryMs, 2 * limits.sourceAckWaitMs);
   const info = { num_ack_pending: 3, delivered: { consumer_seq: 7 } };
   const consume = () => Promise.reject(new Error("the connection is away"));
   const js = {
@@ -23,5 +29,6 @@ it("a reading that cannot begin leaves no timer behind, however often it is trie
   for (let attempt = 0; attempt < 3; attempt += 1) {
     await expect(streams.open(source, new AbortController().signal)).rejects.toThrow();
   }
-  expect(vi.getTimerCount()).toBe(0);
+  expect(timers.begun()).toBeGreaterThan(0);
+  expect(timers.open()).toBe(0);
 });
