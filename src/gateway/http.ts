@@ -27,7 +27,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { asksForKeys, authentication, type Credentials, hostCheck, operatorCheck } from "./auth.ts";
 import { readOutRefusedBodies } from "./bodies.ts";
 import type { Handler } from "./handler.ts";
-import { closeIdleWhenScarce } from "./idle-sockets.ts";
+import { closeIdleWhenScarce, closesUnused } from "./idle-sockets.ts";
 import { parseJson } from "./json.ts";
 import { explainListenError, type Listener } from "./listen-error.ts";
 import { type ListenerTls, listenerOptions, watchCertificate } from "./listener-tls.ts";
@@ -233,6 +233,8 @@ function newServer(bounds: HttpBounds, tls: ListenerTls | undefined): FastifyIns
     app.addHook("preClose", async () => end());
   }
   closeIdleWhenScarce(app.server, bounds.connectionsMax);
+  const closeUnused = closesUnused(app.server, limits.httpUnusedSocketMs);
+  app.addHook("preClose", async () => closeUnused());
   // Node refuses what it does not expect without a word (GH1); HTTP lets a server pass over it.
   app.server.on("checkExpectation", (request, response) => {
     app.server.emit("request", request, response);

@@ -5,6 +5,7 @@
  */
 
 import type { Server } from "node:http";
+import type { Socket } from "node:net";
 
 /** From so much of the bound on, those that rest are closed when another one comes. */
 const scarceFrom = 0.75;
@@ -18,4 +19,27 @@ export function closeIdleWhenScarce(server: Server, connectionsMax: number): voi
     });
     if (open > connectionsMax * scarceFrom) server.closeIdleConnections();
   });
+}
+
+/**
+ * Connections on which no request has begun: browsers and pools open some ahead of their need, and
+ * Node counts those as busy, so that a stop would wait for their callers. Returns what a stop
+ * calls: they are closed `afterMs` later, since a request may be on its way on one that has just
+ * come.
+ */
+export function closesUnused(server: Server, afterMs: number): () => void {
+  const unused = new Set<Socket>();
+  // That of TLS is the one whose requests are told.
+  const opened = "setSecureContext" in server ? "secureConnection" : "connection";
+  server.on(opened, (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }) => unused.delete(socket));
+  return () => {
+    const timer = setTimeout(() => {
+      for (const socket of unused) socket.destroy();
+    }, afterMs);
+    server.once("close", () => clearTimeout(timer));
+  };
 }

@@ -246,12 +246,15 @@ function suite(open: () => Promise<Way>): void {
     });
 
     it("leaving a stream ends the work at the engine", async () => {
-      way.service.hold = new Promise(() => {});
+      const hold = Promise.withResolvers<void>();
+      way.service.hold = hold.promise;
       for await (const piece of client.stream("rivers")) {
         expect(piece.type).toBe("retrieval");
         break;
       }
       await expect.poll(() => way.service.signals.at(-1)?.aborted, patient).toBe(true);
+      // Else the engine's stop waits for it.
+      hold.resolve();
     });
 
     it("an aborted question rejects with the reason, and ends at the engine", async () => {

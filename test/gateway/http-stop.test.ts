@@ -1,6 +1,8 @@
 /** What a stop does with requests that are under way when it begins. */
 
+import { once } from "node:events";
 import { Agent, request } from "node:http";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
@@ -62,4 +64,16 @@ it("a stream of events is told that the node stops, and does not hold the stop u
   expect(body).toContain("event: failed");
   expect(body).toContain('"code":"not_ready"');
   expect(body).toContain("this node stops");
+});
+
+it("a connection that its client opened ahead of its need does not hold the stop up", async () => {
+  const { url } = await it_.listen();
+  const ahead = connect(Number(new URL(url).port), "127.0.0.1");
+  await once(ahead, "connect");
+  await asked(`${url}/healthz`).whole;
+  const ended = once(ahead, "close");
+  const beganMs = performance.now();
+  await it_.close();
+  expect(performance.now() - beganMs).toBeLessThan(half);
+  await ended;
 });

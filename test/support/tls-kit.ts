@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import {
   type AddressInfo,
   connect,
@@ -90,13 +91,21 @@ export interface Listening {
 
 function listen(server: Server): Promise<Listening> {
   return new Promise((resolve, reject) => {
+    // Callers keep their connections for a minute, and a server without HTTP ends none of them.
+    const open = new Set<Socket>();
+    for (const event of ["connection", "secureConnection"]) {
+      server.on(event, (socket: Socket) => {
+        open.add(socket);
+        socket.once("close", () => open.delete(socket));
+      });
+    }
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
       const close = () =>
         new Promise<void>((closed) => {
           server.close(() => closed());
-          if ("closeAllConnections" in server) (server.closeAllConnections as () => void)();
+          for (const socket of open) socket.destroy();
         });
       resolve({ port, close });
     });

@@ -6,6 +6,7 @@ import { documentLimits } from "./documents.ts";
 import { publishingLimits } from "./publishing.ts";
 import { questionLimits } from "./questions.ts";
 import { atMost, below, type Relations } from "./relation.ts";
+import { runtimeLimits } from "./runtime.ts";
 import { KiB, MiB, minuteMs, secondMs } from "./units.ts";
 
 export const surfaceLimits = {
@@ -40,6 +41,8 @@ export const surfaceLimits = {
    */
   httpRefusedBodyBytesMax: 64 * MiB,
   httpRefusedBodyMs: 10 * secondMs,
+  /** In a stop: a request may be on its way on a new connection (`src/gateway/idle-sockets.ts`). */
+  httpUnusedSocketMs: 1 * secondMs,
   /** A socket without a byte for so long is cut; above the longest deadline of a question. */
   httpIdleSocketMs: 150 * secondMs,
   /** Publish requests at once; one tenant alone has half of them (`src/runtime/fair-shares.ts`). */
@@ -244,6 +247,7 @@ export const surfaceRelations: Relations = {
   "an idle connection outlives those of proxies, and ends before it counts as dead": [
     below(minuteMs, surfaceLimits.httpKeepAliveMs),
     below(surfaceLimits.httpKeepAliveMs, surfaceLimits.httpIdleSocketMs),
+    below(surfaceLimits.httpUnusedSocketMs, runtimeLimits.stopMs),
   ],
   "a node that refuses questions still has sockets to say so": [
     below(
