@@ -29,7 +29,9 @@ async function headersOf({ log }: World): Promise<readonly RecordHeader[]> {
   const [first, last] = [await log.chunks.first(acme), await log.chunks.last(acme)];
   if (first === null || last === null) return [];
   const range = { tenant: acme, after: first.previous, to: last.position };
-  return Array.fromAsync(log.chunks.headers(range));
+  const headers: RecordHeader[] = [];
+  for await (const header of log.chunks.headers(range)) headers.push(header);
+  return headers;
 }
 
 /** All rounds that are to do. */
