@@ -31,6 +31,7 @@ import type { ErasureCounts, SignedReceipt } from "../../src/contract/receipt.ts
 import { isErased } from "../../src/contract/tenant-life.ts";
 import { heldByOthers, hold, letGo } from "../../src/log/holds.ts";
 import { changeLife } from "../../src/log/lives.ts";
+import { payDeadLetters } from "../merge/dead-letters.ts";
 import { liveOthers, positionOf } from "./generations.ts";
 import { type ErasePorts, notCovered } from "./tenant.ts";
 import {
@@ -82,6 +83,10 @@ async function removeTraces(
   const { tenant, below, through } = request;
   const signal = ports.signal();
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
+  // Of the other documents: they are written from the records that go. Theirs go with the others.
+  for (const name of [tenant, ...(await liveOthers(log, tenant))]) {
+    await payDeadLetters(ports, name);
+  }
   await removeObjects(ports, tenant, documents);
   for (const letter of await lettersOf(ports, tenant, documents)) {
     await log.erasure.remove({ tenant, of: "letters", version: letter });

@@ -9,9 +9,9 @@ import { isNothing } from "../../src/contract/erase.ts";
 import type { DocumentId, Version } from "../../src/contract/ids.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { eraseDocumentStory } from "../../workflows/erase-story.ts";
-import { deletesOf, durable, erasePorts, filledWorld, tracesOf } from "./erase-kit.ts";
+import { deletesOf, durable, erasePorts, filledWorld, publish, tracesOf } from "./erase-kit.ts";
 import { runMerge, runRound } from "./run-merge.ts";
-import { acme, type World } from "./world.ts";
+import { acme, createWorld, type World, writeStory } from "./world.ts";
 
 const noSleep = async (): Promise<void> => {};
 const gone = { records: 0, operations: 0, cold: 0 };
@@ -24,6 +24,15 @@ async function deleteAlpha(world: World) {
 
 const liveIn = ({ cold }: World): readonly DocumentId[] =>
   [...new Set(cold.objects(acme).map(({ documentId }) => documentId))].sort();
+
+/** Nothing of it is merged yet; one of its rejects is of alpha. */
+async function rejectedWorld(): Promise<World> {
+  const world = createWorld();
+  for (let n = 0; n < 10; n += 1) await publish(world, "operation");
+  await writeStory(world.writer);
+  await world.writer.reject("alpha");
+  return world;
+}
 
 async function headersOf({ log }: World): Promise<readonly RecordHeader[]> {
   const [first, last] = [await log.chunks.first(acme), await log.chunks.last(acme)];
@@ -86,6 +95,20 @@ describe("an erase of a document whose tenant cold has lost", () => {
     world.cold.dropTenant(acme);
     await eraseDocumentStory(durable()(erasePorts(world)), request, noSleep);
     expect(liveIn(world)).toEqual(["epsilon", "unmerged"]);
+    expect(await tracesOf(world, "alpha")).toEqual(gone);
+  });
+});
+
+describe("an erase of a document of whose tenant dead letters are owed", () => {
+  it("writes them before the records go that they are written from (I2, DL2)", async () => {
+    const world = await rejectedWorld();
+    const request = await deleteAlpha(world);
+    world.log.hooks.fillDeadLetters(true);
+    await runMerge(world.ports);
+    world.log.hooks.fillDeadLetters(false);
+    await eraseDocumentStory(durable()(erasePorts(world)), request, noSleep);
+    const letters = await world.log.deadLetters.list(acme, 10);
+    expect(letters.map(({ documentId }) => documentId)).toEqual(["delta", null]);
     expect(await tracesOf(world, "alpha")).toEqual(gone);
   });
 });
