@@ -217,7 +217,7 @@ async function markedBy(
   const none = 0 as Position;
   try {
     if (life?.state !== "asleep") return (await cold.readMarker(tenant))?.to ?? none;
-    // Cold is asked only where something would go: most tenants may sleep, and nothing of them does.
+    // Cold is asked only where something would go: of most tenants that sleep nothing would.
     const first = await log.chunks.first(tenant);
     const isOld = first !== null && first.position < Math.min(life.to, young.position);
     return !isOld || (await cold.hasTenant(tenant)) ? life.to : none;
