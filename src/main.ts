@@ -89,13 +89,14 @@ async function main(role: string | undefined): Promise<number> {
   try {
     await Promise.race([running.ended, signalled]);
   } finally {
-    await running.stop();
+    isLeft = (await running.stop()) === "left";
   }
   return 0;
 }
 
 // No process.exit while a batch may run: it would abort inside native code. A clean stop lets go of
-// everything that keeps the process alive.
+// everything that keeps the process alive, or says that what is left of it is in nobody's way.
+let isLeft = false;
 try {
   process.exitCode = await main(process.argv[2]);
 } catch (thrown) {
@@ -103,6 +104,7 @@ try {
   for (const line of lines) process.stderr.write(`freshet: ${line}\n`);
   process.exitCode = 1;
 }
+if (isLeft) process.exit();
 
 function isCancelled(thrown: unknown): boolean {
   return thrown instanceof Error && "code" in thrown && thrown.code === "cancelled";

@@ -22,6 +22,7 @@ import { isLive, liveOthers, positionOf } from "./generations.ts";
 import { asksForMerge } from "./holds.ts";
 import type { ErasePorts } from "./tenant.ts";
 import { allDocuments, countsOf, type Documents, documentsOf } from "./traces.ts";
+import { isRepaired } from "./whole.ts";
 
 const pauses = { backoffMinMs: limits.erasePauseMinMs, backoffMaxMs: limits.erasePauseMaxMs };
 
@@ -90,7 +91,7 @@ async function areConfirmed(
   const isConfirmed = async (name: TenantId, at: Position | undefined): Promise<boolean> => {
     const manifest = (await log.manifests.get(name))?.manifest ?? emptyManifest;
     if (at === undefined) return false;
-    if (confirmedTo(manifest) >= at) return true;
+    if (confirmedTo(manifest) >= at) return isRepaired(ports, name, at);
     if (manifest.to >= at) return false;
     const isFirst = asksForMerge(held, versions, manifest.version);
     if (isFirst || (await isOverdue(ports, { tenant, versions }))) await ports.requestMerge(name);

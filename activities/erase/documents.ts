@@ -13,7 +13,10 @@
  *        document: it would not find all of it gone;
  *   ED3  objects and letters of a version above the delete belong to a document that was published
  *        anew: they stay;
- *   ED4  one of those that wait asks for a merge, and it serves all of them.
+ *   ED4  one of those that wait asks for a merge, and it serves all of them;
+ *   ED5  records go only while cold says itself that it holds what they made, as in retention: what
+ *        it lost after it was confirmed is merged again out of them. So the erase waits for that
+ *        merge; where the log does not hold all of what was lost, what it holds is written first.
  */
 
 import type {
@@ -28,6 +31,7 @@ import type { ErasureCounts, SignedReceipt } from "../../src/contract/receipt.ts
 import { isErased } from "../../src/contract/tenant-life.ts";
 import { heldByOthers, hold, letGo } from "../../src/log/holds.ts";
 import { changeLife } from "../../src/log/lives.ts";
+import { payDeadLetters } from "../merge/dead-letters.ts";
 import { liveOthers, positionOf } from "./generations.ts";
 import { type ErasePorts, notCovered } from "./tenant.ts";
 import {
@@ -38,6 +42,7 @@ import {
   lettersOf,
   removeObjects,
 } from "./traces.ts";
+import { awaitWhole } from "./whole.ts";
 
 export async function removeDocuments(
   ports: ErasePorts,
@@ -78,16 +83,22 @@ async function removeTraces(
   const { tenant, below, through } = request;
   const signal = ports.signal();
   const onProgress = (done: number): void => ports.heartbeat({ done, total: done });
+  // Of the other documents: they are written from the records that go. Theirs go with the others.
+  for (const name of [tenant, ...(await liveOthers(log, tenant))]) {
+    await payDeadLetters(ports, name);
+  }
   await removeObjects(ports, tenant, documents);
   for (const letter of await lettersOf(ports, tenant, documents)) {
     await log.erasure.remove({ tenant, of: "letters", version: letter });
   }
+  await awaitWhole(ports, tenant, below.chunks);
   await log.erasure.remove({ tenant, of: "records", below: below.chunks, signal, onProgress });
   for (const name of await liveOthers(log, tenant)) {
     await removeObjects(ports, name, documents);
     const end = await positionOf(ports, name, through);
-    const removed = { tenant: name, of: "records", below: end, signal, onProgress } as const;
-    if (end !== undefined) await log.erasure.remove(removed);
+    if (end === undefined) continue;
+    await awaitWhole(ports, name, end);
+    await log.erasure.remove({ tenant: name, of: "records", below: end, signal, onProgress });
   }
   const left = await countsOf(ports, request, { documents, isOfOperations: false });
   if (!isNothing(left)) throw new FreshetError("cold_unavailable", "objects are still there");

@@ -15,7 +15,7 @@ import type { MergePlan, PlannedMerge } from "../../src/contract/merge.ts";
 import type { PlanRequest } from "../../src/contract/merge-steps.ts";
 import type { RecordHeader } from "../../src/contract/record.ts";
 import { logNowMs, type MergePorts } from "../context.ts";
-import { type BoundedHeaders, countRange, readBoundedHeaders } from "./range.ts";
+import { type BoundedHeaders, countRange, readBoundedHeaders, readUnlessBroken } from "./range.ts";
 
 interface Standing {
   readonly deployment: string;
@@ -76,19 +76,6 @@ function checkIdentity(manifest: Manifest, last: RecordHeader | null): void {
     last.position >= manifest.to &&
     incarnationOf(last.position) === manifest.incarnation;
   if (!same) throw new FreshetError("log_identity", "the log ends before the tenant's watermark");
-}
-
-/** Null when the log no longer holds the range. */
-async function readUnlessBroken(
-  ports: MergePorts,
-  range: { readonly tenant: TenantId; readonly from: Position; readonly to: Position },
-): Promise<BoundedHeaders | null> {
-  try {
-    return await readBoundedHeaders(ports, range);
-  } catch (error) {
-    if (error instanceof FreshetError && error.code === "broken_chain") return null;
-    throw error;
-  }
 }
 
 function planned(

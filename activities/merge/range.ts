@@ -3,6 +3,7 @@
  * operations of it that count.
  */
 
+import { FreshetError } from "../../src/contract/errors.ts";
 import { hasExpired } from "../../src/contract/expiry.ts";
 import type { DocumentId, Fingerprint, Position, Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
@@ -52,6 +53,19 @@ export async function readBoundedHeaders(
     headers.push(header);
   }
   return { headers, more: false };
+}
+
+/** Null when the log no longer holds the range. @throws FreshetError log_unavailable */
+export async function readUnlessBroken(
+  ports: MergePorts,
+  range: MergeRange,
+): Promise<BoundedHeaders | null> {
+  try {
+    return await readBoundedHeaders(ports, range);
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === "broken_chain") return null;
+    throw error;
+  }
 }
 
 /**

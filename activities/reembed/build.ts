@@ -31,6 +31,7 @@ import { emptyManifest } from "../../src/contract/manifest.ts";
 import type { BeginRequest, BuildRequest, BuildTurn } from "../../src/contract/reembed.ts";
 import { checkServed } from "../../src/contract/tenant-life.ts";
 import { changeGenerations } from "../../src/log/generations.ts";
+import { writeHeld } from "./held.ts";
 import type { ReembedPorts, TextEncoder } from "./ports.ts";
 import { GenerationRecords } from "./records.ts";
 import { laterRecords, mergedRecords, standingOf, wholeHeads } from "./source.ts";
@@ -140,12 +141,14 @@ async function appendMerged(
   // What cold lost while it was walked is not taken for what was never there (GS2).
   const now = isWhole ? heads : await wholeHeads(ports, source, from);
   const found = await foundBy(ports, walker, { walk, heads: now, range }).catch(nullIfLost);
-  if (found === null || (found.missing > 0 && !walk.isSecond)) {
+  if (found === null || (found.missing.length > 0 && !walk.isSecond)) {
+    const missing = found?.missing ?? [];
+    await writeHeld(ports, source, { heads: now, missing, to: from });
     await walkAgain(ports, walker, { before: walk, isSecond: found !== null });
     return false;
   }
-  if (found.missing > 0) {
-    const { missing } = found;
+  const { length: missing } = found.missing;
+  if (missing > 0) {
     ports.logger.warn({ tenant: source, missing }, "cold lacks documents that the heads name");
   }
   return records.appendAll(mergedRecords(ports, source, found.documents()), isOver);

@@ -7,7 +7,8 @@
  *   GX1  an object is looked at once in a walk, over any number of turns, kills and merges: ids do
  *        not change, and the cursor is stored together with what was found before it;
  *   GX2  what the heads name and the walk has not met is not taken for what was never there: a
- *        repair may have written it behind the cursor. Then all is walked once more;
+ *        repair may have written it behind the cursor, or cold has lost it and the log has it
+ *        still. Then that is written, and all is walked once more;
  *   GX3  what is stored are versions and object ids, 24 bytes a document: no erase has to look for
  *        a document's name in it;
  *   GX4  nothing is stored for a generation that was given up meanwhile, or of an erased tenant,
@@ -17,7 +18,7 @@
 import type { ColdEntry } from "../../src/cold/port.ts";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { type ColdWalk, walked } from "../../src/contract/generation.ts";
-import type { TenantId, Version } from "../../src/contract/ids.ts";
+import { type TenantId, version as toVersion, type Version } from "../../src/contract/ids.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { fingerprintOf } from "../../src/heads/fingerprint.ts";
 import type { Heads } from "../../src/heads/heads.ts";
@@ -160,8 +161,8 @@ export interface Begun {
 export interface Found {
   /** In the order of versions. */
   readonly documents: () => Generator<Begun>;
-  /** How many documents the heads name that no walk has met (GX2). */
-  readonly missing: number;
+  /** Of the documents that the heads name and the walk has not met (GX2). */
+  readonly missing: readonly Version[];
 }
 
 /**
@@ -188,7 +189,10 @@ export async function foundBy(
     }
   }
   return {
-    missing: isFound.reduce((count, found) => count - found, versions.length),
+    missing: Array.from(
+      versions.filter((_, place) => isFound[place] !== 1),
+      toVersion,
+    ),
     *documents() {
       for (const [place, version] of versions.entries()) {
         if (isFound[place] !== 1) continue;

@@ -12,8 +12,8 @@
  *        record: they go up to the newest dead letter of it;
  *   RT4  dead letters go when what they tell of can no longer be sent again, and after RT3 has
  *        looked at them. Those still owed are written before;
- *   RT6  a tenant that sleeps is not woken: its record says what cold had marked; of an erased one
- *        nothing is kept;
+ *   RT6  a tenant that sleeps is not woken: its record says what cold had marked, which counts
+ *        while cold has the tenant at all; of an erased one nothing is kept;
  *   RT7  a tenant may want its operations kept for another time, or for ever; what it wants gone
  *        earlier, each sweep takes (raw.ts). What an erase of a document reads stays (XR3);
  *   RT8  operations go when every generation that reads them has their records; the records of each
@@ -198,21 +198,34 @@ async function boundsOf(
   const last = await log.chunks.last(tenant);
   if (last === null) return null;
   const manifest = (await log.manifests.get(tenant))?.manifest ?? emptyManifest;
-  const marked = life?.state === "asleep" ? { to: life.to } : undefined;
-  const marker =
-    marked ??
-    (await cold.readMarker(tenant).catch((thrown: unknown) => {
-      // While cold is away it proves nothing; operations do not wait for it.
-      if (thrown instanceof FreshetError && thrown.code === "cold_unavailable") return null;
-      throw thrown;
-    }));
+  const markedTo = await markedBy({ log, cold }, tenant, { young, life });
   return retentionBounds({
     cursor: (await cursorOf(log, tenantOf(tenant))) ?? noVersion,
     confirmed: confirmedTo(manifest),
-    markedTo: marker?.to ?? (0 as Position),
+    markedTo,
     youngVersion: young.version,
     youngPosition: young.position,
   });
+}
+
+/** Up to where cold says that it holds the records. While it is away it proves nothing. */
+async function markedBy(
+  { log, cold }: Pick<MergePorts, "log" | "cold">,
+  tenant: TenantId,
+  { young, life }: { readonly young: Young; readonly life: TenantLife | undefined },
+): Promise<Position> {
+  const none = 0 as Position;
+  try {
+    if (life?.state !== "asleep") return (await cold.readMarker(tenant))?.to ?? none;
+    // Cold is asked only where something would go: of most tenants that sleep nothing would.
+    const first = await log.chunks.first(tenant);
+    const isOld = first !== null && first.position < Math.min(life.to, young.position);
+    return !isOld || (await cold.hasTenant(tenant)) ? life.to : none;
+  } catch (thrown) {
+    // Operations do not wait for it.
+    if (thrown instanceof FreshetError && thrown.code === "cold_unavailable") return none;
+    throw thrown;
+  }
 }
 
 /**

@@ -25,7 +25,8 @@ import type { Stack } from "./stack.ts";
 export interface Running {
   /** Resolves when it has ended by itself or by `stop`; rejects when it could not continue. */
   readonly ended: Promise<void>;
-  stop(): Promise<void>;
+  /** `left`: all that is ours has ended, and something that cannot be ended keeps the process. */
+  stop(): Promise<"left" | "ended" | void>;
 }
 
 export interface Foundation {

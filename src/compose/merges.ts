@@ -82,9 +82,10 @@ export async function startMerges(
       ready: worker.ready,
       stop: async () => {
         void giveUpSilent(log.connection, base.clock);
-        await worker.shutdown();
-        await ended;
+        const end = await worker.shutdown();
+        if (end === "ended") await ended;
         await stack.unwind(base);
+        return end;
       },
     };
   } catch (thrown) {

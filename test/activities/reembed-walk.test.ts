@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { beginGeneration } from "../../activities/reembed/build.ts";
 import { abandon, firstGeneration, walkPieces } from "../../src/contract/generation.ts";
+import type { Position } from "../../src/contract/ids.ts";
 import { changeGenerations } from "../../src/log/generations.ts";
 import { documentsOf, feedIt, inPages, second, setUp, turn } from "./reembed-kit.ts";
 import { runMerge } from "./run-merge.ts";
@@ -57,6 +58,22 @@ describe("the walk of a build", () => {
     expect(await documentsOf(world, second)).toEqual(await documentsOf(world, acme));
   });
 
+  it("has also what cold has lost, where the log has its record still (GX2)", async () => {
+    const world = setUp();
+    for (const each of ["a", "b", "c"]) await world.writer.upsert(each, 2);
+    await world.writer.delete("c");
+    await runMerge(world.ports);
+    await beginGeneration(world.reembed, { tenant: acme, model: "other" });
+    const lost = world.cold.objects(acme).filter(({ documentId }) => documentId === "a");
+    world.cold.drop(
+      acme,
+      lost.map(({ id }) => id),
+    );
+    await feedIt(world);
+    expect(await documentsOf(world, second)).toEqual(await documentsOf(world, acme));
+    expect(world.cold.objects(acme)).toEqual(expect.arrayContaining(lost));
+  });
+
   it("ends its walks where cold lacks a document for good", async () => {
     const world = setUp();
     await world.writer.upsert("a");
@@ -68,6 +85,8 @@ describe("the walk of a build", () => {
       acme,
       lost.map(({ id }) => id),
     );
+    const below = (await world.log.chunks.last(acme))?.position ?? (0 as Position);
+    await world.log.chunks.purge({ tenant: acme, below });
     await feedIt(world);
     expect([...(await documentsOf(world, second)).keys()]).toEqual(["b"]);
   });

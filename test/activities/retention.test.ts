@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type RetentionStanding, retentionBounds } from "../../activities/retention/plan.ts";
 import { purgeOld, type RetentionCursor } from "../../activities/retention/retention.ts";
 import { createSweepActivities } from "../../activities/sweep.ts";
@@ -271,3 +271,36 @@ describe("a tenant whose own state is broken", () => {
 function origin(tenant: TenantId) {
   return { tenant, version: 1 as Version, epoch: 1 as Epoch };
 }
+
+describe("retention of a tenant that sleeps", () => {
+  async function asleep() {
+    const world = setUp();
+    await writeStory(world.writer);
+    await runMerge(world.ports);
+    const to = await watermarkOf(world);
+    const { version } = (await world.log.manifests.get(acme))?.manifest ?? { version: 0 };
+    await world.log.lives.put(
+      acme,
+      { state: "asleep", atMs: 1, version: version as Version, to },
+      0,
+    );
+    await world.clock.advance(2 * windowMs);
+    return world;
+  }
+
+  it("goes by what cold had marked, and does not wake it (RT6)", async () => {
+    const world = await asleep();
+    const readMarker = vi.spyOn(world.cold, "readMarker");
+    await purgeOld(world.ports, start, windowMs);
+    expect(await positions(world)).toEqual([world.writer.last]);
+    expect(readMarker).not.toHaveBeenCalled();
+  });
+
+  it("keeps what cold can be made whole from, where cold has lost the tenant (RT6)", async () => {
+    const world = await asleep();
+    const before = await positions(world);
+    world.cold.dropTenant(acme);
+    await purgeOld(world.ports, start, windowMs);
+    expect(await positions(world)).toEqual(before);
+  });
+});

@@ -7,7 +7,8 @@
  *
  *   MW1  while Temporal is down it tries again, with growing bounded pauses, until it is shut down;
  *   MW2  a shutdown lets running activities end or cancel; what they left undone is repeated
- *        elsewhere.
+ *        elsewhere;
+ *   MW4  a shutdown ends also while Temporal says nothing.
  */
 
 import {
@@ -43,6 +44,7 @@ import {
   type VersionedQueue,
 } from "./versions.ts";
 import { nameOf, whyOf } from "./worker-failure.ts";
+import { endOf, type WorkerEnd } from "./worker-stop.ts";
 
 export interface MergeWorkerOptions extends TemporalOptions {
   readonly logger: Logger;
@@ -80,7 +82,7 @@ export interface MergeWorker {
   run(): Promise<void>;
   /** Resolves when it polls for the first time. */
   readonly ready: Promise<void>;
-  shutdown(): Promise<void>;
+  shutdown(): Promise<WorkerEnd>;
 }
 
 const reconnects = {
@@ -124,11 +126,14 @@ class RunningMergeWorker implements MergeWorker {
     return this.#run;
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(): Promise<WorkerEnd> {
     this.#stop.abort();
     this.#shutdownWorkers();
-    await this.#run;
+    const { clock, logger } = this.#options;
+    const run = this.#run ?? Promise.resolve();
+    const end = await endOf({ run, workers: () => this.#workers, clock, logger });
     await this.#client.close();
+    return end;
   }
 
   async #runUntilStopped(): Promise<void> {
@@ -204,10 +209,12 @@ class RunningMergeWorker implements MergeWorker {
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
+  get #workers(): readonly Worker[] {
+    return [...(this.#worker === null ? [] : [this.#worker]), ...this.#others];
+  }
+
   #shutdownWorkers(): void {
-    for (const worker of [this.#worker, ...this.#others]) {
-      if (worker?.getState() === "RUNNING") worker.shutdown();
-    }
+    for (const worker of this.#workers) if (worker.getState() === "RUNNING") worker.shutdown();
   }
 
   #deliveryParts(): DeliveryParts | undefined {
