@@ -2,6 +2,7 @@
 
 import { Agent, request } from "node:http";
 import { text } from "node:stream/consumers";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { type Fixture, fixture } from "./http-fixture.ts";
@@ -62,4 +63,20 @@ it("a stream of events is told that the node stops, and does not hold the stop u
   expect(body).toContain("event: failed");
   expect(body).toContain('"code":"not_ready"');
   expect(body).toContain("this node stops");
+});
+
+it("an agent that listens for changes loses its stream, and does not hold the stop up", async () => {
+  const { url } = await it_.listen();
+  it_.service.hold = Promise.resolve();
+  const client = new Client(
+    { name: "test", version: "1" },
+    { versionNegotiation: { mode: "auto" } },
+  );
+  await client.connect(new StreamableHTTPClientTransport(new URL("/mcp", url)));
+  const listening = await client.listen({ resourceSubscriptions: ["freshet://demo/documents/a"] });
+  const beganMs = performance.now();
+  await it_.close();
+  expect(performance.now() - beganMs).toBeLessThan(half);
+  expect(await listening.closed).toBe("remote");
+  await client.close();
 });
