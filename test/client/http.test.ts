@@ -182,6 +182,7 @@ describe("over HTTP alone", () => {
     const surroundings = {
       sleep: async (ms: number) => void pauses.push(ms),
       random: () => 0,
+      nowMs: () => 0,
     };
     const { client, sent } = counted(
       { url: "http://127.0.0.1:8787", surroundings, retries: { attemptsMax: 2 } },
@@ -194,7 +195,7 @@ describe("over HTTP alone", () => {
 
   it("attempts have an end where their number was left undefined", async () => {
     site = fixture();
-    const surroundings = { sleep: async () => undefined, random: () => 0 };
+    const surroundings = { sleep: async () => undefined, random: () => 0, nowMs: () => 0 };
     const none = Number.NaN;
     const options = { url: "http://127.0.0.1:8787", surroundings };
     const { client, sent } = counted({ ...options, retries: { attemptsMax: none } }, () => {
