@@ -4,7 +4,9 @@
  *
  *   WR1  without keys, a page from elsewhere is refused: of any type, a body needs no preflight;
  *   WR2  with keys, who may send to no source is told the same of each name, whether there is such
- *        a source or not.
+ *        a source or not;
+ *   WR3  a provider of tokens that is away is told as such: a sender that is told that its token is
+ *        wrong does not send the event again.
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
