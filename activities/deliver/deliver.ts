@@ -11,8 +11,8 @@
  *        more than what is on its way;
  *   DX4  a gap in the log pauses the endpoint and says where the log begins: it is never passed
  *        over in silence;
- *   DX5  the metric of failing webhooks is what is stored, from the begin of each turn: one that was
- *        removed, or resumed by hand, is not told as failing for ever.
+ *   DX5  the metric of failing webhooks is what is stored, from the begin of each turn: one that
+ *        was removed, or resumed by hand, is not told as failing for ever.
  */
 
 import type { DeliveryRequest, DeliveryTurn } from "../../src/contract/delivery.ts";
