@@ -10,7 +10,9 @@
  *   DX3  the definition is read before each request, so that what was paused or removed gets no
  *        more than what is on its way;
  *   DX4  a gap in the log pauses the endpoint and says where the log begins: it is never passed
- *        over in silence.
+ *        over in silence;
+ *   DX5  the metric of failing webhooks is what is stored, from the begin of each turn: one that
+ *        was removed, or resumed by hand, is not told as failing for ever.
  */
 
 import type { DeliveryRequest, DeliveryTurn } from "../../src/contract/delivery.ts";
@@ -60,9 +62,10 @@ export async function deliverEvents(
   { tenant, endpoint: id }: DeliveryRequest,
 ): Promise<DeliveryTurn> {
   const { life } = await ports.lives.get(tenant);
+  const found = isErased(life) ? null : await ports.store.get(tenant, id);
+  const state = found && (await ports.store.state({ tenant, id }));
+  showTrouble(ports, id, state?.value.trouble?.sinceMs);
   if (isErased(life)) return { kind: "over", delivered: 0, why: "the tenant is erased" };
-  const found = await ports.store.get(tenant, id);
-  const state = await ports.store.state({ tenant, id });
   if (found === null || state === null) return { kind: "over", delivered: 0, why: "removed" };
   if (found.value.status !== "active") {
     return { kind: "over", delivered: 0, why: found.value.status };
@@ -72,6 +75,11 @@ export async function deliverEvents(
     return { kind: "wait", delivered: 0, waitMs: limits.endpointRestMs, why };
   }
   return new Turn(ports, found, state).run();
+}
+
+/** DX5. */
+function showTrouble({ metrics }: DeliveryPorts, webhook: string, sinceMs = 0): void {
+  metrics.set("webhook_failing_timestamp_seconds", sinceMs / 1_000, { webhook });
 }
 
 class Turn {
@@ -160,7 +168,7 @@ class Turn {
     if (reply.kind === "gone") return this.#stop("disabled", "the receiver answered 410 Gone");
     const state = afterDelivery(this.#state.value, event.seq, clock.nowMs());
     this.#delivered += 1;
-    this.#showTrouble(0);
+    showTrouble(this.#ports, this.#found.value.id);
     this.#ports.heartbeat(this.#delivered);
     return (await this.#put(state)) ? "next" : undefined;
   }
@@ -175,7 +183,7 @@ class Turn {
     const failure = { seq: event.seq, reply, atMs, random: random() };
     const { state, attempts, waitMs } = afterFailure(this.#state.value, failure);
     if (!(await this.#put(state))) return undefined;
-    this.#showTrouble(state.trouble?.sinceMs ?? 0);
+    showTrouble(this.#ports, this.#found.value.id, state.trouble?.sinceMs);
     await store.addFailure(this.#found.value, {
       ...{ seq: event.seq, type: eventTypes[event.status], attempt: attempts },
       ...{ reason: reply.reason, at: new Date(atMs).toISOString() },
@@ -240,11 +248,6 @@ class Turn {
     this.#skipStoredAtMs = this.#ports.clock.monotonicMs();
     if (this.#skippedTo <= this.#state.value.after) return true;
     return this.#put({ ...this.#state.value, after: this.#skippedTo });
-  }
-
-  #showTrouble(sinceMs: number): void {
-    const { id: webhook } = this.#found.value;
-    this.#ports.metrics.set("webhook_failing_timestamp_seconds", sinceMs / 1_000, { webhook });
   }
 
   #observe(event: StoredEvent, { kind }: EndpointReply, ms: number): void {

@@ -9,7 +9,7 @@
  */
 
 import { FreshetError } from "./errors.ts";
-import { isTooLong, pause, type RetryOptions, withRetries } from "./retry.ts";
+import { pauseOrGiveUp, type RetryOptions, SentKey, withRetries } from "./retry.ts";
 import type { ErrorBody, LineResult, Operation } from "./types.ts";
 
 /** One of many: stored, or why not. `index` counts from 0. */
@@ -17,7 +17,7 @@ export type ManyResult =
   | { readonly index: number; readonly id: string; readonly seq: number }
   | { readonly index: number; readonly error: FreshetError };
 
-export interface BatchOptions extends RetryOptions {
+export interface BatchOptions extends Omit<RetryOptions, "key"> {
   readonly bytesMax: number;
   readonly linesMax: number;
   readonly key: string;
@@ -88,13 +88,17 @@ async function publishBatch(
   number: number,
   options: BatchOptions,
 ): Promise<readonly ManyResult[]> {
+  const { send, surroundings } = options;
   const key = `${options.key}/${number}`;
+  const sentKey = new SentKey(surroundings);
+  const within: RetryOptions = { ...options, key: sentKey };
   const settled = new Map<number, ManyResult>();
   for (let made = 1; ; made += 1) {
     // What is settled is sent as an empty line, which keeps the numbers, and so the ids, of the
     // others: the engine remembers ids for two minutes, and a quota may take longer.
     const text = batch.map((line, at) => (settled.has(at) ? "" : line.text)).join("\n");
-    const sent = await withRetries(() => options.send(text, key), options).catch(refusalOfOne);
+    const begunMs = surroundings.nowMs();
+    const sent = await withRetries(() => send(text, key), within).catch(refusalOfOne);
     const [only] = batch;
     if (sent instanceof FreshetError) {
       if (batch.length > 1 || only === undefined) throw sent;
@@ -109,8 +113,8 @@ async function publishBatch(
     // Attempts that bring nothing are counted: a quota lets some lines through each time.
     if (settled.size > before) made = 1;
     if (made >= options.retries.attemptsMax) return found;
-    if (isTooLong(first.error.retryAfterMs, options.retries)) return found;
-    await pause(made, first.error.retryAfterMs, options);
+    for (const each of found) if (isOpen(each)) sentKey.failed(each.error, begunMs);
+    if (!(await pauseOrGiveUp(made, first.error.retryAfterMs, within))) return found;
   }
 }
 

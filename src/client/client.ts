@@ -6,7 +6,7 @@
  * keeps no other state.
  *
  *   CL1  a publish has a key, also one that the caller did not give: sent again after a failure, it
- *        is stored once;
+ *        is stored once, and it is not sent again when the engine may have forgotten the key;
  *   CL2  what is repeated are requests that change nothing, and publishes with their key; a stream
  *        is not begun again once a piece of it has come;
  *   CL3  events come once and in order across reconnects: each is after the position of the last.
@@ -26,6 +26,7 @@ import {
   pause,
   type Retries,
   retriesOf,
+  SentKey,
   type Surroundings,
   withRetries,
 } from "./retry.ts";
@@ -257,7 +258,8 @@ export class Freshet {
     const key = options.idempotencyKey ?? crypto.randomUUID();
     const sending = this.#sending(options);
     const send = () => this.#transport.publish(operation, key, sending);
-    const { seq } = await withRetries(send, this.#retrying(options));
+    const retrying = { ...this.#retrying(options), key: new SentKey(this.#surroundings) };
+    const { seq } = await withRetries(send, retrying);
     this.sawSeq(seq);
     return { id: operation.id, seq };
   }

@@ -220,7 +220,6 @@ async function* blocks(
     throw failureOf(thrown, sending, watch);
   } finally {
     watch.end();
-    watch.leave();
   }
 }
 
@@ -235,8 +234,8 @@ interface Watch {
   readonly signal: AbortSignal;
   /** Something was heard: the time begins anew. */
   again(): void;
+  /** What was not read of the response is let go of. */
   end(): void;
-  leave(): void;
   readonly isLate: boolean;
 }
 
@@ -255,8 +254,10 @@ function watchOf({ signal, timeoutMs }: Sending): Watch {
       clearTimeout(timer);
       timer = setTimeout(late, timeoutMs);
     },
-    end: () => clearTimeout(timer),
-    leave: () => own.abort(),
+    end: () => {
+      clearTimeout(timer);
+      own.abort();
+    },
     get isLate() {
       return isLate;
     },

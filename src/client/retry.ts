@@ -10,6 +10,8 @@ export interface Surroundings {
   sleep(ms: number, signal: AbortSignal | undefined): Promise<void>;
   /** 0 to 1. */
   random(): number;
+  /** Of a clock that only runs forward. */
+  nowMs(): number;
 }
 
 export interface Retries {
@@ -42,6 +44,39 @@ export interface RetryOptions {
   readonly retries: Retries;
   readonly surroundings: Surroundings;
   readonly signal: AbortSignal | undefined;
+  /** Of a publish: it is sent again only while that changes nothing. */
+  readonly key?: SentKey | undefined;
+}
+
+/**
+ * How long the engine is relied on to know a key, from the moment that something may have been
+ * stored under it: two minutes, less an attempt that takes its time.
+ */
+const keyKnownMs = 100_000;
+
+/** So many were too many: nothing was stored by that attempt. */
+const storedNothing: ReadonlySet<string> = new Set(["overloaded", "quota_exceeded"]);
+
+/** What may have become of a key that was sent (CL1). */
+export class SentKey {
+  readonly #surroundings: Surroundings;
+  #maybeStoredMs: number | undefined;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** @param begunMs the attempt */
+  failed({ code, status }: FreshetError, begunMs: number): void {
+    if (storedNothing.has(code) || status === 429) return;
+    this.#maybeStoredMs ??= begunMs;
+  }
+
+  /** Whether an attempt after such a wait might store it once more. */
+  isForgottenAfter(waitMs: number): boolean {
+    if (this.#maybeStoredMs === undefined) return false;
+    return this.#surroundings.nowMs() + waitMs - this.#maybeStoredMs > keyKnownMs;
+  }
 }
 
 export async function withRetries<Result>(
@@ -49,29 +84,54 @@ export async function withRetries<Result>(
   options: RetryOptions,
 ): Promise<Result> {
   for (let made = 1; ; made += 1) {
+    const begunMs = options.surroundings.nowMs();
     try {
       return await attempt();
     } catch (thrown) {
+      if (thrown instanceof FreshetError) options.key?.failed(thrown, begunMs);
       if (made >= options.retries.attemptsMax || !isPassing(thrown)) throw thrown;
-      if (isTooLong(thrown.retryAfterMs, options.retries)) throw thrown;
-      await pause(made, thrown.retryAfterMs, options);
+      if (!(await pauseOrGiveUp(made, thrown.retryAfterMs, options))) throw thrown;
     }
   }
 }
 
 /** A quota may ask for many minutes: whether to wait so long is the caller's choice. */
-export function isTooLong(retryAfterMs: number | undefined, { waitMaxMs }: Retries): boolean {
+function isTooLong(retryAfterMs: number | undefined, { waitMaxMs }: Retries): boolean {
   return retryAfterMs !== undefined && retryAfterMs > waitMaxMs;
 }
 
-/** What the engine says, else twice as long each time; never the same for many clients at once. */
+/** False, at once, where another attempt is not worth the wait or might be one too many. */
+export async function pauseOrGiveUp(
+  made: number,
+  retryAfterMs: number | undefined,
+  options: RetryOptions,
+): Promise<boolean> {
+  if (isTooLong(retryAfterMs, options.retries)) return false;
+  const ms = pauseMs(made, retryAfterMs, options);
+  if (options.key?.isForgottenAfter(ms) === true) return false;
+  await sleepFor(ms, options);
+  return true;
+}
+
 export async function pause(
   made: number,
   retryAfterMs: number | undefined,
-  { retries, surroundings, signal }: RetryOptions,
+  options: RetryOptions,
 ): Promise<void> {
+  await sleepFor(pauseMs(made, retryAfterMs, options), options);
+}
+
+/** What the engine says, else twice as long each time; never the same for many clients at once. */
+function pauseMs(
+  made: number,
+  retryAfterMs: number | undefined,
+  { retries, surroundings }: RetryOptions,
+): number {
   const grown = Math.min(retries.pauseMinMs * 2 ** (made - 1), retries.pauseMaxMs);
-  const ms = (retryAfterMs ?? grown) * (1 + surroundings.random() / 2);
+  return (retryAfterMs ?? grown) * (1 + surroundings.random() / 2);
+}
+
+async function sleepFor(ms: number, { surroundings, signal }: RetryOptions): Promise<void> {
   await surroundings.sleep(ms, signal);
   signal?.throwIfAborted();
 }
@@ -89,4 +149,5 @@ export const ordinarySurroundings: Surroundings = {
       }
     }),
   random: () => Math.random(),
+  nowMs: () => performance.now(),
 };

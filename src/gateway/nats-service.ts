@@ -12,7 +12,8 @@
  * log.
  *
  * N1  an error reply carries `Nats-Service-Error(-Code)` and the same JSON body as everywhere.
- * N2  a stop takes no new request and waits for those it has.
+ * N2  a stop takes no new request and waits for those it has, but for those that only wait for
+ *     events: they are told at once, and ask another node.
  * N3  a subject that the server does not let this user answer costs only what is asked there.
  * N4  a server that says nothing, or is away, holds a stop up for `natsDrainMs` at most.
  */
@@ -95,6 +96,7 @@ export async function startNatsService(options: NatsServiceOptions): Promise<Nat
         limits.natsDrainMs,
         Promise.race([service.stop(), options.connection.closed()]).catch(() => {}),
       );
+      work.endWaiting(new FreshetError("not_ready"));
       const cut = setTimeout(() => work.endAll(new FreshetError("not_ready")), stopMs);
       await Promise.allSettled(running);
       clearTimeout(cut);
@@ -154,7 +156,7 @@ interface ReplyTo {
 
 async function reply(to: ReplyTo): Promise<"ok" | ErrorCode> {
   const { endpoint, message, parts, work, bytesMax } = to;
-  const begun = begin(message, work);
+  const begun = begin(message, work, endpoint);
   const pieces = new Pieces({ message, bytesMax, gone: begun?.gone });
   try {
     if (begun === undefined) throw new FreshetError("invalid_tenant");
@@ -187,11 +189,12 @@ async function reply(to: ReplyTo): Promise<"ok" | ErrorCode> {
   }
 }
 
-function begin(message: ServiceMsg, work: NatsWork) {
+function begin(message: ServiceMsg, work: NatsWork, { operation }: NatsEndpoint) {
   const token = tokenOf(message.subject);
   if (!isTenantId(token)) return undefined;
   const tenant = tenantId(token);
-  return { tenant, ...work.begin(tenant, headerOf(message, "Freshet-Request-Id")) };
+  const id = headerOf(message, "Freshet-Request-Id");
+  return { tenant, ...work.begin(tenant, id, operation === "listen") };
 }
 
 /** A header that is not there is an empty text for the library. */

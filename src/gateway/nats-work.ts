@@ -27,6 +27,8 @@ export interface Work {
 interface Running {
   readonly controller: AbortController;
   readonly name: string | undefined;
+  /** It waits for what may never come, so there is nothing to finish. */
+  readonly isWaiting: boolean;
   missed: number;
 }
 
@@ -66,17 +68,23 @@ export class NatsWork {
     return this.#cancelled;
   }
 
-  begin(tenant: TenantId, id: string | undefined): Work {
+  begin(tenant: TenantId, id: string | undefined, isWaiting = false): Work {
     this.#count += 1;
     const gone = `${this.#prefix}.${this.#count}`;
     const controller = new AbortController();
     const name = id !== undefined && idPattern.test(id) ? `${tenant}/${id}` : undefined;
-    this.#running.set(gone, { controller, name, missed: 0 });
+    this.#running.set(gone, { controller, name, isWaiting, missed: 0 });
     return {
       ...{ signal: controller.signal, gone },
       end: (error) => controller.abort(error),
       done: () => void this.#running.delete(gone),
     };
+  }
+
+  endWaiting(error: FreshetError): void {
+    for (const { controller, isWaiting } of this.#running.values()) {
+      if (isWaiting) controller.abort(error);
+    }
   }
 
   endAll(error: FreshetError): void {

@@ -6,7 +6,10 @@
  *        refused at once;
  *   BO2  of an NDJSON body the line that is read is counted from the start, lines in flight by
  *        their own bytes: the reader waits for room, so the socket does;
- *   BO3  a body that trickles is cut: only time spent waiting for the caller counts, never our own.
+ *   BO3  a body that trickles is cut: only time spent waiting for the caller counts, never our own;
+ *   BO4  what comes without a key is of no tenant: all of it together is one party, so whoever
+ *        names a tenant's source takes no room from that tenant. Within it one name that is asked
+ *        for leaves room to the others, whether there is such a source or not.
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -21,30 +24,63 @@ import { whenClosed } from "./caller.ts";
 /** Takes room for a line in flight; undefined when the signal aborts first. */
 export type LineRoom = (bytes: number, signal: AbortSignal) => Promise<Share | undefined>;
 
+export interface BodyOnItsWay {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** What the route takes. */
+  readonly bytesMax: number;
+}
+
+/** No tenant has an empty name. */
+const keyless = "" as TenantId;
+
+interface Pools {
+  readonly places: FairShares;
+  readonly bytes: FairShares;
+}
+
+/** @throws FreshetError overloaded */
+function hold({ places, bytes }: Pools, party: string, amount: number): () => void {
+  const place = places.tryTake(party);
+  const held = place && bytes.tryTake(party, Math.max(1, amount));
+  if (held === undefined) {
+    place?.release();
+    throw new FreshetError("overloaded", "too many publishes at once");
+  }
+  return () => {
+    place?.release();
+    held.release();
+  };
+}
+
 export class PublishBodies {
   readonly #places = new FairShares({ total: limits.httpPublishesInFlightMax });
   readonly #bytes = new FairShares({ total: limits.httpBodyBytesMax, timesFree: 1 / 2 });
   /** A pool of its own: a request that holds its line must not keep lines in flight from ending. */
   readonly #lines = new FairShares({ total: limits.httpBodyBytesMax, timesFree: 1 / 2 });
 
+  /** BO4: as much as one party may have, of which one name has half. */
+  readonly #keyless = {
+    places: new FairShares({ total: limits.httpPublishesInFlightMax / 2 }),
+    bytes: new FairShares({ total: limits.httpBodyBytesMax / 3 }),
+  };
+
   /** BO1: from before the body is read until the reply is out. @throws FreshetError overloaded */
-  admit(tenant: TenantId, request: FastifyRequest, reply: FastifyReply): void {
-    const bytes = heldBytes(request, limits.httpDocumentBytesMax);
-    whenClosed(reply.raw, this.hold(tenant, bytes));
+  admit(tenant: TenantId, { request, reply, bytesMax }: BodyOnItsWay): void {
+    whenClosed(reply.raw, this.hold(tenant, heldBytes(request, bytesMax)));
+  }
+
+  /** BO1, BO4. @param name as it was asked for @throws FreshetError overloaded */
+  admitKeyless(name: string, { request, reply, bytesMax }: BodyOnItsWay): void {
+    const bytes = heldBytes(request, bytesMax);
+    const leave = hold(this.#keyless, name, bytes);
+    whenClosed(reply.raw, leave);
+    whenClosed(reply.raw, this.hold(keyless, bytes));
   }
 
   /** A body of so many bytes, until what is returned is called. @throws FreshetError overloaded */
   hold(tenant: TenantId, amount: number): () => void {
-    const place = this.#places.tryTake(tenant);
-    const bytes = place && this.#bytes.tryTake(tenant, Math.max(1, amount));
-    if (bytes === undefined) {
-      place?.release();
-      throw new FreshetError("overloaded", "too many publishes at once");
-    }
-    return () => {
-      place?.release();
-      bytes.release();
-    };
+    return hold({ places: this.#places, bytes: this.#bytes }, tenant, amount);
   }
 
   /** BO2. */

@@ -102,7 +102,9 @@ function addPublishRoutes(
   bodies: PublishBodies,
 ): void {
   const admit = async (request: FastifyRequest, reply: FastifyReply) =>
-    bodies.admit(gate.tenantOf(request), request, reply);
+    bodies.admit(gate.tenantOf(request), {
+      ...{ request, reply, bytesMax: limits.httpDocumentBytesMax },
+    });
   app.post(
     "/v1/documents",
     {

@@ -216,6 +216,32 @@ describe("a turn of a webhook", () => {
     expect((await bench.status())?.reason).toContain("77");
   });
 
+  it("is not told as failing any more once it was resumed or removed (DX5)", async () => {
+    const told: number[] = [];
+    const set = (_name: string, value: number): void => void told.push(value);
+    const turn = () => deliverEvents(bench.ports({ metrics: { ...silentMetrics, set } }), request);
+    const fail = async (): Promise<void> => {
+      bench.reply = () => ({ kind: "failed", reason: "status 503" });
+      await turn();
+      expect(told.at(-1)).toBeGreaterThan(0);
+    };
+    await bench.add();
+    bench.events = [eventOf(1)];
+    await fail();
+    // As an operator who resumes it.
+    const stored = await bench.store.state({ tenant, id });
+    const { trouble: _, ...state } = stored?.value ?? { after: 0, delivered: 0, failed: 0 };
+    await bench.store.putState({ tenant, id }, state, stored?.revision ?? 0);
+    bench.events = [];
+    await turn();
+    expect(told.at(-1)).toBe(0);
+    bench.events = [eventOf(1)];
+    await fail();
+    await bench.store.remove(tenant, id);
+    await turn();
+    expect(told.at(-1)).toBe(0);
+  });
+
   it("rests while its tenant is suspended, and is over when that is erased", async () => {
     await bench.add();
     bench.events = [eventOf(1)];

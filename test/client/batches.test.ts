@@ -4,8 +4,10 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { linesOfOperations, publishBatches } from "../../src/client/batches.ts";
 import { FreshetError } from "../../src/client/errors.ts";
+import { SentKey, withRetries } from "../../src/client/retry.ts";
 import { settle } from "../../src/client/settle.ts";
 import type { LineResult } from "../../src/client/types.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { runs } from "../support/runs.ts";
 
 const overloaded = { code: "overloaded", message: "later", retryable: true } as const;
@@ -45,7 +47,7 @@ it("every line is stored once and in its order, however few are taken at a time 
       const retries = { attemptsMax: 2, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 1 };
       const results = await publishBatches(linesOfOperations(operations), {
         ...{ bytesMax: 10_000, linesMax: 7, key: "k", send, retries, signal: undefined },
-        surroundings: { sleep: async () => {}, random: () => 0 },
+        surroundings: { sleep: async () => {}, random: () => 0, nowMs: () => 0 },
       });
       const good = operations.map(({ id }) => id).filter((id) => !id.startsWith("bad"));
       expect(stored).toEqual(good);
@@ -73,7 +75,7 @@ it("a line that is too large for its way has its own error, and stops no other (
   const retries = { attemptsMax: 2, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 1 };
   const results = await publishBatches(linesOfOperations(operations), {
     ...{ bytesMax: 60, linesMax: 7, key: "k", send: narrow, retries, signal: undefined },
-    surroundings: { sleep: async () => {}, random: () => 0 },
+    surroundings: { sleep: async () => {}, random: () => 0, nowMs: () => 0 },
   });
   expect(stored).toEqual(["a", "b", "c"]);
   expect(results).toMatchObject([
@@ -107,7 +109,7 @@ it("lines behind the one that was not taken now are sent again, whatever was wro
   const results = await publishBatches(linesOfOperations(operations), {
     ...{ bytesMax: 10_000, linesMax: 7, key: "k", send, signal: undefined },
     retries: { attemptsMax: 3, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 1 },
-    surroundings: { sleep: async () => {}, random: () => 0 },
+    surroundings: { sleep: async () => {}, random: () => 0, nowMs: () => 0 },
   });
   expect(stored).toEqual(["a", "b", "d"]);
   expect(results.map((one) => ("error" in one ? one.error.code : one.id))).toEqual([
@@ -126,8 +128,72 @@ it("an import of any size can be waited for", async () => {
   };
   const settled = await settle(published, {
     ...{ signal: undefined, timeoutMs: 60_000, events },
-    surroundings: { sleep: async () => {}, random: () => 0 },
+    surroundings: { sleep: async () => {}, random: () => 0, nowMs: () => 0 },
     document: () => Promise.reject(new Error("events tell all")),
   });
   expect(settled).toHaveLength(published.length);
+});
+
+/** Stores at the first attempt, whose reply is lost, is held up by a proxy, then stores again. */
+function engineThatForgets(holdUps: number) {
+  let nowMs = 0;
+  let attempts = 0;
+  let knownUntilMs: number | undefined;
+  const stored: number[] = [];
+  const surroundings = {
+    sleep: async (ms: number) => void (nowMs += ms),
+    random: () => 0.5,
+    nowMs: () => nowMs,
+  };
+  const attempt = async (): Promise<{ seq: number }> => {
+    attempts += 1;
+    if (attempts > 1 && attempts <= 1 + holdUps) {
+      const later = { status: 503, retryable: true, retryAfterMs: 60_000 };
+      throw new FreshetError("protocol", "no upstream", later);
+    }
+    if (knownUntilMs === undefined || nowMs > knownUntilMs) {
+      stored.push(nowMs);
+      knownUntilMs = nowMs + limits.duplicateWindowMs;
+    }
+    if (attempts > 1) return { seq: stored.length };
+    throw new FreshetError("unreachable", "the reply is lost", { retryable: true });
+  };
+  return { stored, surroundings, attempt };
+}
+const patient = { attemptsMax: 4, pauseMinMs: 1, pauseMaxMs: 1, waitMaxMs: 60_000 };
+
+it("a publish whose reply was lost is not sent again once its key may be forgotten (CL1)", async () => {
+  for (const holdUps of [1, 2]) {
+    const { stored, surroundings, attempt } = engineThatForgets(holdUps);
+    const key = new SentKey(surroundings);
+    const sent = withRetries(attempt, { retries: patient, signal: undefined, surroundings, key });
+    if (holdUps === 1) expect(await sent).toEqual({ seq: 1 });
+    else await expect(sent).rejects.toMatchObject({ code: "protocol", status: 503 });
+    expect(stored, `${holdUps}`).toEqual([0]);
+  }
+});
+
+it("nor are the lines of a batch (CL1)", async () => {
+  const { stored, surroundings, attempt } = engineThatForgets(2);
+  const send = async () => ({ results: [{ line: 1, id: "a", seq: (await attempt()).seq }] });
+  const publishing = publishBatches(linesOfOperations([{ id: "a", text: "t" }]), {
+    ...{ bytesMax: 1_000, linesMax: 7, key: "k", send, signal: undefined },
+    ...{ retries: patient, surroundings },
+  });
+  await expect(publishing).rejects.toMatchObject({ code: "protocol", status: 503 });
+  expect(stored).toEqual([0]);
+});
+
+it("what was only refused, as by a quota, is sent for as long as attempts are left", async () => {
+  const { surroundings } = engineThatForgets(0);
+  let attempts = 0;
+  const attempt = async (): Promise<number> => {
+    attempts += 1;
+    if (attempts === patient.attemptsMax) return attempts;
+    const later = { status: 429, retryable: true, retryAfterMs: 60_000 };
+    throw new FreshetError("quota_exceeded", "later", later);
+  };
+  const key = new SentKey(surroundings);
+  const sent = withRetries(attempt, { retries: patient, signal: undefined, surroundings, key });
+  expect(await sent).toBe(patient.attemptsMax);
 });

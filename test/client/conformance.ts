@@ -39,6 +39,7 @@ function suite(open: () => Promise<Way>): void {
       await new Promise(setImmediate);
     },
     random: () => 0,
+    nowMs: () => 0,
   };
 
   beforeEach(async () => {

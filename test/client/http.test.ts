@@ -146,6 +146,26 @@ describe("over HTTP alone", () => {
     expect(client.minSeq).toBeUndefined();
   });
 
+  it("a redirect's own page, which is not read, does not keep a connection", async () => {
+    site = fixture();
+    let open = 0;
+    const endless = createServer((asked, reply) => {
+      open += 1;
+      reply.once("close", () => void (open -= 1));
+      const status = Number(asked.headers["x-status"]);
+      reply.writeHead(status, { location: "/login", "content-type": "application/json" });
+      reply.write(" ");
+    });
+    await new Promise<void>((resolve) => void endless.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(endless.address() as AddressInfo).port}`;
+    for (const status of [302, 307]) {
+      const client = overHttp({ url, headers: { "x-status": `${status}` } });
+      await expect(client.document("a")).rejects.toMatchObject({ code: "protocol" });
+    }
+    await expect.poll(() => open).toBe(0);
+    await new Promise((resolve) => void endless.close(resolve));
+  });
+
   it("a stream of other events is no engine's", async () => {
     site = fixture();
     const headers = { "content-type": "text/event-stream" };
@@ -162,6 +182,7 @@ describe("over HTTP alone", () => {
     const surroundings = {
       sleep: async (ms: number) => void pauses.push(ms),
       random: () => 0,
+      nowMs: () => 0,
     };
     const { client, sent } = counted(
       { url: "http://127.0.0.1:8787", surroundings, retries: { attemptsMax: 2 } },
@@ -174,7 +195,7 @@ describe("over HTTP alone", () => {
 
   it("attempts have an end where their number was left undefined", async () => {
     site = fixture();
-    const surroundings = { sleep: async () => undefined, random: () => 0 };
+    const surroundings = { sleep: async () => undefined, random: () => 0, nowMs: () => 0 };
     const none = Number.NaN;
     const options = { url: "http://127.0.0.1:8787", surroundings };
     const { client, sent } = counted({ ...options, retries: { attemptsMax: none } }, () => {

@@ -103,7 +103,8 @@ describe("over NATS alone", () => {
   it("what this NATS takes no message of is too large, and not tried again", async () => {
     const text = "x".repeat(connection.info?.max_payload ?? 0);
     const pauses: number[] = [];
-    const surroundings = { sleep: async (ms: number) => void pauses.push(ms), random: () => 0 };
+    const sleep = async (ms: number) => void pauses.push(ms);
+    const surroundings = { sleep, random: () => 0, nowMs: () => 0 };
     const client = overNats({ connection, headers, tenant: "demo", surroundings });
     await expect(client.publish({ id: "a", text })).rejects.toMatchObject({
       ...{ code: "document_too_large", status: 413, retryable: false },

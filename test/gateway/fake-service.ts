@@ -51,6 +51,8 @@ export class FakeService implements Service {
   deltas: readonly string[] = ["It ", "was."];
   failsAtOnce = false;
   stored: readonly StoredEvent[] = [];
+  /** Readers of events now. */
+  listening = 0;
   readonly said: StoredFeedback[] = [];
   publishing = 0;
   publishingMost = 0;
@@ -140,13 +142,18 @@ export class FakeService implements Service {
     _tenant: string,
     { after = this.#seq as Version, signal }: Parameters<Service["events"]>[1],
   ): AsyncGenerator<readonly StoredEvent[]> {
-    if (this.failsAtOnce && this.failure !== undefined) throw this.failure;
-    yield [];
-    if (this.failure !== undefined) throw this.failure;
-    const stays = this.hold !== undefined;
-    await this.hold;
-    yield this.stored.filter(({ seq }) => seq > after);
-    if (stays) await aborted(signal, true);
+    this.listening += 1;
+    try {
+      if (this.failsAtOnce && this.failure !== undefined) throw this.failure;
+      yield [];
+      if (this.failure !== undefined) throw this.failure;
+      const stays = this.hold !== undefined;
+      await this.hold;
+      yield this.stored.filter(({ seq }) => seq > after);
+      if (stays) await aborted(signal, true);
+    } finally {
+      this.listening -= 1;
+    }
   }
 
   async admit({ tenant, credential }: QuotaUser, bytes: number): Promise<void> {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { type Fixture, fixture } from "./http-fixture.ts";
@@ -76,4 +77,20 @@ it("a connection that its client opened ahead of its need does not hold the stop
   await it_.close();
   expect(performance.now() - beganMs).toBeLessThan(half);
   await ended;
+});
+
+it("an agent that listens for changes loses its stream, and does not hold the stop up", async () => {
+  const { url } = await it_.listen();
+  it_.service.hold = Promise.resolve();
+  const client = new Client(
+    { name: "test", version: "1" },
+    { versionNegotiation: { mode: "auto" } },
+  );
+  await client.connect(new StreamableHTTPClientTransport(new URL("/mcp", url)));
+  const listening = await client.listen({ resourceSubscriptions: ["freshet://demo/documents/a"] });
+  const beganMs = performance.now();
+  await it_.close();
+  expect(performance.now() - beganMs).toBeLessThan(half);
+  expect(await listening.closed).toBe("remote");
+  await client.close();
 });

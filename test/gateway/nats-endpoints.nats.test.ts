@@ -167,6 +167,20 @@ describe("the other endpoints", () => {
     });
   });
 
+  it("listen has nothing to finish: it is told at once that the node stops", async () => {
+    await micro.close();
+    const handler = createHandler({ service, log: silentLogger, clock: systemClock });
+    const reports = { metrics: countingMetrics(), stopMs: limits.stopMs };
+    micro = await startNatsService({ connection: engine, handler, version: "1.2.3", ...reports });
+    service.hold = Promise.resolve();
+    const listening = call("listen", { after: 3, wait_ms: limits.waitMsMax });
+    await expect.poll(() => service.listening).toBe(1);
+    const beganMs = performance.now();
+    await micro.close();
+    expect(performance.now() - beganMs).toBeLessThan(limits.stopMs / 2);
+    expect(await codeOf(listening)).toMatchObject({ code: "not_ready", retryable: true });
+  });
+
   it("feedback is checked and stored as over HTTP", async () => {
     const said = { query: "rivers", sources: [{ id: "a", relevance: 1 }] };
     expect(await jsonOf(call("feedback", said))).toEqual({ seq: expect.any(Number) });

@@ -136,7 +136,8 @@ describe("a caller who left while it was looked up who that is", () => {
     const raw = await closed();
     const request = { headers: {} } as FastifyRequest;
     for (let times = 0; times <= limits.httpPublishesInFlightMax; times += 1) {
-      const admit = () => bodies.admit("acme" as TenantId, request, { raw } as FastifyReply);
+      const admit = () =>
+        bodies.admit("acme" as TenantId, { request, reply: { raw } as FastifyReply, bytesMax: 1 });
       expect(admit).not.toThrow();
     }
   });

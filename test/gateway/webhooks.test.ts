@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import type { TenantId, Version } from "../../src/contract/ids.ts";
@@ -11,7 +13,7 @@ import { presets } from "../../src/ingest/sources/presets.ts";
 import { createWebhooks, type RunningWebhooks } from "../../src/ingest/sources/webhooks.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { documentTextBytesMax } from "../ingest/sources/kit.ts";
-import { fixture, keyOfAcme, keyOfGlobex } from "./http-fixture.ts";
+import { fixture, keyOfAcme, keyOfGlobex, rawSocket } from "./http-fixture.ts";
 
 const tenant = "acme" as TenantId;
 const secret = "a secret of GitHub's";
@@ -203,6 +205,73 @@ describe("POST /v1/sources/{name}/events", () => {
     expect((await ask("repo", github(issue))).statusCode).toBe(202);
     const own = { authorization: `Bearer ${keyOfAcme}` };
     expect((await ask("plain", own, JSON.stringify({ id: "a", text: "x" }))).statusCode).toBe(202);
+    await secured.close();
+  });
+
+  describe("with bodies that do not come to an end", () => {
+    let secured: ReturnType<typeof fixture>;
+    let url: string;
+    const sockets: Socket[] = [];
+    beforeEach(async () => {
+      secured = fixture({ webhooks, keys: true, bounds: { refusedBodyMs: 100 } });
+      ({ url } = await secured.listen());
+    });
+    afterEach(async () => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+      await secured.close();
+    });
+
+    /** What is told first; undefined while its body is waited for. */
+    function begin(name: string, headers: readonly string[] = []) {
+      const { socket } = rawSocket(url);
+      sockets.push(socket);
+      const told = new Promise<string>((tell) => socket.once("data", (data) => tell(`${data}`)));
+      const head = [`POST /v1/sources/${name}/events HTTP/1.1`, "host: localhost", ...headers];
+      socket.write([...head, "transfer-encoding: chunked", "", "1", "{", ""].join("\r\n"));
+      return told.then((data) => data.slice(9, 12));
+    }
+    const refusedOf = (name: string, count: number) =>
+      Promise.race(Array.from({ length: count }, () => begin(name)));
+
+    it("strangers who name a source take nothing from its tenant (BO4)", async () => {
+      expect(await refusedOf("repo", limits.httpPublishesInFlightMax)).toBe("429");
+      const own = Array.from({ length: 3 }, () =>
+        begin("plain", [`authorization: Bearer ${keyOfAcme}`]),
+      );
+      const published = await fetch(`${url}/v1/documents`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${keyOfAcme}` },
+        body: JSON.stringify({ id: "a", text: "rivers rise" }),
+      });
+      expect(published.status).toBe(202);
+      expect(await Promise.race([...own, sleep(100, "held")])).toBe("held");
+    });
+
+    it("whoever fills one name does not learn by it which other one there is (WR2)", async () => {
+      for (const name of ["nothing", "repo"]) {
+        expect(await refusedOf(name, limits.httpPublishesInFlightMax)).toBe("429");
+        const ofNone = Promise.race([begin("none"), sleep(200, "held")]);
+        expect(await Promise.race([begin("standard"), sleep(200, "held")])).toBe(await ofNone);
+        for (const socket of sockets.splice(0)) socket.destroy();
+      }
+    });
+  });
+
+  it("says that the provider of tokens is away, of each name, and takes a signature still", async () => {
+    const verifyToken = async () => {
+      await Promise.resolve();
+      throw new FreshetError("identity_unavailable");
+    };
+    const secured = fixture({ webhooks, keys: true, credentials: { verifyToken } });
+    const ask = (name: string, headers: object = {}) =>
+      secured.app.inject({
+        ...{ method: "POST", url: `/v1/sources/${name}/events`, payload: issue },
+        headers: { "content-type": "application/json", authorization: "Bearer a.b.c", ...headers },
+      });
+    for (const name of ["plain", "repo", "nothing"]) {
+      expect((await ask(name)).json()).toMatchObject({ code: "identity_unavailable" });
+    }
+    expect((await ask("repo", github(issue))).statusCode).toBe(202);
     await secured.close();
   });
 

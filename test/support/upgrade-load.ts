@@ -95,7 +95,8 @@ export class UpgradeLoad {
     this.#looking = balanced.looking;
     // Ten attempts: the longest refusal is that of a partition that moves.
     const retries = { attemptsMax: 10 };
-    const counted = { retries, surroundings: { sleep: this.#pause, random: Math.random } };
+    const nowMs = () => performance.now();
+    const counted = { retries, surroundings: { sleep: this.#pause, random: Math.random, nowMs } };
     for (const tenant of tenants) {
       this.#newest.set(tenant, new Map());
       const fetched = this.#seen(balanced.fetch);

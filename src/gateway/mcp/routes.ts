@@ -6,10 +6,14 @@
  *
  *   MP1  what a caller hears and reads is its own tenant's: handlers and buses are a tenant's. One
  *        whose key has groups reads what they let it, and hears nothing: changes name documents;
- *   MP2  a page of a browser under a foreign name is refused, whatever its Host says.
+ *   MP2  a page of a browser under a foreign name is refused, whatever its Host says;
+ *   MP3  a listener has nothing to finish: it ends as soon as the node stops, and one that does not
+ *        read what it hears is cut, as any reader of events.
  */
 
-import { Readable } from "node:stream";
+import type { ServerResponse } from "node:http";
+import { PassThrough, Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { mayAs } from "../../contract/api-key.ts";
 import type { TenantId } from "../../contract/ids.ts";
@@ -64,12 +68,16 @@ export function addMcpRoute(app: FastifyInstance, options: McpRouteOptions): voi
       const { protocol } = await servedOf(tenant);
       const scopes = mayAs({ roles }, "ingest") ? ["ingest"] : [];
       const caller = abortWhenCallerLeaves(reply.raw);
-      gate.watch(request, reply, { role: "query", ended: (why) => caller.abort(why) });
+      const isEndless = isListening(request.body);
+      const ended = (why: Error): void => caller.abort(why);
+      gate.watch(request, reply, { role: "query", isEndless, ended });
       const response = await protocol.fetch(webRequestOf(request, caller.signal), {
         authInfo: { token: "", clientId: tenant, scopes, extra: of },
         ...(request.body === undefined ? {} : { parsedBody: withoutNulls(request.body) }),
       });
-      return send(reply, response);
+      const { bufferBytesMax } = options.sse;
+      const onCut = (): void => caller.abort();
+      return send(reply, response, isEndless ? { bufferBytesMax, onCut } : undefined);
     },
   });
 }
@@ -86,9 +94,49 @@ function webRequestOf({ raw, method }: FastifyRequest, signal: AbortSignal): Req
   return new Request(`http://127.0.0.1${mcpPath}`, { method, headers, signal });
 }
 
-function send(reply: FastifyReply, { status, headers, body }: Response): FastifyReply {
+function isListening(body: unknown): boolean {
+  if (typeof body !== "object" || body === null || !("method" in body)) return false;
+  return body.method === "subscriptions/listen";
+}
+
+function send(
+  reply: FastifyReply,
+  { status, headers, body }: Response,
+  bound?: Omit<BoundedOptions, "response">,
+): FastifyReply {
   reply.code(status).headers(Object.fromEntries(headers));
-  return reply.send(body === null ? undefined : Readable.fromWeb(body));
+  if (body === null) return reply.send();
+  const { raw: response } = reply;
+  const bytes = body as ReadableStream<Uint8Array>;
+  return reply.send(bound ? bounded(bytes, { response, ...bound }) : Readable.fromWeb(bytes));
+}
+
+interface BoundedOptions {
+  readonly response: ServerResponse;
+  readonly bufferBytesMax: number;
+  readonly onCut: () => void;
+}
+
+/** MP3. The library keeps what is not read, however much: so it is read at once, and counted. */
+function bounded(
+  body: ReadableStream<Uint8Array>,
+  { response, bufferBytesMax, onCut }: BoundedOptions,
+): Readable {
+  const out = new PassThrough();
+  const pass = async (): Promise<void> => {
+    for await (const chunk of body) {
+      if (out.destroyed) return;
+      out.write(chunk);
+      const waiting = out.writableLength + out.readableLength + response.writableLength;
+      if (waiting <= bufferBytesMax) continue;
+      onCut();
+      response.destroy();
+      return void out.destroy();
+    }
+    out.end();
+  };
+  pass().catch((thrown: Error) => out.destroy(thrown));
+  return out;
 }
 
 const bothTypes = "application/json, text/event-stream";

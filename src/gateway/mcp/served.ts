@@ -15,7 +15,7 @@ export interface ServedOptions {
   readonly version: string;
   /** Whether agents are offered `publish` and `delete`, where their key allows it. */
   readonly mcpWrites: boolean;
-  readonly sse: { readonly heartbeatMs: number };
+  readonly sse: { readonly bufferBytesMax: number; readonly heartbeatMs: number };
 }
 
 export interface Served {

@@ -7,7 +7,7 @@ import type { StoredEvent } from "../../../src/contract/events.ts";
 import type { TenantId } from "../../../src/contract/ids.ts";
 import { documentIn, documentUri } from "../../../src/gateway/mcp/documents.ts";
 import { eventually } from "../../support/promises.ts";
-import { type Fixture, fixture, keyOfAcme, keyOfGlobex } from "../http-fixture.ts";
+import { type Fixture, fixture, keyOfAcme, keyOfGlobex, rawSocket } from "../http-fixture.ts";
 
 type Era = "legacy" | "auto";
 const eras: readonly Era[] = ["auto", "legacy"];
@@ -195,6 +195,52 @@ describe("an agent that listens", () => {
     current.service.hold = undefined;
     await subscription.close();
   });
+
+  it("is cut when it does not read what it hears (MP3)", async () => {
+    current = fixture({ bounds: { sseBufferBytesMax: 64 * 1024 } });
+    const { url } = await current.listen();
+    const id = "a".repeat(500);
+    current.service.hold = Promise.resolve();
+    current.service.stored = Array.from({ length: 30_000 }, (_, at) => changed(id, at + 1));
+    const asked = await listenRequestOf(url, documentUri("demo" as TenantId, id));
+    await expect.poll(() => current.service.listening).toBe(0);
+    const hold = Promise.withResolvers<void>();
+    current.service.hold = hold.promise;
+    const { socket } = rawSocket(url);
+    socket.pause();
+    socket.write(asked);
+    await expect.poll(() => current.service.listening).toBe(1);
+    hold.resolve();
+    await expect.poll(() => current.service.listening, { timeout: 10_000 }).toBe(0);
+    socket.destroy();
+  });
+
+  /** As the official client writes it, for a socket of its own. */
+  async function listenRequestOf(url: string, uri: string): Promise<string> {
+    let asked = "";
+    const client = new Client(
+      { name: "test", version: "1" },
+      { versionNegotiation: { mode: "auto" } },
+    );
+    clients.push(client);
+    const noting: typeof fetch = async (to, init) => {
+      if (String(init?.body).includes("subscriptions/listen")) {
+        const head = [...new Headers(init?.headers)].map(([name, value]) => `${name}: ${value}`);
+        const length = `content-length: ${Buffer.byteLength(String(init?.body))}`;
+        const lines = ["POST /mcp HTTP/1.1", "host: localhost", ...head, length, "", init?.body];
+        asked = lines.join("\r\n");
+      }
+      return fetch(to, init);
+    };
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL("/mcp", url), { fetch: noting }),
+    );
+    const { stored } = current.service;
+    current.service.stored = [];
+    await (await client.listen({ resourceSubscriptions: [uri] })).close();
+    current.service.stored = stored;
+    return asked;
+  }
 });
 
 describe("/mcp", () => {
