@@ -28,6 +28,11 @@ export interface EvidenceSentence {
   readonly opens?: "heading" | "question" | "list" | undefined;
   /** What it is a line or an item of; undefined for prose. */
   readonly part?: "row" | "code" | "record" | "item" | undefined;
+  /** Of a heading: 1 for `#`. */
+  readonly level?: number | undefined;
+  /** Of an item: how far it is indented, and whether its list is numbered. */
+  readonly depth?: number | undefined;
+  readonly isStep?: boolean | undefined;
   /** Of a row of a table: the row that says what its cells are. */
   readonly columns?: Omit<EvidenceSentence, "number"> | undefined;
   /** It is such a row. */
@@ -68,7 +73,7 @@ const ended = /[.!?,;:。！？؟।]["'”’»)\]*_]*$/u;
 function isTitle({ text, end, opens, part }: Place, source: Text): boolean {
   if (opens !== undefined || part !== undefined || ended.test(text)) return false;
   if (!/^[ \t]*\n[ \t]*\n/.test(source.text.slice(end, end + titleGapChars))) return false;
-  const named = new Set(terms([source.title, ...(source.heading ?? [])].join("\n")));
+  const named = new Set(terms([source.title, source.heading].join("\n")));
   return terms(text).every((term) => named.has(term));
 }
 
@@ -144,18 +149,20 @@ function roleOf(
   { text }: Place,
   opened: Break | undefined,
   headers: ReadonlyMap<TextLine, Place>,
-): Pick<Place, "opens" | "part" | "columns"> {
+): Pick<Place, "opens" | "part" | "columns" | "level" | "depth" | "isStep"> {
   const kind = opened?.line?.kind;
-  if (kind === "heading") return { opens: "heading" };
+  if (kind === "heading") return { opens: "heading", level: opened?.line?.level };
   if (kind === "code") return { part: kind };
   if (kind === "row") {
     const header = opened?.line?.header;
     return { part: kind, columns: header && headers.get(header) };
   }
-  const part = kind === "record" ? kind : opened?.isItem === true ? "item" : undefined;
-  if (clause.test(text)) return { part, opens: "heading" };
-  if (question.test(text)) return { part, opens: "question" };
-  return colon.test(text) ? { part, opens: "list" } : { part };
+  const item = opened?.item;
+  const part: Place["part"] = kind === "record" ? kind : item && "item";
+  const own = { part, depth: item?.depth, isStep: item?.isStep };
+  if (clause.test(text)) return { ...own, opens: "heading" };
+  if (question.test(text)) return { ...own, opens: "question" };
+  return colon.test(text) ? { ...own, opens: "list" } : own;
 }
 
 /** Where a sentence ends whatever its words say. */
@@ -164,7 +171,7 @@ interface Break {
   readonly length: number;
   /** What begins here. */
   readonly line?: TextLine | undefined;
-  readonly isItem?: boolean | undefined;
+  readonly item?: { readonly depth: number; readonly isStep: boolean } | undefined;
 }
 
 function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
@@ -183,7 +190,7 @@ function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
   return [...gaps, ...ends, ...items].sort((left, right) => left.index - right.index);
 }
 
-const itemPattern = /^[ \t]*(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
+const itemPattern = /^([ \t]*)(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
 
 /**
  * Not each line that begins as an item is one ("in room\n12. It"): as in CommonMark a number other
@@ -191,12 +198,13 @@ const itemPattern = /^[ \t]*(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
  */
 function listMarkers(text: string): readonly Break[] {
   const items: Break[] = [];
-  for (const { index, 0: marker, 1: number } of text.matchAll(itemPattern)) {
+  for (const { index, 0: marker, 1: lead = "", 2: number } of text.matchAll(itemPattern)) {
     const last = items.at(-1);
     const begins = index === 0 || /\n[ \t]*\n$/.test(text.slice(Math.max(0, index - 80), index));
     const goesOn = last !== undefined && !/\n[ \t]*\n/.test(text.slice(last.index, index));
     if (number === undefined || number === "1" || begins || goesOn) {
-      items.push({ index, length: marker.length, isItem: true });
+      const item = { depth: lead.length, isStep: number !== undefined };
+      items.push({ index, length: marker.length, item });
     }
   }
   return items;

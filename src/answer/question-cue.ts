@@ -53,3 +53,17 @@ const negatedSentence =
 export function agreesIn(question: string): (sentence: string) => boolean {
   return negatedQuestion.test(question) ? (text) => negatedSentence.test(text) : () => false;
 }
+
+const asksForSteps =
+  /\bhow (?:do|can|could|should|would|must|to)\b|\b(?:steps?|procedure|instructions)\b/i;
+
+/** "How do I restart it?" is answered by what is numbered. */
+export const wantsSteps = (question: string): boolean => asksForSteps.test(question);
+
+const asksWhat = /^\W*(?:what|which|who|when|where|how)\b/i;
+
+/** "What should I bring?": what must not be brought answers the opposite. */
+export function deniesFor(question: string): (sentence: string) => boolean {
+  const isPlain = asksWhat.test(question) && !negatedQuestion.test(question);
+  return isPlain ? (text) => negatedSentence.test(text) : () => false;
+}

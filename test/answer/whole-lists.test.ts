@@ -1,0 +1,164 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { extractiveAnswer } from "../../src/answer/cited-sentences.ts";
+import { limits } from "../../src/contract/limits.ts";
+import { runs } from "../support/runs.ts";
+import { sources } from "./sources.ts";
+
+const asked = (question: string, text: string, sentencesMax?: number) =>
+  extractiveAnswer({ question, sources: sources(text), sentencesMax });
+
+/** Lines of an answer, without their markers. */
+const linesOf = (answer: string) => answer.split(/ \[\d+\] ?/).filter((line) => line !== "");
+
+const soup =
+  "# Leek soup\n\nIngredients:\n\n- 3 leeks\n- 2 potatoes\n- 1 l stock\n- cream\n- nutmeg\n\n" +
+  "## Steps\n\n1. Wash the leeks.\n2. Cut them in rings.\n3. Fry them.\n4. Add the stock.\n5. Blend it.";
+
+describe("what answers together (ES5)", () => {
+  test.each([
+    [
+      "What are the ingredients of leek soup?",
+      "Ingredients:|3 leeks|2 potatoes|1 l stock|cream|nutmeg",
+    ],
+    [
+      "What are the steps for leek soup?",
+      "Steps|Wash the leeks.|Cut them in rings.|Fry them.|Add the stock.|Blend it.",
+    ],
+    [
+      "How do I make leek soup?",
+      "Steps|Wash the leeks.|Cut them in rings.|Fry them.|Add the stock.|Blend it.",
+    ],
+  ])("comes whole: %s", (question, lines) => {
+    expect(linesOf(asked(question, soup)).join("|")).toBe(lines);
+  });
+
+  test("comes as far as the question's own bound where it has one", () => {
+    expect(linesOf(asked("What are the ingredients of leek soup?", soup, 3))).toEqual([
+      "Ingredients:",
+      "3 leeks",
+      "2 potatoes",
+    ]);
+  });
+
+  test("of a FAQ is the steps behind its question, not the next question", () => {
+    const faq =
+      "**How do I return a parcel?**\n1. Print the label.\n2. Pack it.\n3. Go to the post.\n" +
+      "4. Keep the receipt.\n\n**Who pays?**\nWe do.";
+    const said = asked("How do I return a parcel?", faq);
+    expect(said).toContain("Keep the receipt.");
+    expect(said).not.toContain("pays");
+  });
+
+  test("keeps the code between its steps", () => {
+    const steps =
+      "To restart it:\n\n1. Drain it:\n\n```sh\nctl drain\n```\n\n2. Wait.\n3. Start it.";
+    expect(linesOf(asked("How do I restart it?", steps)).slice(-3)).toEqual([
+      "ctl drain",
+      "Wait.",
+      "Start it.",
+    ]);
+  });
+
+  test("are all items that say the same of the subject", () => {
+    const ports = ["22", "80", "443", "4222"].map((port) => `- Port ${port} is open`);
+    const text = `Notes\n\n${ports.join("\n")}\n- Port 25 is closed`;
+    expect(linesOf(asked("Which ports are open?", text))).toEqual(
+      ports.map((port) => port.slice(2)),
+    );
+  });
+
+  test("stays within its bounds, and no line is missing in the middle", () => {
+    const item = fc.integer({ min: 1, max: 120 }).map((length) => "crane ".repeat(length).trim());
+    fc.assert(
+      fc.property(fc.array(item, { minLength: 1, maxLength: 60 }), (items) => {
+        const all = items.map((text, at) => `${at} ${text}`);
+        const text = `You need for the harbour:\n\n${all.map((each) => `- ${each}`).join("\n")}`;
+        const [opener, ...said] = linesOf(asked("What do I need for the harbour?", text));
+        expect(opener).toBe("You need for the harbour:");
+        expect(said).toEqual(all.slice(0, said.length));
+        expect(said.length).toBeLessThanOrEqual(limits.extractiveListLinesMax);
+        expect(said.join("").length).toBeLessThanOrEqual(
+          limits.extractiveListCharsMax + limits.extractiveSentenceCharsMax,
+        );
+      }),
+      { numRuns: runs(100) },
+    );
+  });
+});
+
+describe("an item", () => {
+  const pool =
+    "# Pool\n\nDo not bring:\n\n- glass bottles\n- knives\n\nBring:\n\n- a towel\n- a lock";
+
+  test.each([
+    ["Can I bring knives?", "Do not bring: [1]"],
+    ["Are glass bottles allowed?", "Do not bring: [1] glass bottles [1]"],
+  ])("brings what it is an item of: %s (ES3)", (question, said) => {
+    expect(asked(question, pool)).toContain(said);
+  });
+
+  test("that says all does without its heading", () => {
+    const text = "# Gates\n\n- The north gate opens at 6.\n- Cars stay out.";
+    expect(asked("When does the north gate open?", text)).toBe("The north gate opens at 6. [1]");
+  });
+
+  test("below what is denied answers no question for what is wanted", () => {
+    expect(asked("What should I bring to the pool?", pool)).toMatch(/^Bring: \[1\] a towel \[1\]/);
+    expect(asked("What must I not bring to the pool?", pool)).toMatch(/^Do not bring: \[1\] glass/);
+  });
+});
+
+describe("a changelog", () => {
+  const text =
+    "# Changelog\n\n## 2.3.0 - 2026-10-01\n\n### Added\n- Dark mode\n- Webhooks\n- Two-factor login\n" +
+    "- Export\n\n### Fixed\n- Crash on empty search\n\n## 2.2.0 - 2026-08-15\n\n### Added\n" +
+    "- Import from Excel\n\n### Removed\n- Support for Python 3.8";
+
+  test.each([
+    ["What was added in 2.3.0?", "Added|Dark mode|Webhooks|Two-factor login|Export"],
+    ["What was added in 2.2.0?", "Added|Import from Excel"],
+    ["What was fixed in 2.3.0?", "Fixed|Crash on empty search"],
+    ["What was removed in 2.2.0?", "Removed|Support for Python 3.8"],
+    ["When was 2.2.0 released?", "2.2.0 - 2026-08-15"],
+  ])("answers for the version that was asked for: %s", (question, lines) => {
+    expect(linesOf(asked(question, text)).slice(0, lines.split("|").length).join("|")).toBe(lines);
+  });
+
+  test("knows a version that only the passage's heading names", () => {
+    const [source] = sources("### Added\n- Dark mode\n\n### Removed\n- Import");
+    if (source === undefined) throw new Error("no source");
+    const known = [{ ...source, heading: "Changelog > 2.3.0" }, ...sources("2.3.0 is out.")];
+    const said = extractiveAnswer({ question: "What was added in 2.3.0?", sources: known });
+    expect(said).toMatch(/^Added \[1\] Dark mode \[1\]/);
+  });
+});
+
+describe("a table", () => {
+  const plans =
+    "# Plans\n\n| Plan | Price | Seats |\n|---|---|---|\n| Starter | 9 EUR | 1 |\n" +
+    "| Team | 29 EUR | 10 |\n| Business | 99 EUR | 50 |\n| Enterprise | 300 EUR | 900 |";
+
+  test("whose rows are all meant comes whole, with the names of its columns", () => {
+    const said = linesOf(asked("Which plans are there?", plans));
+    expect(said[0]).toBe("| Plan | Price | Seats |");
+    expect(said).toHaveLength(5);
+  });
+
+  test("of which one row is meant brings no other", () => {
+    expect(asked("How much is the Team plan?", plans)).toBe(
+      "| Plan | Price | Seats | [1] | Team | 29 EUR | 10 | [1]",
+    );
+  });
+
+  test("and two, where two are compared", () => {
+    const said = linesOf(asked("Which is cheaper, Starter or Team?", plans));
+    expect(said.slice(1)).toEqual(["| Starter | 9 EUR | 1 |", "| Team | 29 EUR | 10 |"]);
+  });
+
+  test("has no number for a question that a sentence answers", () => {
+    expect(asked("How many plans are there?", `${plans}\n\nThere are four plans in all.`)).toMatch(
+      /^(?:Plans \[1\] )?There are four plans in all\. \[1\]$/,
+    );
+  });
+});
