@@ -24,7 +24,7 @@ import { stopWords } from "../text/stop-words.ts";
 import { citedNumbers, filterCitations } from "./citations.ts";
 import { type EvidenceSentence, evidenceOf } from "./evidence.ts";
 import { declined } from "./prompt.ts";
-import { agreesIn, cueOf, deniesFor, meets, wantsSteps } from "./question-cue.ts";
+import { agreesIn, comparedIn, cueOf, deniesFor, meets, wantsSteps } from "./question-cue.ts";
 import { type Choice, choose, opensSteps, type Scored, withLead } from "./sentence-choice.ts";
 import { subjectsOf, type Worded, wordScores } from "./sentence-scores.ts";
 
@@ -92,23 +92,27 @@ const fittingOf = (ranked: readonly Scored[]): Scored[] =>
   ranked.filter(({ sentence }) => sentence.text.length <= sentenceCharsMax);
 
 /**
- * Of several questions in one each has its sentences: chosen for all together, two that say the
- * same of the first one leave no room for the second. Undefined of a single question.
+ * Of several questions in one, and of two things that are compared, each has its sentences: chosen
+ * for all together, two that say the same of the first one leave no room for the second. Undefined
+ * of a single question.
  */
 function chooseForEach(asked: Extraction, choice: Choice): EvidenceSentence[] | undefined {
   const { all, countMax } = choice;
   const { question, own = question } = asked;
-  const parts = own.split(/(?<=[?？؟])\s+/u).filter((part) => terms(part).some(isSubject));
+  const asks = own.split(/(?<=[?？؟])\s+/u).filter((part) => terms(part).some(isSubject));
+  const parts = asks.length === 1 ? (comparedIn(own) ?? asks) : asks;
   if (own !== question || parts.length < 2 || parts.length > countMax) return undefined;
   const ranked = parts.map((part) => {
-    const others = parts.filter((each) => each !== part).join(" ");
+    const others = asks.length === 1 ? "" : parts.filter((each) => each !== part).join(" ");
     return fittingOf(rank({ ...asked, question: `${part} ${others}`, own: part }, all));
   });
   const best = Math.max(...ranked.map(([first]) => first?.score ?? 0));
   const answered = ranked.filter(([first]) => (first?.score ?? 0) >= partShareMin * best);
   const each = Math.floor(countMax / Math.max(1, answered.length));
   const chosen = answered.flatMap((list) => choose(list, { ...choice, countMax: each }));
-  return [...new Map(chosen.map((sentence) => [sentence.text, sentence])).values()];
+  const different = [...new Map(chosen.map((sentence) => [sentence.text, sentence])).values()];
+  // One sentence that says both is the best of the whole question, too.
+  return asks.length === 1 && different.length < 2 ? undefined : different;
 }
 
 const isSubject = (term: string): boolean => !stopWords.has(term);
@@ -154,7 +158,22 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   const [best] = ranked;
   // Without a word in common the best source's beginning stands in: its meaning was near.
   if (best?.score === 0) return [best];
-  return ranked.filter(({ score }) => score > 0);
+  const isOther = namesOther(own, best?.sentence);
+  return ranked.filter(({ sentence, score }) => score > 0 && !isOther(sentence));
+}
+
+/** Where the best line names the number that was asked for, a line that names none is another's. */
+function namesOther(
+  question: string,
+  best: EvidenceSentence | undefined,
+): (sentence: EvidenceSentence) => boolean {
+  const asked = terms(question).filter((term) => /\d/.test(term));
+  const names = ({ text }: EvidenceSentence): boolean => {
+    const held = new Set(terms(text));
+    return asked.some((term) => held.has(term));
+  };
+  if (best?.part === undefined || asked.length === 0 || !names(best)) return () => false;
+  return (sentence) => sentence.part === best.part && !names(sentence);
 }
 
 const noSteps: ReadonlySet<EvidenceSentence> = new Set();

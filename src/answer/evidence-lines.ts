@@ -138,8 +138,9 @@ function looksLikeCode(lines: readonly RawLine[]): boolean {
   );
 }
 
-/** `name: value`, not a sentence that says something and then more after a colon. */
-const label = /^[ \t]*["']?[\p{L}\p{N}][\p{L}\p{M}\p{N} _./()-]{0,40}["']?[ \t]?[:=：](?:[ \t]|$)/u;
+/** `name: value`, `**Name:** value`, not a sentence that says something and more after a colon. */
+const label =
+  /^[ \t]*["'*_]{0,3}[\p{L}\p{N}][\p{L}\p{M}\p{N} _./()-]{0,40}["'*]{0,3}[ \t]?[:=：][*_]{0,3}(?:[ \t]|$)/u;
 const time = /^[ \t]*[[(<]?\d{1,4}[-/:.]\d{1,2}[-/:.T ]?\d/;
 /** Not that of `1,284`. */
 const comma = /(?<!\d),(?=\S)|(?<=\d),(?=\S)(?!\d{3}(?!\d))/g;

@@ -33,6 +33,8 @@ export interface EvidenceSentence {
   /** Of an item: how far it is indented, and whether its list is numbered. */
   readonly depth?: number | undefined;
   readonly isStep?: boolean | undefined;
+  /** Nothing stands before it in its paragraph, item, line or record. */
+  readonly isFirst?: boolean | undefined;
   /** Of a row of a table: the row that says what its cells are. */
   readonly columns?: Omit<EvidenceSentence, "number"> | undefined;
   /** It is such a row. */
@@ -95,9 +97,11 @@ function sentencesOf(text: string): Place[] {
   let from = 0;
   let before: Break | undefined;
   for (const each of [...breaks, { index: prose.length, length: 0 }]) {
-    for (const place of placesWithin(prose, { start: from, end: each.index }, before)) {
-      const known = before?.line && headers.get(before.line);
-      found.push(known ?? { ...place, ...roleOf(place, before, headers) });
+    const known = before?.line && headers.get(before.line);
+    const places = placesWithin(prose, { start: from, end: each.index }, before);
+    for (const [index, place] of places.entries()) {
+      const isFirst = index === 0;
+      found.push(known ?? { ...place, ...roleOf(place, before, headers), isFirst });
     }
     from = each.index + each.length;
     before = each;
@@ -269,7 +273,7 @@ function withoutMarkup(text: string): string {
 
 /** What an English writer puts a full stop behind in the middle of a sentence. */
 const abbreviation =
-  /(?:^|[\s(["'])(?:(?:\p{Lu}\.)+|(?:st|mr|mrs|ms|dr|prof|rev|gen|col|lt|capt|sgt|maj|gov|sen|rep|pres|mt|ft|c|ca|cf|vs|no|nos|vol|fig|figs|sec|ch|pp|p|ed|eds|approx|est|inc|ltd|co|corp|jr|sr|e\.g|i\.e|viz|al|dept|univ|art|abs|nr|núm|tel|kap|app|ref|ver|fr|rs|pg|rd|jan|feb|mar|apr|aug|sept?|oct|nov|dec)\.)\s*$/iu;
+  /(?:^|[\s(["'])(?:(?:\p{Lu}\.)+|(?:st|mr|mrs|ms|dr|prof|rev|gen|col|lt|capt|sgt|maj|gov|sen|rep|pres|mt|ft|c|ca|cf|vs|no|nos|vol|fig|figs|sec|ch|pp|p|ed|eds|approx|est|inc|ltd|co|corp|jr|sr|e\.g|i\.e|viz|al|dept|univ|art|abs|gem|fa|bzw|ggf|inkl|incl|evtl|bspw|sog|str|hr|mio|mrd|tsd|mind|zzgl|vgl|ziff|nr|núm|tel|kap|app|ref|ver|fr|rs|pg|rd|jan|feb|mar|apr|aug|sept?|oct|nov|dec)\.)\s*$/iu;
 /** A parenthesis that is still open after this is a slip of the pen. */
 const openCharsMax = 300;
 
@@ -296,6 +300,10 @@ function longStarts(text: string): readonly number[] {
   return [...new Set([...starts, ...added])].sort((left, right) => left - right);
 }
 
+/** `3. 5. 2026`, and `29. Juli`, which is cut as if the number ended a sentence. */
+const afterDay =
+  /^(?:\d|(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)(?:\.|[a-zäö]+\b))/u;
+
 /** EV3: places of sentences, trimmed, none empty. */
 export function sentencesIn(
   text: string,
@@ -307,7 +315,8 @@ export function sentencesIn(
     const end = behindEmphasis(text, starts[index + 1] ?? text.length);
     const piece = text.slice(begun, end);
     const isLast = index === starts.length - 1;
-    const isDate = /(?:^|\s)\d{1,2}\.\s+$/.test(piece.slice(-8)) && /\d/.test(text[end] ?? "");
+    const isDate =
+      /(?:^|\s)\d{1,2}\.\s+$/.test(piece.slice(-8)) && afterDay.test(text.slice(end, end + 10));
     if (!isLast && (isDate || abbreviation.test(piece.slice(-16)) || isOpen(piece))) continue;
     const lead = piece.length - piece.trimStart().length;
     const whole = piece.trim();

@@ -67,3 +67,22 @@ export function deniesFor(question: string): (sentence: string) => boolean {
   const isPlain = asksWhat.test(question) && !negatedQuestion.test(question);
   return isPlain ? (text) => negatedSentence.test(text) : () => false;
 }
+
+const compares =
+  /\b(?:or|vs|versus|compare|compared|comparison|differences?|between|oder|Unterschied)\b/iu;
+const article = "(?:(?:the|a|an|der|die|das|dem|den)\\s+)?";
+const named =
+  "((?:\\p{Lu}|\\d)[\\p{L}\\p{N}-]{0,40}(?:\\s(?:\\p{Lu}|\\d)[\\p{L}\\p{N}-]{0,40}){0,3})";
+const pair = new RegExp(
+  `${article}${named}\\s+(?:or|and|vs\\.?|versus|oder|und)\\s+${article}${named}`,
+  "u",
+);
+
+/** "Which is cheaper, A or B?" as two questions, about one each. */
+export function comparedIn(question: string): readonly [string, string] | undefined {
+  if (!compares.test(question)) return undefined;
+  const found = pair.exec(question);
+  const [both, one, other] = found ?? [];
+  if (both === undefined || one === undefined || other === undefined) return undefined;
+  return [question.replace(both, () => one), question.replace(both, () => other)];
+}

@@ -31,7 +31,7 @@ export interface Choice {
 /** Behind the best sentence only those that reach this share of its score. */
 const shareMin = 0.65;
 /** What of a list is as good as this answers with the best of it, however many they are. */
-const siblingShareMin = 0.9;
+const siblingShareMin = 0.75;
 
 /** ES2, ES4. Overlapping chunks and copied passages hold the same sentence: it is quoted once. */
 export function choose(ranked: readonly Scored[], choice: Choice): EvidenceSentence[] {
@@ -131,7 +131,10 @@ function withFollowing(
   { all, countMax, linesMax }: Choice,
 ): EvidenceSentence[] {
   if (sentence.opens === undefined) return [sentence];
-  const { openers, said } = followingOf(sentence, { all, linesMax: Math.max(linesMax, countMax) });
+  const { openers, said } = followingOf(sentence, {
+    ...{ all, countMax },
+    linesMax: Math.max(linesMax, countMax),
+  });
   if (said.length === 0) return sentence.opens === "list" ? [sentence] : [];
   const room = Math.max(0, countMax - said.length);
   // The nearest says what they are: `Do not bring:` more than the heading above it.
@@ -149,12 +152,13 @@ function withFollowing(
 
 function followingOf(
   sentence: EvidenceSentence,
-  { all, linesMax }: Pick<Choice, "all" | "linesMax">,
+  { all, countMax, linesMax }: Pick<Choice, "all" | "countMax" | "linesMax">,
 ): { readonly openers: EvidenceSentence[]; readonly said: EvidenceSentence[] } {
   const openers = [sentence];
   const said: EvidenceSentence[] = [];
   for (const next of all.slice(all.indexOf(sentence) + 1)) {
-    const { opens } = openers.at(-1) ?? sentence;
+    const { opens, text } = openers.at(-1) ?? sentence;
+    const asks = opens === "question" || (opens === "heading" && isQuestion.test(text));
     const [first] = said;
     if (next.number !== sentence.number || next.opens === "heading") break;
     if (next.text.length > sentenceCharsMax) break;
@@ -167,11 +171,33 @@ function followingOf(
     } else if (!goesOn(first, next)) break;
     if (next.isHeader === true) continue;
     said.push(next);
+    if (said.length >= linesMax) break;
     // Records behind a question may be those of the next one: `Q: …`, `A: …`.
-    const isOne = next.part === undefined || (next.part === "record" && opens === "question");
-    if (isOne || said.length >= linesMax) break;
+    if (next.part !== undefined && (next.part !== "record" || !asks)) continue;
+    if (asks) said.push(...restOf(next, all, countMax - 1 - said.length));
+    break;
   }
   return { openers, said };
+}
+
+const isQuestion = /[?？؟]["'”’»*_)]*$/u;
+
+/** What goes on with the answer to a question: `Yes. It costs 2 EUR.` */
+function restOf(
+  answer: EvidenceSentence,
+  all: readonly EvidenceSentence[],
+  countMax: number,
+): EvidenceSentence[] {
+  const at = all.indexOf(answer) + 1;
+  const after = all.slice(at, at + Math.max(0, countMax));
+  const end = after.findIndex(
+    ({ number, isFirst, opens, text }) =>
+      number !== answer.number ||
+      isFirst !== false ||
+      opens !== undefined ||
+      text.length > sentenceCharsMax,
+  );
+  return end === -1 ? after : after.slice(0, end);
 }
 
 /** Between the steps of a procedure stands its code; a question begins something else. */

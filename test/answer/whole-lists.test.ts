@@ -162,3 +162,48 @@ describe("a table", () => {
     );
   });
 });
+
+describe("what belongs together", () => {
+  test("the answer to a FAQ's question is not cut behind its first sentence", () => {
+    const faq =
+      "Q: Do you have parking?\nA: Yes, behind the house. It costs 2 EUR.\n\nQ: When is lunch?\nA: At noon.";
+    const said = asked("Is there parking?", faq);
+    expect(said).toContain("It costs 2 EUR.");
+    expect(said).not.toContain("noon");
+  });
+
+  test("labels in bold are records, each with its own answer", () => {
+    const text =
+      "**Question:** What is the red code phrase?\n**Answer:** Blue Dolphin 2937\n" +
+      "**Question:** What is the test code?\n**Answer:** 8f14e45f";
+    expect(asked("What is the test code?", text)).not.toContain("Dolphin");
+    expect(asked("What is the red code phrase?", text)).not.toContain("8f14e45f");
+  });
+
+  test("a day and its month, and an abbreviation and its name", () => {
+    const text =
+      "Es gibt z. B. Brot und Butter am 29. Juli 2026 im Laden. Die Fa. Huber GmbH liefert das Brot " +
+      "usw. Der Vertrag gilt gem. § 5 Abs. 2 bis zum 3. Oktober.";
+    expect(asked("Wann gibt es Butter?", text, 1)).toContain("am 29. Juli 2026 im Laden. [1]");
+    expect(asked("Wer liefert das Brot?", text)).toContain("Die Fa. Huber GmbH liefert");
+    expect(asked("Bis wann gilt der Vertrag?", text, 1)).toMatch(
+      /gem\. § 5 Abs\. 2 bis zum 3\. Okt/,
+    );
+  });
+
+  test("two that are compared, each with what is said of it", () => {
+    const found = sources(
+      "# Heron\n\nThe Heron weighs 18 kg. The Heron costs 2,400 EUR.",
+      "# Falcon\n\nThe Falcon weighs 22 kg. The Falcon costs 1,900 EUR.",
+    );
+    const question = "Which weighs less, the Falcon or the Heron?";
+    const said = extractiveAnswer({ question, sources: found });
+    expect(said).toContain("The Heron weighs 18 kg. [1]");
+    expect(said).toContain("The Falcon weighs 22 kg. [2]");
+  });
+
+  test("a line that names another number than the question's is not quoted beside the right one", () => {
+    const rows = ["| SH-054 Name54 | 54000 |", "| SH-055 Name55 | 55000 |"].join("\n");
+    expect(asked("How many shares has Name55?", rows)).toBe("| SH-055 Name55 | 55000 | [1]");
+  });
+});
