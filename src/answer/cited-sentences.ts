@@ -81,7 +81,10 @@ export function extractiveAnswer(options: Extraction): string {
   const countMax = Math.min(options.sentencesMax ?? sentencesMax, sentencesMax);
   const linesMax = options.sentencesMax === undefined ? limits.extractiveListLinesMax : countMax;
   const { own = options.question } = options;
-  const choice = { all, countMax, linesMax, asksForOne: cueOf(own) !== undefined };
+  const cue = cueOf(own);
+  const holdsIt =
+    cue === undefined || cue === "name" ? undefined : (text: string) => meets(cue, text);
+  const choice = { all, countMax, linesMax, asksForOne: cue !== undefined, holdsIt };
   const chosen = chooseForEach(options, choice) ?? choose(fitting, choice);
   return inOrder(withLead(chosen, choice))
     .map((each) => `${isVerbatim ? spanOf(each, sources) : each.text} [${each.number}]`)

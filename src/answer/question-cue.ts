@@ -11,7 +11,7 @@ const asksForTime =
 const asksForPrice =
   /\bhow much (?:is|are|was|were|do|does|did|will|for)\b|\b(?:costs?|prices?|fees?|rent|salary|deposit)\b/i;
 const asksForCount =
-  /\bhow (?:many|much|far|large|big|high|tall|fast|deep|wide)\b|\bwhat (?:percent\w*|number|amount|share|price|cost|size)\b/i;
+  /\bhow (?:many|much|far|large|big|high|tall|fast|deep|wide)\b|\b(?:what|which) (?:version|release|percent\w*|number|amount|share|price|cost|size)\b/i;
 const asksForName =
   /\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which) (?:country|city|state|town|place|region|continent|person|company|team|king|queen|president)\b/i;
 

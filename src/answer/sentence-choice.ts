@@ -26,6 +26,8 @@ export interface Choice {
   readonly linesMax: number;
   /** The question asks for one date, number or name. */
   readonly asksForOne: boolean;
+  /** Of a question for a date or a number: whether a text holds one. */
+  readonly holdsIt?: ((text: string) => boolean) | undefined;
 }
 
 /** Behind the best sentence only those that reach this share of its score. */
@@ -213,18 +215,43 @@ const leaning =
 /** ES3, of the best one: who reads it needs what stands before it. */
 export function withLead(
   chosen: readonly EvidenceSentence[],
-  { all, countMax, linesMax }: Choice,
+  choice: Choice,
 ): readonly EvidenceSentence[] {
+  const { all, countMax, linesMax } = choice;
   const [best] = chosen;
   if (best === undefined) return chosen;
   const line = lineLead(best, all);
+  const dated = headingThatHolds(chosen, choice);
+  const leaned = leaning.test(best.text) ? all[all.indexOf(best) - 1] : undefined;
+  const before = [dated, line ?? leaned].filter(
+    (each) => each?.number === best.number && !chosen.includes(each),
+  );
   const isList = linesMax > countMax && line !== undefined && countMax > 1;
-  if (chosen.length >= countMax && !isList) return chosen;
-  const before = line ?? (leaning.test(best.text) ? all[all.indexOf(best) - 1] : undefined);
-  if (before?.number !== best.number || chosen.includes(before)) return chosen;
-  const chars = chosen.reduce((sum, { text }) => sum + text.length, before.text.length);
+  const leads = before.flatMap((each) => each ?? []);
+  const room = isList ? leads.length : Math.max(0, countMax - chosen.length);
+  const used = leads.slice(0, room);
+  const chars = [...used, ...chosen].reduce((sum, { text }) => sum + text.length, 0);
   const charsMax = chosen.length >= countMax ? listCharsMax : answerCharsMax;
-  return chars > charsMax ? chosen : [before, ...chosen];
+  return chars > charsMax ? chosen : [...used, ...chosen];
+}
+
+/** `## 2.2.0 - 2026-08-15` says when what stands below it came. */
+function headingThatHolds(
+  chosen: readonly EvidenceSentence[],
+  { all, holdsIt }: Choice,
+): EvidenceSentence | undefined {
+  const [best] = chosen;
+  if (best === undefined || holdsIt === undefined) return undefined;
+  if (chosen.some(({ text }) => holdsIt(text))) return undefined;
+  let level = best.opens === "heading" ? (best.level ?? 1) : Infinity;
+  for (let at = all.indexOf(best) - 1; at >= 0; at -= 1) {
+    const each = all[at];
+    if (each?.number !== best.number) return undefined;
+    if (each.opens !== "heading" || each.level === undefined || each.level >= level) continue;
+    if (holdsIt(each.text)) return each;
+    level = each.level;
+  }
+  return undefined;
 }
 
 /** What a row or an item says nothing without: the names of its columns, `Do not bring:`. */

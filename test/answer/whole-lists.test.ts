@@ -121,6 +121,8 @@ describe("a changelog", () => {
     ["What was fixed in 2.3.0?", "Fixed|Crash on empty search"],
     ["What was removed in 2.2.0?", "Removed|Support for Python 3.8"],
     ["When was 2.2.0 released?", "2.2.0 - 2026-08-15"],
+    ["When came the import from Excel?", "2.2.0 - 2026-08-15|Added|Import from Excel"],
+    ["In which version came the import from Excel?", "2.2.0 - 2026-08-15|Added|Import from Excel"],
   ])("answers for the version that was asked for: %s", (question, lines) => {
     expect(linesOf(asked(question, text)).slice(0, lines.split("|").length).join("|")).toBe(lines);
   });
