@@ -165,18 +165,26 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   return ranked.filter(({ sentence, score }) => score > 0 && !isOther(sentence));
 }
 
-/** Where the best line names the number that was asked for, a line that names none is another's. */
+const codePattern = /^(?<kind>\P{N}{1,40})\p{N}{1,40}$/u;
+
+function kindOf(term: string): string | undefined {
+  const kind = codePattern.exec(term)?.groups?.["kind"];
+  return kind !== undefined && /\p{L}/u.test(kind) ? kind : undefined;
+}
+
+/** Where the best line names the `host-42` that was asked for, a line that names `host-41` goes. */
 function namesOther(
   question: string,
   best: EvidenceSentence | undefined,
 ): (sentence: EvidenceSentence) => boolean {
-  const asked = terms(question).filter((term) => /\d/.test(term));
-  const names = ({ text }: EvidenceSentence): boolean => {
-    const held = new Set(terms(text));
-    return asked.some((term) => held.has(term));
+  const asked = new Set(terms(question).filter((term) => kindOf(term) !== undefined));
+  const kinds = new Set([...asked].map(kindOf));
+  const holds = (list: readonly string[]): boolean => list.some((term) => asked.has(term));
+  if (best?.part === undefined || asked.size === 0 || !holds(terms(best.text))) return () => false;
+  return ({ part, text }) => {
+    const held = terms(text);
+    return part === best.part && !holds(held) && held.some((term) => kinds.has(kindOf(term) ?? ""));
   };
-  if (best?.part === undefined || asked.length === 0 || !names(best)) return () => false;
-  return (sentence) => sentence.part === best.part && !names(sentence);
 }
 
 const noSteps: ReadonlySet<EvidenceSentence> = new Set();

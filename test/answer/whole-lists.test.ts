@@ -207,5 +207,7 @@ describe("what belongs together", () => {
   test("a line that names another number than the question's is not quoted beside the right one", () => {
     const rows = ["| SH-054 Name54 | 54000 |", "| SH-055 Name55 | 55000 |"].join("\n");
     expect(asked("How many shares has Name55?", rows)).toBe("| SH-055 Name55 | 55000 | [1]");
+    const ticket = "Ticket OPS-312: VPN drops\nReporter: Ken Abe\nAssignee: Lea Voss\nSince: 2026";
+    expect(asked("Who is assigned to OPS-312?", ticket)).toContain("Assignee: Lea Voss [1]");
   });
 });
