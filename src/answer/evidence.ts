@@ -62,9 +62,25 @@ function placesOf(source: Text): readonly Place[] {
     first === undefined
       ? []
       : [isTitle(first, source) ? { ...first, opens: "heading" as const } : first, ...rest];
-  known.set(source, places);
-  return places;
+  const named = places.map((place, index) => {
+    const isName = namesLines(place, places[index + 1], source.text);
+    return isName ? { ...place, opens: "list" as const } : place;
+  });
+  known.set(source, named);
+  return named;
 }
+
+/** A line alone above a list or records, as texts without Markdown have it. */
+function namesLines(place: Place, next: Place | undefined, whole: string): boolean {
+  const { text, start, end, opens, part, isFirst } = place;
+  if (opens !== undefined || part !== undefined || isFirst !== true || ended.test(text))
+    return false;
+  if (next?.part === undefined || next.part === "code" || text.length > nameCharsMax) return false;
+  const isAlone = !whole.slice(start, end).includes("\n");
+  return isAlone && /^[ \t]*\n[ \t]*\n/.test(whole.slice(end, end + titleGapChars));
+}
+
+const nameCharsMax = 100;
 
 const ended = /[.!?,;:。！？؟।]["'”’»)\]*_]*$/u;
 
@@ -194,7 +210,7 @@ function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
   return [...gaps, ...ends, ...items].sort((left, right) => left.index - right.index);
 }
 
-const itemPattern = /^([ \t]*)(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
+const itemPattern = /^([ \t]*)(?:[-*+•]|(\d{1,3}(?=[.)])|[a-z](?=\)))[.)])[ \t]+(?=\S)/gm;
 
 /**
  * Not each line that begins as an item is one ("in room\n12. It"): as in CommonMark a number other
@@ -206,7 +222,7 @@ function listMarkers(text: string): readonly Break[] {
     const last = items.at(-1);
     const begins = index === 0 || /\n[ \t]*\n$/.test(text.slice(Math.max(0, index - 80), index));
     const goesOn = last !== undefined && !/\n[ \t]*\n/.test(text.slice(last.index, index));
-    if (number === undefined || number === "1" || begins || goesOn) {
+    if (number === undefined || number === "1" || number === "a" || begins || goesOn) {
       const item = { depth: lead.length, isStep: number !== undefined };
       items.push({ index, length: marker.length, item });
     }

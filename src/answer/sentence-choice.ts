@@ -99,6 +99,17 @@ function groupOf(
   // A heading says what the best sentences are about; another one says it of others. An answer
   // without its question would be read as one to this question.
   if (!isFirst && (opens === "heading" || (opens !== undefined && choice.countMax < 2))) return [];
+  if (!isFirst && number !== chosen[0]?.number && pronoun.test(sentence.text)) {
+    const before = choice.all[choice.all.indexOf(sentence) - 1];
+    if (before?.number !== number) return [];
+    if (!chosen.includes(before)) {
+      return before.opens === undefined && choice.countMax > 1 ? [before, sentence] : [];
+    }
+  }
+  // Nor would an item be understood without what it is one of.
+  const lead = isFirst ? undefined : lineLead(sentence, choice.all);
+  const isLed = lead?.opens !== "list" || chosen.includes(lead);
+  if (!isLed && lead !== (chosen[0] && lineLead(chosen[0], choice.all))) return [];
   const group = withFollowing(sentence, choice);
   return group.length === 0 && isMet && opens === "heading" ? [sentence] : group;
 }
@@ -211,6 +222,9 @@ function goesOn(first: EvidenceSentence, { part, opens }: EvidenceSentence): boo
 /** Words that a sentence does not begin with unless the one before says what is meant. */
 const leaning =
   /^(?:(?:but|and|however|also|then|yet|so),? )?(?:it|its|he|his|she|her|they|their|this|these|those|that|such|both|the (?:former|latter|same))\b/i;
+
+/** Of another source than the best sentence, it would be read as said of what that is about. */
+const pronoun = /^(?:it|its|he|his|she|her|they|their)\b/i;
 
 /** ES3, of the best one: who reads it needs what stands before it. */
 export function withLead(

@@ -10,7 +10,10 @@ import type { EvidenceSentence } from "./evidence.ts";
 const relatedWeight = 0.5;
 const relatedChars = 4;
 
-/** Of each sentence: terms of its document's title, and of the headings that it stands below. */
+/**
+ * Of each sentence: terms of its document's title, of the headings that it stands below, and of
+ * what its list is one of.
+ */
 export function subjectsOf(
   all: readonly EvidenceSentence[],
   sources: readonly Source[],
@@ -18,8 +21,17 @@ export function subjectsOf(
   const titles = sources.map(({ title, heading }) => terms([title, heading].join("\n")));
   const open = sources.map((): { level: number; list: readonly string[] }[] => []);
   const known = titles.map((list) => new Set(list));
-  return all.map(({ number, opens, text, level = innermost }) => {
-    if (opens !== "heading") return known[number - 1] ?? new Set();
+  const lists = sources.map((): { depth: number; list: readonly string[] }[] => []);
+  return all.map(({ number, opens, part, depth = 0, text, level = innermost }) => {
+    const around = lists[number - 1] ?? [];
+    const least = part === "item" ? depth : part === undefined ? -1 : Infinity;
+    while ((around.at(-1)?.depth ?? -2) >= least) around.pop();
+    const outerLists = around.flatMap(({ list }) => list);
+    if (opens === "list") around.push({ depth: part === "item" ? depth : -1, list: terms(text) });
+    if (opens !== "heading") {
+      const above = known[number - 1] ?? new Set();
+      return outerLists.length === 0 ? above : new Set([...above, ...outerLists]);
+    }
     const stack = open[number - 1] ?? [];
     while ((stack.at(-1)?.level ?? 0) >= level) stack.pop();
     const outer = new Set([...(titles[number - 1] ?? []), ...stack.flatMap(({ list }) => list)]);

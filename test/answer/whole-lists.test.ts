@@ -63,9 +63,10 @@ describe("what answers together (ES5)", () => {
   test("are all items that say the same of the subject", () => {
     const ports = ["22", "80", "443", "4222"].map((port) => `- Port ${port} is open`);
     const text = `Notes\n\n${ports.join("\n")}\n- Port 25 is closed`;
-    expect(linesOf(asked("Which ports are open?", text))).toEqual(
-      ports.map((port) => port.slice(2)),
-    );
+    expect(linesOf(asked("Which ports are open?", text))).toEqual([
+      "Notes",
+      ...ports.map((port) => port.slice(2)),
+    ]);
   });
 
   test("stays within its bounds, and no line is missing in the middle", () => {
@@ -209,5 +210,39 @@ describe("what belongs together", () => {
     expect(asked("How many shares has Name55?", rows)).toBe("| SH-055 Name55 | 55000 | [1]");
     const ticket = "Ticket OPS-312: VPN drops\nReporter: Ken Abe\nAssignee: Lea Voss\nSince: 2026";
     expect(asked("Who is assigned to OPS-312?", ticket)).toContain("Assignee: Lea Voss [1]");
+  });
+});
+
+test("what another source says of `it` is not read as said of what the first one is about", () => {
+  const found = sources(
+    "The Falcon weighs 22 kg. It costs 1,900 EUR.",
+    "The Heron is smaller. It costs 2,400 EUR.",
+  );
+  const said = extractiveAnswer({ question: "How much does it cost?", sources: found });
+  expect(said).toContain("It costs 1,900 EUR. [1]");
+  expect(said).not.toMatch(/(?<!smaller\. \[2\]) It costs 2,400/);
+});
+
+describe("lists as people write them", () => {
+  test.each([
+    ["Documents for the visa\n\n• passport\n• photo\n• letter", "What do I need for the visa?", 3],
+    ["How to brew tea\n\na) Boil water.\nb) Warm it.\nc) Wait.", "How do I brew tea?", 3],
+    [
+      "Changing a tyre\n\nStep 1: Lift.\nStep 2: Turn.\nStep 3: Drop.",
+      "How do I change a tyre?",
+      3,
+    ],
+  ])("below a line that names them: %j", (text, question, count) => {
+    expect(linesOf(asked(question, text))).toHaveLength(count + 1);
+  });
+
+  test("one in another: what is said of guests is not said of members", () => {
+    const text =
+      "Fees for boats:\n\n- Members:\n  - small boats 10 EUR\n  - big boats 20 EUR\n- Guests:\n" +
+      "  - small boats 30 EUR\n  - big boats 60 EUR";
+    const said = asked("What do guests pay for big boats?", text);
+    expect(said).toMatch(/^Guests: \[1\].* big boats 60 EUR \[1\]$/);
+    expect(said).not.toMatch(/Members|10 EUR|20 EUR/);
+    expect(linesOf(asked("What are the fees for boats?", text))).toHaveLength(7);
   });
 });
