@@ -103,7 +103,9 @@ function groupOf(
     const before = choice.all[choice.all.indexOf(sentence) - 1];
     if (before?.number !== number) return [];
     if (!chosen.includes(before)) {
-      return before.opens === undefined && choice.countMax > 1 ? [before, sentence] : [];
+      // The best one's own comes first.
+      const roomMin = pronoun.test(chosen[0]?.text ?? "") ? 3 : 2;
+      return before.opens === undefined && choice.countMax >= roomMin ? [before, sentence] : [];
     }
   }
   // Nor would an item be understood without what it is one of.

@@ -219,8 +219,7 @@ test("what another source says of `it` is not read as said of what the first one
     "The Heron is smaller. It costs 2,400 EUR.",
   );
   const said = extractiveAnswer({ question: "How much does it cost?", sources: found });
-  expect(said).toContain("It costs 1,900 EUR. [1]");
-  expect(said).not.toMatch(/(?<!smaller\. \[2\]) It costs 2,400/);
+  expect(said).toBe("The Falcon weighs 22 kg. [1] It costs 1,900 EUR. [1]");
 });
 
 describe("lists as people write them", () => {
