@@ -13,6 +13,8 @@ export interface TextLine {
   readonly start: number;
   /** Before its line feed. */
   readonly end: number;
+  /** Of a heading: 1 for `#`. */
+  readonly level?: number | undefined;
   /** Of a row: the line with the names of its columns, where the text holds it. */
   readonly header?: TextLine | undefined;
 }
@@ -26,8 +28,12 @@ export function linesOf(text: string): readonly TextLine[] {
   for (const [from, to] of paragraphsOf(raw, kinds))
     readParagraph(raw.slice(from, to), kinds, from);
   let header: TextLine | undefined;
-  return raw.map(({ start, end }, index) => {
+  return raw.map(({ text: own, start, end }, index) => {
     const kind = kinds[index] ?? "prose";
+    if (kind === "heading") {
+      header = undefined;
+      return { kind, start, end, level: levelOf(own) };
+    }
     const line: TextLine = kind === "row" ? { kind, start, end, header } : { kind, start, end };
     if (kind !== "row") header = undefined;
     else if (isDelimiter(raw[index + 1]?.text)) header = line;
@@ -57,8 +63,11 @@ function rawLines(text: string): readonly RawLine[] {
 }
 
 function lineOf(text: string, place: Pick<RawLine, "start" | "end">): TextLine {
-  return { kind: heading.test(text) ? "heading" : "prose", ...place };
+  if (!heading.test(text)) return { kind: "prose", ...place };
+  return { kind: "heading", ...place, level: levelOf(text) };
 }
+
+const levelOf = (line: string): number => /#{1,6}/.exec(line)?.[0].length ?? 1;
 
 const fence = /^[ \t]*(?:```|~~~)/;
 const heading = /^ {0,3}#{1,6}[ \t]/;
@@ -129,8 +138,9 @@ function looksLikeCode(lines: readonly RawLine[]): boolean {
   );
 }
 
-/** `name: value`, not a sentence that says something and then more after a colon. */
-const label = /^[ \t]*["']?[\p{L}\p{N}][\p{L}\p{M}\p{N} _./()-]{0,40}["']?[ \t]?[:=：](?:[ \t]|$)/u;
+/** `name: value`, `**Name:** value`, not a sentence that says something and more after a colon. */
+const label =
+  /^[ \t]*["'*_]{0,3}[\p{L}\p{N}][\p{L}\p{M}\p{N} _./()-]{0,40}["'*]{0,3}[ \t]?[:=：][*_]{0,3}(?:[ \t]|$)/u;
 const time = /^[ \t]*[[(<]?\d{1,4}[-/:.]\d{1,2}[-/:.T ]?\d/;
 /** Not that of `1,284`. */
 const comma = /(?<!\d),(?=\S)|(?<=\d),(?=\S)(?!\d{3}(?!\d))/g;

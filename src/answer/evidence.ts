@@ -28,6 +28,13 @@ export interface EvidenceSentence {
   readonly opens?: "heading" | "question" | "list" | undefined;
   /** What it is a line or an item of; undefined for prose. */
   readonly part?: "row" | "code" | "record" | "item" | undefined;
+  /** Of a heading: 1 for `#`. */
+  readonly level?: number | undefined;
+  /** Of an item: how far it is indented, and whether its list is numbered. */
+  readonly depth?: number | undefined;
+  readonly isStep?: boolean | undefined;
+  /** Nothing stands before it in its paragraph, item, line or record. */
+  readonly isFirst?: boolean | undefined;
   /** Of a row of a table: the row that says what its cells are. */
   readonly columns?: Omit<EvidenceSentence, "number"> | undefined;
   /** It is such a row. */
@@ -55,9 +62,25 @@ function placesOf(source: Text): readonly Place[] {
     first === undefined
       ? []
       : [isTitle(first, source) ? { ...first, opens: "heading" as const } : first, ...rest];
-  known.set(source, places);
-  return places;
+  const named = places.map((place, index) => {
+    const isName = namesLines(place, places[index + 1], source.text);
+    return isName ? { ...place, opens: "list" as const } : place;
+  });
+  known.set(source, named);
+  return named;
 }
+
+/** A line alone above a list or records, as texts without Markdown have it. */
+function namesLines(place: Place, next: Place | undefined, whole: string): boolean {
+  const { text, start, end, opens, part, isFirst } = place;
+  if (opens !== undefined || part !== undefined || isFirst !== true || ended.test(text))
+    return false;
+  if (next?.part === undefined || next.part === "code" || text.length > nameCharsMax) return false;
+  const isAlone = !whole.slice(start, end).includes("\n");
+  return isAlone && /^[ \t]*\n[ \t]*\n/.test(whole.slice(end, end + titleGapChars));
+}
+
+const nameCharsMax = 100;
 
 const ended = /[.!?,;:。！？؟।]["'”’»)\]*_]*$/u;
 
@@ -68,7 +91,7 @@ const ended = /[.!?,;:。！？؟।]["'”’»)\]*_]*$/u;
 function isTitle({ text, end, opens, part }: Place, source: Text): boolean {
   if (opens !== undefined || part !== undefined || ended.test(text)) return false;
   if (!/^[ \t]*\n[ \t]*\n/.test(source.text.slice(end, end + titleGapChars))) return false;
-  const named = new Set(terms([source.title, ...(source.heading ?? [])].join("\n")));
+  const named = new Set(terms([source.title, source.heading].join("\n")));
   return terms(text).every((term) => named.has(term));
 }
 
@@ -90,9 +113,11 @@ function sentencesOf(text: string): Place[] {
   let from = 0;
   let before: Break | undefined;
   for (const each of [...breaks, { index: prose.length, length: 0 }]) {
-    for (const place of placesWithin(prose, { start: from, end: each.index }, before)) {
-      const known = before?.line && headers.get(before.line);
-      found.push(known ?? { ...place, ...roleOf(place, before, headers) });
+    const known = before?.line && headers.get(before.line);
+    const places = placesWithin(prose, { start: from, end: each.index }, before);
+    for (const [index, place] of places.entries()) {
+      const isFirst = index === 0;
+      found.push(known ?? { ...place, ...roleOf(place, before, headers), isFirst });
     }
     from = each.index + each.length;
     before = each;
@@ -144,18 +169,20 @@ function roleOf(
   { text }: Place,
   opened: Break | undefined,
   headers: ReadonlyMap<TextLine, Place>,
-): Pick<Place, "opens" | "part" | "columns"> {
+): Pick<Place, "opens" | "part" | "columns" | "level" | "depth" | "isStep"> {
   const kind = opened?.line?.kind;
-  if (kind === "heading") return { opens: "heading" };
+  if (kind === "heading") return { opens: "heading", level: opened?.line?.level };
   if (kind === "code") return { part: kind };
   if (kind === "row") {
     const header = opened?.line?.header;
     return { part: kind, columns: header && headers.get(header) };
   }
-  const part = kind === "record" ? kind : opened?.isItem === true ? "item" : undefined;
-  if (clause.test(text)) return { part, opens: "heading" };
-  if (question.test(text)) return { part, opens: "question" };
-  return colon.test(text) ? { part, opens: "list" } : { part };
+  const item = opened?.item;
+  const part: Place["part"] = kind === "record" ? kind : item && "item";
+  const own = { part, depth: item?.depth, isStep: item?.isStep };
+  if (clause.test(text)) return { ...own, opens: "heading" };
+  if (question.test(text)) return { ...own, opens: "question" };
+  return colon.test(text) ? { ...own, opens: "list" } : own;
 }
 
 /** Where a sentence ends whatever its words say. */
@@ -164,7 +191,7 @@ interface Break {
   readonly length: number;
   /** What begins here. */
   readonly line?: TextLine | undefined;
-  readonly isItem?: boolean | undefined;
+  readonly item?: { readonly depth: number; readonly isStep: boolean } | undefined;
 }
 
 function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
@@ -183,7 +210,7 @@ function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
   return [...gaps, ...ends, ...items].sort((left, right) => left.index - right.index);
 }
 
-const itemPattern = /^[ \t]*(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
+const itemPattern = /^([ \t]*)(?:[-*+•]|(\d{1,3}(?=[.)])|[a-z](?=\)))[.)])[ \t]+(?=\S)/gm;
 
 /**
  * Not each line that begins as an item is one ("in room\n12. It"): as in CommonMark a number other
@@ -191,12 +218,13 @@ const itemPattern = /^[ \t]*(?:[-*+•]|(\d{1,3})[.)])[ \t]+(?=\S)/gm;
  */
 function listMarkers(text: string): readonly Break[] {
   const items: Break[] = [];
-  for (const { index, 0: marker, 1: number } of text.matchAll(itemPattern)) {
+  for (const { index, 0: marker, 1: lead = "", 2: number } of text.matchAll(itemPattern)) {
     const last = items.at(-1);
     const begins = index === 0 || /\n[ \t]*\n$/.test(text.slice(Math.max(0, index - 80), index));
     const goesOn = last !== undefined && !/\n[ \t]*\n/.test(text.slice(last.index, index));
-    if (number === undefined || number === "1" || begins || goesOn) {
-      items.push({ index, length: marker.length, isItem: true });
+    if (number === undefined || number === "1" || number === "a" || begins || goesOn) {
+      const item = { depth: lead.length, isStep: number !== undefined };
+      items.push({ index, length: marker.length, item });
     }
   }
   return items;
@@ -261,7 +289,7 @@ function withoutMarkup(text: string): string {
 
 /** What an English writer puts a full stop behind in the middle of a sentence. */
 const abbreviation =
-  /(?:^|[\s(["'])(?:(?:\p{Lu}\.)+|(?:st|mr|mrs|ms|dr|prof|rev|gen|col|lt|capt|sgt|maj|gov|sen|rep|pres|mt|ft|c|ca|cf|vs|no|nos|vol|fig|figs|sec|ch|pp|p|ed|eds|approx|est|inc|ltd|co|corp|jr|sr|e\.g|i\.e|viz|al|dept|univ|art|abs|nr|núm|tel|kap|app|ref|ver|fr|rs|pg|rd|jan|feb|mar|apr|aug|sept?|oct|nov|dec)\.)\s*$/iu;
+  /(?:^|[\s(["'])(?:(?:\p{Lu}\.)+|(?:st|mr|mrs|ms|dr|prof|rev|gen|col|lt|capt|sgt|maj|gov|sen|rep|pres|mt|ft|c|ca|cf|vs|no|nos|vol|fig|figs|sec|ch|pp|p|ed|eds|approx|est|inc|ltd|co|corp|jr|sr|e\.g|i\.e|viz|al|dept|univ|art|abs|gem|fa|bzw|ggf|inkl|incl|evtl|bspw|sog|str|hr|mio|mrd|tsd|mind|zzgl|vgl|ziff|nr|núm|tel|kap|app|ref|ver|fr|rs|pg|rd|jan|feb|mar|apr|aug|sept?|oct|nov|dec)\.)\s*$/iu;
 /** A parenthesis that is still open after this is a slip of the pen. */
 const openCharsMax = 300;
 
@@ -288,6 +316,10 @@ function longStarts(text: string): readonly number[] {
   return [...new Set([...starts, ...added])].sort((left, right) => left - right);
 }
 
+/** `3. 5. 2026`, and `29. Juli`, which is cut as if the number ended a sentence. */
+const afterDay =
+  /^(?:\d|(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)(?:\.|[a-zäö]+\b))/u;
+
 /** EV3: places of sentences, trimmed, none empty. */
 export function sentencesIn(
   text: string,
@@ -299,7 +331,8 @@ export function sentencesIn(
     const end = behindEmphasis(text, starts[index + 1] ?? text.length);
     const piece = text.slice(begun, end);
     const isLast = index === starts.length - 1;
-    const isDate = /(?:^|\s)\d{1,2}\.\s+$/.test(piece.slice(-8)) && /\d/.test(text[end] ?? "");
+    const isDate =
+      /(?:^|\s)\d{1,2}\.\s+$/.test(piece.slice(-8)) && afterDay.test(text.slice(end, end + 10));
     if (!isLast && (isDate || abbreviation.test(piece.slice(-16)) || isOpen(piece))) continue;
     const lead = piece.length - piece.trimStart().length;
     const whole = piece.trim();

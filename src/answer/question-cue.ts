@@ -11,7 +11,7 @@ const asksForTime =
 const asksForPrice =
   /\bhow much (?:is|are|was|were|do|does|did|will|for)\b|\b(?:costs?|prices?|fees?|rent|salary|deposit)\b/i;
 const asksForCount =
-  /\bhow (?:many|much|far|large|big|high|tall|fast|deep|wide)\b|\bwhat (?:percent\w*|number|amount|share|price|cost|size)\b/i;
+  /\bhow (?:many|much|far|large|big|high|tall|fast|deep|wide)\b|\b(?:what|which) (?:version|release|percent\w*|number|amount|share|price|cost|size)\b/i;
 const asksForName =
   /\bwho(?:m|se)?\b|\bwhere\b|\b(?:what|which) (?:country|city|state|town|place|region|continent|person|company|team|king|queen|president)\b/i;
 
@@ -52,4 +52,37 @@ const negatedSentence =
 /** "What must I not bring?": what has to be brought answers the opposite. */
 export function agreesIn(question: string): (sentence: string) => boolean {
   return negatedQuestion.test(question) ? (text) => negatedSentence.test(text) : () => false;
+}
+
+const asksForSteps =
+  /\bhow (?:do|can|could|should|would|must|to)\b|\b(?:steps?|procedure|instructions)\b/i;
+
+/** "How do I restart it?" is answered by what is numbered. */
+export const wantsSteps = (question: string): boolean => asksForSteps.test(question);
+
+const asksWhat = /^\W*(?:what|which|who|when|where|how)\b/i;
+
+/** "What should I bring?": what must not be brought answers the opposite. */
+export function deniesFor(question: string): (sentence: string) => boolean {
+  const isPlain = asksWhat.test(question) && !negatedQuestion.test(question);
+  return isPlain ? (text) => negatedSentence.test(text) : () => false;
+}
+
+const compares =
+  /\b(?:or|vs|versus|compare|compared|comparison|differences?|between|oder|Unterschied)\b/iu;
+const article = "(?:(?:the|a|an|der|die|das|dem|den)\\s+)?";
+const named =
+  "((?:\\p{Lu}|\\d)[\\p{L}\\p{N}-]{0,40}(?:\\s(?:\\p{Lu}|\\d)[\\p{L}\\p{N}-]{0,40}){0,3})";
+const pair = new RegExp(
+  `${article}${named}\\s+(?:or|and|vs\\.?|versus|oder|und)\\s+${article}${named}`,
+  "u",
+);
+
+/** "Which is cheaper, A or B?" as two questions, about one each. */
+export function comparedIn(question: string): readonly [string, string] | undefined {
+  if (!compares.test(question)) return undefined;
+  const found = pair.exec(question);
+  const [both, one, other] = found ?? [];
+  if (both === undefined || one === undefined || other === undefined) return undefined;
+  return [question.replace(both, () => one), question.replace(both, () => other)];
 }

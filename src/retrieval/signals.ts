@@ -37,7 +37,7 @@ export function nearness(nearest: readonly Pooled[]): (cosine: number) => number
   return (cosine) => (cosine - low) / (high - low);
 }
 
-/** What a word that only asks keeps of its rarity where none of the nearest holds it. Measured. */
+/** What a word that only asks keeps of its rarity. Measured. */
 const askingShare = 0.4;
 
 interface WordScorer {
@@ -60,18 +60,19 @@ export function wordScorer(queried: readonly string[], nearest: readonly Pooled[
     averageLength: lengths / (nearest.length || 1),
     documentFrequency: (term) => holding.get(term) ?? 0,
   });
-  // It tells none of them from another: counted in full, it leaves the order to nearness.
-  const full = bm25Max({
+  // A passage that says "means" of something else is no better an answer to "What does 429 mean?".
+  // What none of them holds keeps a part: without any the order would be left to nearness.
+  const asked: TermWeights = {
     ...weights,
-    rarities: weights.rarities.map((rarity, index) => {
-      const term = queried[index] ?? "";
-      return holding.get(term) === 0 && onlyAsks(term) ? askingShare * rarity : rarity;
-    }),
-  });
+    rarities: weights.rarities.map((rarity, index) =>
+      onlyAsks(queried[index] ?? "") ? askingShare * rarity : rarity,
+    ),
+  };
+  const full = bm25Max(asked);
   const codes = queried.flatMap((term, index) => (codePattern.test(term) ? [index] : []));
   return {
     bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
-    share: ({ lexical }) => (full === 0 ? 0 : withCodes(lexical, codes, weights) / full),
+    share: ({ lexical }) => (full === 0 ? 0 : withCodes(lexical, codes, asked) / full),
     rarities: weights.rarities,
   };
 }

@@ -31,7 +31,9 @@ describe("a data sheet", () => {
   });
 
   test("whose title alone was asked for brings what stands behind that", () => {
-    expect(titled("Falcon 5?", [five])).toBe("Kestrel Falcon 5 [1] Weight: 22.4 kg [1]");
+    expect(titled("Falcon 5?", [five])).toBe(
+      "Kestrel Falcon 5 [1] Weight: 22.4 kg [1] Range: 95 km [1] Motor: Bafang DX-510 [1]",
+    );
   });
 
   test("keeps a first line that says more than its title", () => {

@@ -116,6 +116,7 @@ describe("what an extractive answer says", () => {
       fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), (texts) => {
         const got = answer("Who designed the harbour crane in 1902?", ...texts);
         const quoted = got.match(/\[\d+\]/g) ?? [];
+        // The texts hold no list.
         expect(quoted.length).toBeLessThanOrEqual(limits.extractiveSentencesMax);
         for (const marker of quoted)
           expect(Number(marker.slice(1, -1))).toBeLessThanOrEqual(texts.length);
@@ -275,7 +276,7 @@ describe("a sentence that only names its answer (ES4)", () => {
 
   test("behind a colon items follow, and lines of code", () => {
     expect(asked("What do I need?", "You need:\n\n- boots\n- water\n- a map\n\nIt is far.")).toBe(
-      "You need: [1] boots [1] water [1]",
+      "You need: [1] boots [1] water [1] a map [1]",
     );
     expect(
       asked("How is it restarted?", "It is restarted so:\n\n```sh\nctl restart\n```\n\nThen wait."),

@@ -71,7 +71,7 @@ export async function benchQuality(context: BenchContext): Promise<BenchResult> 
     settings: {
       texts: `title and text, whole, at most ${modelShape.maxTokens} tokens; queries without a relevant document are left out`,
       measure: `nDCG@${k}, linear gains; bm25 over the whole collection; fused as the engine does, from the best ${limits.candidatesPerShard} of each list`,
-      answers: `without a model, from the five best chunks; at most ${limits.extractiveSentencesMax} sentences and ${limits.extractiveCharsMax} characters behind the first`,
+      answers: `without a model, from the five best chunks; at most ${limits.extractiveSentencesMax} sentences and ${limits.extractiveCharsMax} characters behind the first, or ${limits.extractiveListLinesMax} lines of a list`,
       "follow-ups":
         "second questions about a paragraph whose shared name became a pronoun, behind the first question and its answer; carried over without a model",
       "ops fp32": await opCounts(files.fp32),

@@ -107,6 +107,13 @@ export const questionLimits = {
   promptCharsMax: 5_000,
   /** Sentences of an answer without a model: who quotes everything answers nothing. */
   extractiveSentencesMax: 3,
+  /**
+   * Lines of a list, a table or a procedure that answers as a whole: half of a recipe is no answer.
+   * Longer ones are cut, for a reader wants an answer and not a page.
+   */
+  extractiveListLinesMax: 20,
+  /** Of the lines of such a list together: twenty of sixty characters. */
+  extractiveListCharsMax: 1_200,
   /** Of them together, unless the first alone is longer: a reader's glance. */
   extractiveCharsMax: 600,
   /** Longer "sentences" are tables and lists without a full stop. */
