@@ -147,7 +147,8 @@ class RstReader {
     const isDefinition = substitution.test(this.#lineAt(0));
     const found = directive.exec(this.#lineAt(0));
     if (found === null && !isDefinition) return false;
-    const [, indent = "", name = "", argument = ""] = found ?? [];
+    const [, indent = "", name = "", said = ""] = found ?? [];
+    const argument = this.#substituted(said);
     this.#at += 1;
     const alt = altOf(this.#lines, this.#at);
     const options = this.#options();
