@@ -35,12 +35,22 @@ describe("a table of reStructuredText is one of Markdown", () => {
     [
       "with cells that reach down and over others",
       "+------+------+\n| A    | B    |\n+======+======+\n| x    | 1    |\n|      +------+\n| y    | 2    |\n+------+------+\n| both        |\n+------+------+",
-      "| A | B |\n| --- | --- |\n| x | 1 |\n| x y | 2 |\n| both |  |",
+      "| A | B |\n| --- | --- |\n| x y | 1 |\n| x y | 2 |\n| both |  |",
     ],
     [
       "with names above names, and text over two lines",
       "=====  =====  ======\n   Inputs     Output\n------------  ------\nA      B      A or B\n=====  =====  ======\nTrue   False  True, and\n              more\n=====  =====  ======",
       "| Inputs A | B | Output A or B |\n| --- | --- | --- |\n| True | False | True, and more |",
+    ],
+    [
+      "with tabs",
+      "====\t====\nBoat\tFee\n====\t====\nSwan\t40\n====\t====",
+      "| Boat | Fee |\n| --- | --- |\n| Swan | 40 |",
+    ],
+    [
+      "with a first cell that is empty, numbers at the right, and blank lines within a row",
+      "===  ====\n  A  B\n===  ====\n-10  - x\n\n     - y\n\\    z\n===  ====",
+      "| A | B |\n| --- | --- |\n| -10 | - x - y |\n|  | z |",
     ],
     [
       "with letters that take two places",

@@ -1,4 +1,4 @@
-/** When an event of a calendar happens again, and how long it takes, in words that are asked for. */
+/** When an event of a calendar is again, and how long it takes, in words that are asked for. */
 
 const units: Readonly<Record<string, string>> = {
   SECONDLY: "second",

@@ -103,7 +103,7 @@ function outputText(output: unknown): string {
   return displayed(formOf).slice(0, outputCharsMax);
 }
 
-/** A table is one in HTML: in plain form a wide one is cut into blocks, whose rows have no names. */
+/** A table is one in HTML: a wide one in plain form is cut into blocks whose rows have no names. */
 function tableOf(formOf: (type: string) => string): string {
   const html = formOf("text/html").slice(0, htmlCharsMax);
   if (!/<table[\s>]/i.test(html)) return "";

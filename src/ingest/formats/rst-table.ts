@@ -26,8 +26,8 @@ export interface DrawnTable {
 
 const gridBorder = /^\s*\+(?:[-=]+\+)+$/;
 const gridLine = /^\s*[+|].*[+|]$/s;
-const simpleBorder = /^\s*=+(?:[ ]+=+)+$/;
-const simpleSpans = /^\s*-+(?:[ ]+-+)*$/;
+const simpleBorder = /^\s*=+(?:[ \t]+=+)+$/;
+const simpleSpans = /^\s*-+(?:[ \t]+-+)*$/;
 
 /** A table that begins at a line. What is not understood of one stays as it is written. */
 export function drawnTable(lines: readonly string[], from: number): DrawnTable | undefined {
@@ -125,7 +125,22 @@ const wide =
   /[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\uFF01-\uFF60\p{Emoji_Presentation}]/gu;
 
 function inColumns(line: string): string {
-  return line.replace(wide, (letter) => (letter.length === 2 ? letter : `${letter}${filler}`));
+  return withoutTabs(line).replace(wide, (letter) =>
+    letter.length === 2 ? letter : `${letter}${filler}`,
+  );
+}
+
+/** A tab goes on to the next place of eight. */
+function withoutTabs(line: string): string {
+  if (!line.includes("\t")) return line;
+  const said: string[] = [];
+  let width = 0;
+  for (const piece of line.split("\t")) {
+    const blanks = said.length === 0 ? 0 : 8 - (width % 8);
+    said.push(" ".repeat(blanks), piece);
+    width += blanks + piece.length;
+  }
+  return said.join("");
 }
 
 function withoutFiller(text: string): string {
@@ -138,13 +153,19 @@ function gridEnd(lines: readonly string[], from: number): number {
   return end;
 }
 
+/** A cell that is not closed yet: what it says, and in which rows. */
+interface OpenCell {
+  readonly texts: string[];
+  readonly places: { readonly row: string[]; readonly at: number }[];
+}
+
 /** @param lines from the left border on */
 function gridRows(lines: readonly string[]): Rows | undefined {
   const edges = edgesOf(lines);
   const isWhole = lines.every((line) => line.length === lines[0]?.length);
   const isClosed = lines.length > 2 && gridBorder.test(lines.at(-1) ?? "");
   if (edges.length > columnsMax + 1 || !isWhole || !isClosed) return undefined;
-  const cells: string[] = [];
+  const open: (OpenCell | undefined)[] = [];
   const rows: string[][] = [];
   let headerRows = 0;
   let band: string[] = [];
@@ -153,10 +174,11 @@ function gridRows(lines: readonly string[]): Rows | undefined {
     band.push(line);
     if (!ruled.includes(true)) continue;
     const isFirst = band.length === 1 && rows.length === 0;
-    if (!isFirst) rows.push(bandRow({ band, edges, cells, ruled }));
+    if (!isFirst) rows.push(bandRow({ band, edges, open, ruled }));
     if (/^\+[=+]+\+$/.test(line)) headerRows = rows.length;
     band = [];
   }
+  for (const cell of open) if (cell !== undefined) closeCell(cell);
   return { rows, headerRows };
 }
 
@@ -178,16 +200,15 @@ function isRule(segment: string): boolean {
 
 /**
  * The cells above a border that is drawn below some or all of them. Those that it does not close
- * go on in the next row, and have their text up to here in this one.
+ * go on in the next row.
  */
 function bandRow(given: {
   readonly band: readonly string[];
   readonly edges: readonly number[];
-  /** Of each column: what a cell that is still open has said. */
-  readonly cells: string[];
+  readonly open: (OpenCell | undefined)[];
   readonly ruled: readonly boolean[];
 }): string[] {
-  const { band, edges, cells, ruled } = given;
+  const { band, edges, open, ruled } = given;
   const inner = band.slice(0, -1);
   const row: string[] = [];
   for (let column = 0; column < edges.length - 1; ) {
@@ -195,20 +216,26 @@ function bandRow(given: {
     while (next < edges.length - 1 && inner.some((line) => !isWall(line[edges[next] ?? 0]))) {
       next += 1;
     }
+    const isRuled = ruled[column] === true;
     const start = (edges[column] ?? 0) + 1;
-    const said = band.map((line, at) => {
-      const text = line.slice(start, edges[next]);
-      return at === band.length - 1 && ruled[column] === true ? "" : withoutFiller(text);
-    });
-    const added = said.filter((text) => text !== "").join(" ");
-    const before = cells[column] ?? "";
-    const whole = before === "" ? added : `${before} ${added}`.trimEnd();
-    row.push(before.length > repeatedCharsMax ? added : whole);
-    for (let beside = column + 1; beside < next; beside += 1) row.push("");
-    cells[column] = ruled[column] === true ? "" : whole.slice(0, repeatedCharsMax + 1);
+    const cell = open[column] ?? { texts: [], places: [] };
+    for (const line of isRuled ? inner : band) {
+      cell.texts.push(withoutFiller(line.slice(start, edges[next])));
+    }
+    cell.places.push({ row, at: row.length });
+    for (let beside = column; beside < next; beside += 1) row.push("");
+    open[column] = isRuled ? undefined : cell;
+    if (isRuled) closeCell(cell);
     column = next;
   }
   return row;
+}
+
+/** A long one is said in its first row alone. */
+function closeCell({ texts, places }: OpenCell): void {
+  const text = texts.filter((each) => each !== "").join(" ");
+  const said = text.length > repeatedCharsMax ? places.slice(0, 1) : places;
+  for (const { row, at } of said) row[at] = text;
 }
 
 function isWall(sign: string | undefined): boolean {
