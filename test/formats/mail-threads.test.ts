@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { kindOf } from "../../src/ingest/formats/kinds.ts";
+import { withoutQuotes } from "../../src/ingest/formats/quotes.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
 
@@ -65,6 +66,11 @@ describe("a reply", () => {
     expect((await read(mailWith("Re: Tyres", reply))).documents).toMatchObject([
       { text: "The blue ones." },
     ]);
+  });
+
+  test("of many quotations is read in one pass", { timeout: 15_000 }, () => {
+    const text = "A line of its own\n> x\n".repeat(80_000);
+    expect(withoutQuotes(text, true)).not.toContain(">");
   });
 
   test("keeps a paragraph that begins as what announces a quotation below it does", async () => {

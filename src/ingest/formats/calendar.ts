@@ -14,8 +14,6 @@ interface Property {
 }
 
 const peopleMax = 50;
-/** Days that are left out or added: a series of years has some. */
-const daysMax = 100;
 
 const kindsOfEvents = new Set(["VEVENT", "VTODO", "VJOURNAL"]);
 
@@ -122,18 +120,15 @@ function descriptionOf(event: readonly Property[]): string {
 }
 
 function daysOf(event: readonly Property[], name: string): string {
-  const days = event
-    .filter((property) => property.name === name)
-    .flatMap((property) =>
-      property.value
-        .split(",", daysMax)
-        // A period is written as its start and its end.
-        .map((value) => timeSaid({ ...property, value: value.split("/", 1)[0] ?? "" })),
-    );
-  return days
-    .slice(0, daysMax)
-    .filter((day) => day !== "")
-    .join(", ");
+  return (
+    event
+      .filter((property) => property.name === name)
+      .flatMap((property) => property.value.split(",").map((value) => ({ ...property, value })))
+      // A period is written as its start and its end.
+      .map((property) => timeSaid({ ...property, value: property.value.split("/", 1)[0] ?? "" }))
+      .filter((day) => day !== "")
+      .join(", ")
+  );
 }
 
 function labelled(label: string, text: string): string {

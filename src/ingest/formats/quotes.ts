@@ -71,10 +71,9 @@ function dropAttribution(lines: string[]): void {
       .join(" ")
       .trim();
   // One that has a beginning is taken from there: its end alone would do as well.
-  const paragraph = lines.slice(0, end).findLastIndex((line) => line.trim() === "") + 1;
-  const whole = [1, 2, 3].find(
-    (count) => count <= end - paragraph && attribution.test(saidIn(count)),
-  );
+  const last = lines.slice(Math.max(0, end - 3), end);
+  const ofParagraph = last.length - 1 - last.findLastIndex((line) => line.trim() === "");
+  const whole = [1, 2, 3].find((count) => count <= ofParagraph && attribution.test(saidIn(count)));
   const isEnd = (said: string) => wrote.test(said) || addressed.test(said);
   const count = whole ?? [1, 2, 3].find((each) => isEnd(saidIn(each)));
   if (count !== undefined) lines.length = Math.max(0, end - count);
