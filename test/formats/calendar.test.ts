@@ -60,13 +60,68 @@ describe("a calendar", () => {
       ["DTSTART:20240513T230000Z", "DTEND:20240514T010000Z"],
       "When: 2024-05-13 23:00 UTC to 2024-05-14 01:00 UTC",
     ],
-    ["what repeats", ["RRULE:FREQ=WEEKLY;BYDAY=MO"], "Repeats: FREQ WEEKLY; BYDAY MO"],
+    ["what repeats", ["RRULE:FREQ=WEEKLY;BYDAY=MO"], "Repeats: every week on Monday"],
+    [
+      "what repeats on some days until one",
+      ["RRULE:FREQ=MONTHLY;INTERVAL=2;BYDAY=-1FR,1MO;WKST=MO;UNTIL=20240601T000000Z"],
+      "Repeats: every 2 months on last Friday, first Monday until 2024-06-01",
+    ],
+    [
+      "what repeats on a day of the year",
+      ["RRULE:FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=15;COUNT=4"],
+      "Repeats: every year in March on day 15 4 times",
+    ],
+    [
+      "a rule that has no words here, as it is written",
+      ["RRULE:FREQ=MONTHLY;BYDAY=MO;BYSETPOS=2"],
+      "Repeats: FREQ MONTHLY; BYDAY MO; BYSETPOS 2",
+    ],
+    [
+      "days that are left out and added",
+      [
+        "RRULE:FREQ=DAILY",
+        "EXDATE;VALUE=DATE:20240513,20240514",
+        "EXDATE;VALUE=DATE:20240516",
+        "RDATE;VALUE=PERIOD:20240601T100000Z/PT1H",
+      ],
+      "Repeats: every day\nAlso: 2024-06-01 10:00 UTC\nNot: 2024-05-13, 2024-05-14, 2024-05-16",
+    ],
+    [
+      "how long it takes",
+      ["DTSTART:20240513T140000Z", "DURATION:P1DT1H30M"],
+      "When: 2024-05-13 14:00 UTC, for 1 day 1 h 30 min",
+    ],
+    [
+      "which one of a series it takes the place of",
+      ["RECURRENCE-ID:20240513T140000Z", "DTSTART:20240514T140000Z"],
+      "When: 2024-05-14 14:00 UTC\nInstead of: 2024-05-13 14:00 UTC",
+    ],
+    [
+      "who does not come",
+      ["ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org", "ATTENDEE:mailto:b@example.org"],
+      "Attendees: b@example.org\nDeclined: a@example.org",
+    ],
+    ["that it is not certain", ["SUMMARY:Trip", "STATUS:TENTATIVE"], "Tentative\nTrip"],
+    [
+      "what only a page describes",
+      ["X-ALT-DESC;FMTTYPE=text/html:<p>Bring the <b>log</b></p>"],
+      "Bring the log",
+    ],
   ])("says %s", async (_name, lines, text) => {
     expect(await textOf(calendar(lines))).toBe(text);
   });
 
   test("says that it is cancelled", async () => {
     expect(await textOf(calendar(["SUMMARY:Review"], "CANCEL"))).toBe("Cancelled\nReview");
+  });
+
+  test("of years is read to its end, and many people are counted", async () => {
+    const event = (at: number) => `BEGIN:VEVENT\nSUMMARY:Event ${at}\nEND:VEVENT`;
+    const events = Array.from({ length: 3_000 }, (_, at) => event(at)).join("\n");
+    const { documents } = await readNamed(reader, "a.ics", events);
+    expect(String(documents[0]?.["text"]).endsWith("Event 2999")).toBe(true);
+    const people = Array.from({ length: 60 }, (_, at) => `ATTENDEE:mailto:p${at}@example.org`);
+    expect(await textOf(calendar(people))).toMatch(/p49@example\.org, and 10 more$/);
   });
 
   test("without an event is empty", async () => {

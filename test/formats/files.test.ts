@@ -376,6 +376,6 @@ describe("text", () => {
     expect(text).toContain(
       "Run this:\n\n````\npay --all\n# no heading\n````\n\nnote: Dogs travel free.\n\n````python\nx = 1\n````",
     );
-    expect(text).toContain("1     2");
+    expect(text).toContain("| 1 | 2 |");
   });
 });

@@ -132,7 +132,11 @@ describe("a directive of reStructuredText", () => {
   test("keeps the names of a table's columns, and what stands above code", async () => {
     const table =
       '.. csv-table:: Prices\n   :header: "Route", "Price"\n   :widths: 10, 5\n\n   "Vikholm", 140\n';
-    expect(await textOf("a.rst", table)).toBe('Prices\n"Route", "Price"\n\n   "Vikholm", 140');
+    expect(await textOf("a.rst", table)).toBe(
+      "Prices\n\n| Route | Price |\n| --- | --- |\n| Vikholm | 140 |",
+    );
+    const named = ".. |boat| replace:: Swan\n\n.. note:: The |boat| leaks.";
+    expect(await textOf("a.rst", named)).toBe("note: The Swan leaks.");
     const code = ".. code-block:: sh\n   :caption: pay.sh\n   :linenos:\n\n   pay --all\n";
     expect(await textOf("a.rst", code)).toBe("pay.sh\n\n````sh\npay --all\n````");
   });

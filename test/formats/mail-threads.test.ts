@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { kindOf } from "../../src/ingest/formats/kinds.ts";
+import { withoutQuotes } from "../../src/ingest/formats/quotes.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { readNamed } from "./support.ts";
 
@@ -50,6 +51,10 @@ describe("a reply", () => {
   });
 
   test.each([
+    "On Thursday, January 1, 2026 at 09:00 AM Bo Depot of Askby\n<bo@depot.example> wrote:",
+    "W dniu 1.01.2026 o 09:00, Bo pisze:",
+    "1.1.2026 klo 9.00, Bo kirjoitti:",
+    "Dne 1. 1. 2026 v 9:00 Bo napsal(a):",
     "在 2026年1月1日，Bo <bo@depot.example> 写道：",
     "2026年1月1日(木) 9:00 Bo <bo@depot.example>:",
     "чт, 1 янв. 2026 г. в 09:00, Bo <bo@depot.example>:",
@@ -61,6 +66,25 @@ describe("a reply", () => {
     expect((await read(mailWith("Re: Tyres", reply))).documents).toMatchObject([
       { text: "The blue ones." },
     ]);
+  });
+
+  test("of many quotations is read in one pass", { timeout: 15_000 }, () => {
+    const text = "A line of its own\n> x\n".repeat(80_000);
+    expect(withoutQuotes(text, true)).not.toContain(">");
+  });
+
+  test("keeps a paragraph that begins as what announces a quotation below it does", async () => {
+    const below = "\nOn Monday they come.\n\n<bo@depot.example> wrote:\n> Which ones?\n";
+    const { documents } = await read(mailWith("Re: Tyres", below));
+    expect(documents).toMatchObject([{ text: "On Monday they come." }]);
+  });
+
+  test.each([
+    ["Italian", "R: Gomme", "Da: Bo\nInviato: lunedì\nA: Ann\nOggetto: Gomme"],
+    ["Hungarian", "Vá: Gumi", "Feladó: Bo\nElküldve: hétfő\nCímzett: Ann\nTárgy: Gumi"],
+  ])("named in %s is without the mail that it repeats", async (_language, subject, head) => {
+    const { documents } = await read(mailWith(subject, `\nBlue.\n\n${head}\n\nWhich ones?\n`));
+    expect(documents).toMatchObject([{ text: "Blue." }]);
   });
 
   test("keeps what announces a quotation in words of its own", async () => {

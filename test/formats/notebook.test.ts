@@ -75,6 +75,37 @@ describe("a notebook", () => {
     expect(await textOf(cells)).toBe(`\`\`\`python\nf()\n\`\`\`\n\n\`\`\`\n${text}\n\`\`\``);
   });
 
+  test.each([
+    [
+      "a table with the names of its columns, which its plain form cuts",
+      {
+        "text/html": "<table><tr><th><th>a<th>b<tr><th>0<td>1<td>2</table>",
+        "text/plain": "   a  \\\n0  1   \n\n   b  \n0  2  ",
+      },
+      "|  | a | b |\n| --- | --- | --- |\n| 0 | 1 | 2 |",
+    ],
+    [
+      "columns below each other",
+      { "text/plain": "\n   a  b\n0  1  2\n" },
+      "```\n   a  b\n0  1  2\n```",
+    ],
+    [
+      "words rather than a table that only places things",
+      { "text/html": "<table><tr><td>x</table>", "text/plain": "x is 1" },
+      "```\nx is 1\n```",
+    ],
+  ])("shows %s", async (_, data, expected) => {
+    expect(await textOf([{ cell_type: "code", source: "", outputs: [shown(data)] }])).toBe(
+      expected,
+    );
+  });
+
+  test("of the third version has headings", async () => {
+    const cells = [{ cell_type: "heading", level: 2, source: ["Tides"] }];
+    const { documents } = await read("a.ipynb", { worksheets: [{ cells }], nbformat: 3 });
+    expect(documents).toMatchObject([{ title: "Tides", text: "## Tides" }]);
+  });
+
   test("of the third version is read, and what is none says so", async () => {
     const cells = [{ cell_type: "code", input: ["f()"], outputs: [] }];
     expect((await read("a.ipynb", { worksheets: [{ cells }] })).documents).toMatchObject([

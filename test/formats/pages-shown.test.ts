@@ -12,6 +12,26 @@ async function documentOf(html: string) {
 describe("a page", () => {
   test.each([
     [
+      "the foot of a table below its rows, where it is written above them",
+      "<table><thead><tr><th>Day<th>Hours<tfoot><tr><td>Sum<td>9<tbody><tr><td>Mon<td>8</table>",
+      "| Day | Hours |\n| --- | --- |\n| Mon | 8 |\n| Sum | 9 |",
+    ],
+    [
+      "code without the button that copies it",
+      "<pre>$ npm i<button>Copy</button><style>a{}</style><span hidden>no</span></pre>",
+      "```\n$ npm i\n```",
+    ],
+    [
+      "what its head says of it, where a program makes all else",
+      "<meta name=description content='Kettles for camping'><div id=root></div><noscript>Scripts!</noscript>",
+      "Kettles for camping\n\nScripts!",
+    ],
+    [
+      "its own text alone, where it has one",
+      "<meta name=description content='Kettles for camping'><p>Open at nine.</p><noscript>Scripts!</noscript>",
+      "Open at nine.",
+    ],
+    [
       "what is behind its tabs",
       "<div role=tabpanel>apt</div><div role=tabpanel hidden>brew</div>",
       "apt\n\nbrew",

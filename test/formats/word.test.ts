@@ -1,11 +1,29 @@
 import { Document, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
 import { afterAll, describe, expect, test } from "vitest";
+import { withoutWrappers } from "../../src/ingest/formats/docx-wrappers.ts";
 import { textPartOf } from "../../src/ingest/formats/docx-xml.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { archiveOf, readNamed } from "./support.ts";
 
 const reader = openFileReader();
 afterAll(() => reader.close());
+
+const names =
+  'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml"';
+
+function partsWith(body: string): Record<string, string> {
+  const relations = "http://schemas.openxmlformats.org/package/2006/relationships";
+  const office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+  const relation = (type: string, target: string) =>
+    `<Relationships xmlns="${relations}"><Relationship Id="d" Type="${office}/${type}" Target="${target}"/></Relationships>`;
+  return {
+    "[Content_Types].xml":
+      '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+    "_rels/.rels": relation("officeDocument", "word/document.xml"),
+    "word/_rels/document.xml.rels": relation("footnotes", "footnotes.xml"),
+    "word/document.xml": `<w:document ${names}><w:body>${body}</w:body></w:document>`,
+  };
+}
 
 type Properties = Omit<ConstructorParameters<typeof Document>[0], "sections">;
 
@@ -83,6 +101,59 @@ describe("a Word document", () => {
     expect(documents).toMatchObject([
       { title: "Café", text: "Above.\n\n# Café\n\nOpens at nine.\n\nOf HTML.\n\nBelow." },
     ]);
+  });
+
+  test.each([
+    [
+      "the results of fields",
+      '<w:p><w:r><w:t>Dear </w:t></w:r><w:fldSimple w:instr=" MERGEFIELD N "><w:r><w:t>Ann</w:t></w:r></w:fldSimple></w:p>',
+      "Dear Ann",
+    ],
+    [
+      "what has a direction",
+      '<w:p><w:bdo w:val="rtl"><w:r><w:t>a</w:t></w:r></w:bdo><w:dir w:val="rtl"><w:r><w:t>b</w:t></w:r></w:dir></w:p>',
+      "ab",
+    ],
+    [
+      "words with their readings",
+      "<w:p><w:r><w:ruby><w:rubyPr/><w:rt><w:r><w:t>かんじ</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢字</w:t></w:r></w:rubyBase></w:ruby></w:r></w:p>",
+      "漢字(かんじ)",
+    ],
+    [
+      "a box without an older form",
+      '<w:p><w:r><mc:AlternateContent><mc:Choice Requires="wps"><w:drawing><w:txbxContent><w:p><w:r><w:t>Box</w:t></w:r></w:p></w:txbxContent></w:drawing></mc:Choice></mc:AlternateContent></w:r></w:p>',
+      "Box",
+    ],
+    [
+      "a box in an oval",
+      "<w:p><w:r><w:pict><v:oval><v:textbox><w:txbxContent><w:p><w:r><w:t>Oval</w:t></w:r></w:p></w:txbxContent></v:textbox></v:oval></w:pict></w:r></w:p>",
+      "Oval",
+    ],
+  ])("has %s", async (_, body, expected) => {
+    const { documents } = await readNamed(reader, "a.docx", archiveOf(partsWith(body)));
+    expect(documents).toMatchObject([{ text: expected }]);
+  });
+
+  test("has in its notes what Word shows of them", async () => {
+    const note =
+      '<w:p><w:fldSimple w:instr="x"><w:r><w:t>Seen.</w:t></w:r></w:fldSimple><w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r></w:p>';
+    const parts = partsWith('<w:p><w:r><w:t>A</w:t><w:footnoteReference w:id="1"/></w:r></w:p>');
+    const { documents } = await readNamed(
+      reader,
+      "a.docx",
+      archiveOf({
+        ...parts,
+        "word/footnotes.xml": `<w:footnotes ${names}><w:footnote w:id="1">${note}</w:footnote></w:footnotes>`,
+      }),
+    );
+    expect(String(documents[0]?.["text"])).toContain("Seen.");
+    expect(String(documents[0]?.["text"])).not.toContain("hidden");
+  });
+
+  test("of wrappers that never end is read in one pass", { timeout: 15_000 }, () => {
+    for (const tag of ["<w:ruby>", "<mc:AlternateContent>", "<w:fldSimple ", "<v:oval "]) {
+      expect(withoutWrappers(tag.repeat(200_000))).toBeDefined();
+    }
   });
 
   test("says what is crossed out as that", async () => {

@@ -3,7 +3,9 @@
  * stay in the zone that they are written in, which is named: nobody knows where the reader is.
  */
 
+import { durationText, repetitionText } from "./calendar-rules.ts";
 import type { Converted } from "./convert.ts";
+import { readFragment } from "./html/page.ts";
 
 interface Property {
   readonly name: string;
@@ -11,8 +13,6 @@ interface Property {
   readonly value: string;
 }
 
-/** Beyond it a calendar is an export of years, and no invitation. */
-const eventsMax = 1_000;
 const peopleMax = 50;
 
 const kindsOfEvents = new Set(["VEVENT", "VTODO", "VJOURNAL"]);
@@ -21,7 +21,7 @@ const kindsOfEvents = new Set(["VEVENT", "VTODO", "VJOURNAL"]);
 export function calendarDocument(source: string): Converted {
   const properties = propertiesOf(source);
   const method = properties.find(({ name }) => name === "METHOD")?.value.toUpperCase() ?? "";
-  const events = eventsIn(properties).slice(0, eventsMax);
+  const events = eventsIn(properties);
   const title = events.length === 1 ? saidBy(events[0] ?? [], "SUMMARY") : undefined;
   const text = events.map((event) => eventText(event, method)).filter((each) => each !== "");
   return { title: title === "" ? undefined : title, text: text.join("\n\n") };
@@ -71,14 +71,21 @@ function eventsIn(properties: readonly Property[]): readonly (readonly Property[
 }
 
 function eventText(event: readonly Property[], method: string): string {
-  const isCancelled = method === "CANCEL" || saidBy(event, "STATUS").toUpperCase() === "CANCELLED";
-  const people = event.filter(({ name }) => name === "ATTENDEE").slice(0, peopleMax);
+  const status = method === "CANCEL" ? "CANCELLED" : saidBy(event, "STATUS").toUpperCase();
+  const people = event.filter(({ name }) => name === "ATTENDEE");
+  const who = (isComing: boolean) =>
+    peopleText(people.filter((each) => isComing !== isDeclined(each)));
   const lines = [
-    isCancelled ? "Cancelled" : "",
+    status === "CANCELLED" ? "Cancelled" : "",
+    status === "TENTATIVE" ? "Tentative" : "",
     saidBy(event, "SUMMARY"),
     labelled("When", timesOf(event)),
     labelled("Due", timeOf(event, "DUE")),
-    labelled("Repeats", saidBy(event, "RRULE").replaceAll(";", "; ").replaceAll("=", " ")),
+    labelled("Repeats", repetitionText(saidBy(event, "RRULE"))),
+    labelled("Also", daysOf(event, "RDATE")),
+    labelled("Not", daysOf(event, "EXDATE")),
+    // One of a series that was moved: this is where it stood.
+    labelled("Instead of", timeOf(event, "RECURRENCE-ID")),
     labelled("Where", saidBy(event, "LOCATION")),
     labelled("Call", saidBy(event, "CONFERENCE")),
     labelled(
@@ -88,10 +95,40 @@ function eventText(event: readonly Property[], method: string): string {
         .map(personOf)
         .join(""),
     ),
-    labelled("Attendees", people.map(personOf).join(", ")),
-    saidBy(event, "DESCRIPTION"),
+    labelled("Attendees", who(true)),
+    labelled("Declined", who(false)),
+    descriptionOf(event),
   ];
   return lines.filter((line) => line !== "").join("\n");
+}
+
+function peopleText(people: readonly Property[]): string {
+  const more = people.length - peopleMax;
+  const said = people.slice(0, peopleMax).map(personOf);
+  return [...said, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+}
+
+function isDeclined(person: Property): boolean {
+  return parameterOf(person, "PARTSTAT")?.toUpperCase() === "DECLINED";
+}
+
+/** Outlook writes it as a page, and some calendars write nothing else. */
+function descriptionOf(event: readonly Property[]): string {
+  const plain = saidBy(event, "DESCRIPTION");
+  const page = plain === "" ? saidBy(event, "X-ALT-DESC") : "";
+  return page === "" ? plain : readFragment(page).text.trim();
+}
+
+function daysOf(event: readonly Property[], name: string): string {
+  return (
+    event
+      .filter((property) => property.name === name)
+      .flatMap((property) => property.value.split(",").map((value) => ({ ...property, value })))
+      // A period is written as its start and its end.
+      .map((property) => timeSaid({ ...property, value: property.value.split("/", 1)[0] ?? "" }))
+      .filter((day) => day !== "")
+      .join(", ")
+  );
 }
 
 function labelled(label: string, text: string): string {
@@ -107,6 +144,8 @@ function saidBy(event: readonly Property[], name: string): string {
 
 function timesOf(event: readonly Property[]): string {
   const [start, end] = [timeOf(event, "DTSTART"), timeOf(event, "DTEND")];
+  const lasts = end === "" && start !== "" ? durationText(saidBy(event, "DURATION")) : "";
+  if (lasts !== "") return `${start}, for ${lasts}`;
   if (end === "" || end === start) return start;
   // The day once, where it is one.
   const isOneDay = end.length > dayChars && end.slice(0, dayChars) === start.slice(0, dayChars);
@@ -118,15 +157,17 @@ function timesOf(event: readonly Property[]): string {
 
 const dayChars = "2024-05-13".length;
 
-/** `20240513T140000Z`, `20240513T140000` with the zone beside it, `20240513`. */
 function timeOf(event: readonly Property[], name: string): string {
   const property = event.find((each) => each.name === name);
-  const found = /^(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d{0,2}(Z?))?$/.exec(
-    property?.value.trim() ?? "",
-  );
-  if (property === undefined || found === null) return "";
+  return property === undefined ? "" : timeSaid(property);
+}
+
+/** `20240513T140000Z`, `20240513T140000` with the zone beside it, `20240513`. */
+function timeSaid(property: Property): string {
+  const found = /^(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d{0,2}(Z?))?$/.exec(property.value.trim());
+  if (found === null) return "";
   const [, year, month, day, hour, minute, utc] = found;
-  if (hour === undefined) return dayBefore(`${year}-${month}-${day}`, name);
+  if (hour === undefined) return dayBefore(`${year}-${month}-${day}`, property.name);
   const zone = utc === "Z" ? "UTC" : (parameterOf(property, "TZID") ?? "");
   return `${year}-${month}-${day} ${hour}:${minute} ${zone}`.trimEnd();
 }

@@ -20,7 +20,14 @@ const signs: readonly (readonly [begins: string, kind: FileKind | undefined, say
 ];
 /** Kinds that hold no page of HTML, and those that would be text whatever stands in them. */
 const rows: ReadonlySet<FileKind> = new Set(["csv", "tsv"]);
-const anyText: ReadonlySet<FileKind> = new Set(["markdown", "text", "asciidoc", "rst", ...rows]);
+const anyText: ReadonlySet<FileKind> = new Set([
+  "markdown",
+  "mdx",
+  "text",
+  "asciidoc",
+  "rst",
+  ...rows,
+]);
 const htmlStart = /^(?:\s|\u00ef\u00bb\u00bf)*<(?:!doctype html|html|head|body)\b/i;
 const encryptedPart = Buffer.from("EncryptedPackage", "utf16le");
 const startBytes = 1_024;

@@ -12,6 +12,7 @@ export type ConversionReply =
 export const requestSchema = z.object({
   kind: z.enum([
     "markdown",
+    "mdx",
     "text",
     "asciidoc",
     "rst",

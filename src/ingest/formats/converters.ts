@@ -6,6 +6,7 @@ import { noTextOf, otherContent } from "./content-signs.ts";
 import { type ConversionRequest, type ConvertedPart, isConverted, Unreadable } from "./convert.ts";
 import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
+import { withoutProgram } from "./mdx.ts";
 import { rstDocument } from "./rst.ts";
 
 /** What becomes of a file: its documents, and reasons for what is left out. Never throws. */
@@ -55,6 +56,8 @@ async function partsOf(
     }
     case "markdown":
       return [markdownDocument(decodeText(bytes))];
+    case "mdx":
+      return [markdownDocument(decodeText(bytes), withoutProgram)];
     case "asciidoc":
       return [asciidocDocument(decodeText(bytes))];
     case "rst":

@@ -5,6 +5,7 @@ import { limits } from "../../contract/limits.ts";
 import { isEncryptedOffice } from "./content-signs.ts";
 import { type Converted, Unreadable } from "./convert.ts";
 import { htmlOfChunk, withChunks, withChunksNamed } from "./docx-chunks.ts";
+import { withoutWrappers } from "./docx-wrappers.ts";
 import { ownHeadingStyles, propertiesOf, textPartOf, withoutHiddenRuns } from "./docx-xml.ts";
 import { readFragment } from "./html/page.ts";
 import { unpacked, type ZipPart, zipParts } from "./zip.ts";
@@ -76,8 +77,11 @@ function inputOf(
   const folder = textPart.slice(0, textPart.lastIndexOf("/") + 1);
   const relationsPart = `${folder}_rels/${textPart.slice(folder.length)}.rels`;
   const relations = textOf(bytes, parts, relationsPart) ?? "";
-  const { xml: shown, chunks } = withChunksNamed(withoutHiddenRuns(text ?? ""), relations);
-  if (text === undefined || shown === text) {
+  const { xml: shown, chunks } = withChunksNamed(readable(text ?? ""), relations);
+  const changed = new Map([[textPart, shown]]);
+  const notes = parts.filter(({ name }) => notesPart.test(name));
+  for (const { name } of notes) changed.set(name, readable(textOf(bytes, parts, name) ?? ""));
+  if (text === undefined || (shown === text && notes.length === 0)) {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return { input: { buffer }, chunks: [] };
   }
@@ -87,7 +91,8 @@ function inputOf(
   const file = {
     exists: (name: string) => parts.some((part) => part.name === name),
     read: async (name: string, encoding?: string) => {
-      const part = name === textPart ? Buffer.from(shown) : partOf(bytes, parts, name);
+      const own = changed.get(name);
+      const part = own === undefined ? partOf(bytes, parts, name) : Buffer.from(own);
       if (part === undefined) throw new Unreadable("broken");
       if (encoding === undefined) return part;
       if (encoding === "base64") return Buffer.from(part).toString("base64");
@@ -96,6 +101,13 @@ function inputOf(
   };
   // An opened archive is an input of the library, which its types do not say.
   return { input: { file } as unknown as Input, chunks: names };
+}
+
+/** Foot notes and end notes are written as the text is. */
+const notesPart = /^word\/(?:foot|end)notes\.xml$/;
+
+function readable(xml: string): string {
+  return withoutWrappers(withoutHiddenRuns(xml));
 }
 
 function textOf(bytes: Uint8Array, parts: readonly ZipPart[], name: string): string | undefined {

@@ -7,7 +7,7 @@ const kinds: Readonly<Record<string, FileKind>> = {
   markdown: "markdown",
   mdown: "markdown",
   mkd: "markdown",
-  mdx: "markdown",
+  mdx: "mdx",
   txt: "text",
   text: "text",
   adoc: "asciidoc",

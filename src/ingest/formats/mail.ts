@@ -211,7 +211,7 @@ function bodyOf({ subject = "", text = "", html = "", inReplyTo }: Email): strin
 
 /** How programs name a reply. */
 const answers =
-  /^\s*(?:re|aw|antw|antwort|sv|odp|rif|res|ynt|回复|答复|回覆)\s?(?:\[\d+\])?[:：]/iu;
+  /^\s*(?:re|r|aw|antw|antwort|ang|sv|odp|rif|res|ynt|vá|回复|答复|回覆)\s?(?:\[\d+\])?[:：]/iu;
 
 /**
  * A greeting, and the order itself only in the HTML beside it: what is written there is the mail.

@@ -42,7 +42,7 @@ function blockWithoutComments(block: string): string {
 }
 
 /** Where each sign comes next; asked from the front to the back, so each place is passed once. */
-class Ends {
+export class Ends {
   readonly #places = new Map<string, number[]>();
 
   constructor(signs: readonly string[]) {

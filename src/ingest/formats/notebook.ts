@@ -27,6 +27,7 @@ const cellSchema = z.object({
   /** As the third version calls the source of code. */
   input: textSchema.optional(),
   outputs: z.array(z.unknown()).optional(),
+  level: z.int().min(1).max(6).optional().catch(undefined),
 });
 const notebookSchema = z.object({
   cells: z.array(z.unknown()).optional(),
@@ -78,6 +79,8 @@ function cellText(cell: unknown, language: string): string {
   const { data } = cellSchema.safeParse(cell);
   if (data === undefined) return "";
   const source = (data.source ?? data.input ?? "").trimEnd();
+  // The third version has headings of their own.
+  if (data.cell_type === "heading") return `${"#".repeat(data.level ?? 1)} ${source.trim()}`;
   if (data.cell_type !== "code") return source;
   const outputs = (data.outputs ?? []).map(outputText).filter((text) => text !== "");
   const code = source === "" ? [] : [fencedCode(source, language)];
@@ -90,9 +93,22 @@ function outputText(output: unknown): string {
   const formOf = (type: string) => textSchema.safeParse(data.data?.[type]).data ?? "";
   const error = data.ename === undefined ? undefined : `${data.ename}: ${data.evalue ?? ""}`;
   const printed = error ?? data.text ?? formOf("text/plain");
-  const text = lastOverwritten(withoutTerminalSigns(printed)).trim();
+  const table = printed === formOf("text/plain") ? tableOf(formOf) : "";
+  if (table !== "") return table.slice(0, outputCharsMax);
+  // The first line of what is set in columns may begin with blanks.
+  const text = lastOverwritten(withoutTerminalSigns(printed))
+    .replace(/^(?:[^\S\n]{0,1000}\n){1,1000}/, "")
+    .trimEnd();
   if (text !== "" && !standIn.test(text)) return fencedCode(text.slice(0, outputCharsMax), "");
   return displayed(formOf).slice(0, outputCharsMax);
+}
+
+/** A table is one in HTML: a wide one in plain form is cut into blocks whose rows have no names. */
+function tableOf(formOf: (type: string) => string): string {
+  const html = formOf("text/html").slice(0, htmlCharsMax);
+  if (!/<table[\s>]/i.test(html)) return "";
+  const { text } = readFragment(html);
+  return /^\|(?: --- \|)+$/m.test(text) ? text.trim() : "";
 }
 
 /** `display(Markdown(…))`, a styled table, a formula: its plain form only names its kind. */

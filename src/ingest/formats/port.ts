@@ -5,6 +5,7 @@ export type CorpusDocument = Readonly<Record<string, unknown>>;
 
 export type FileKind =
   | "markdown"
+  | "mdx"
   | "text"
   | "asciidoc"
   | "rst"

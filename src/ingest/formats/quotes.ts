@@ -2,7 +2,8 @@
 
 /** Before a quotation, in the languages of common programs; it may be wrapped over two lines. */
 const attribution =
-  /^(?:On\b.{5,200}\bwrote|Am\b.{5,200}\bschrieb\b.{0,100}|Le\b.{5,200}\ba écrit|El\b.{5,200}\bescribió|Il\b.{5,200}\bha scritto|Op\b.{5,200}\bschreef\b.{0,100}|Den\b.{5,200}\bskrev\b.{0,100}|\S.{0,200}\b(?:writes|wrote))\s?:$/s;
+  /^(?:On\b.{5,200}\bwrote|Am\b.{5,200}\bschrieb\b.{0,100}|Le\b.{5,200}\ba écrit|El\b.{5,200}\bescribió|Il\b.{5,200}\bha scritto|Op\b.{5,200}\bschreef\b.{0,100}|Den\b.{5,200}\bskrev\b.{0,100}|Em\b.{5,200}\bescreveu|W dniu\b.{5,200}\b(?:pisze|napisał(?:\(a\)|a)?)|Dne\b.{5,200}\bnapsal(?:\(a\)|a)?|\d.{5,200}\b(?:kirjoitti|tarihinde .{1,150}yazdı|írta)|\d.{5,200} (?:пишет|написал|написала|写道))\s?[:：]$/s;
+const wrote = /^\S.{0,200}\b(?:writes|wrote)\s?:$/s;
 /** In any language: it ends with the address of the one who is quoted, and what he did. */
 const addressed = /^\S.{0,250}<[^\s<>@]{1,100}@[^\s<>]{1,200}>\)?.{0,40}[:：]$/s;
 /** Outlook repeats the whole mail below such a line: of one that is trimmed. */
@@ -11,13 +12,13 @@ const originalMessage =
 /** The head of a mail that Outlook repeats below a reply, in any of its languages. */
 const head = (names: string): RegExp => new RegExp(`^\\*?(?:${names})\\*?\\s?[:：]`, "iu");
 const headFrom = head(
-  "From|Von|De|Da|Van|Fra|Från|Od|Lähettäjä|От|Kimden|发件人|寄件者|差出人|보낸 사람",
+  "From|Von|De|Da|Van|Fra|Från|Od|Lähettäjä|От|Kimden|Feladó|发件人|寄件者|差出人|보낸 사람",
 );
 const headSent = head(
-  "Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviada|Inviato|Data|Verzonden|Sendt|Dato|Skickat|Wysłano|Lähetetty|Отправлено|Дата|Gönderildi|Odesláno|发送时间|寄件日期|送信日時|보낸 날짜",
+  "Sent|Date|Gesendet|Datum|Envoyé|Enviado|Enviada|Inviato|Data|Verzonden|Sendt|Dato|Skickat|Wysłano|Lähetetty|Отправлено|Дата|Gönderildi|Odesláno|Elküldve|Dátum|发送时间|寄件日期|送信日時|보낸 날짜",
 );
 const headSubject = head(
-  "Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Emne|Ämne|Temat|Aihe|Тема|Konu|Předmět|主题|主旨|件名|제목",
+  "Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Emne|Ämne|Temat|Aihe|Тема|Konu|Předmět|Tárgy|主题|主旨|件名|제목",
 );
 /** From, sent, to, copies and subject, each of which may be wrapped. */
 const headLinesMax = 10;
@@ -64,13 +65,16 @@ function isHead(lines: readonly string[], at: number): boolean {
 function dropAttribution(lines: string[]): void {
   let end = lines.length;
   while (end > 0 && lines[end - 1]?.trim() === "") end -= 1;
-  for (const count of [1, 2, 3]) {
-    const said = lines
+  const saidIn = (count: number) =>
+    lines
       .slice(Math.max(0, end - count), end)
       .join(" ")
       .trim();
-    if (!attribution.test(said) && !addressed.test(said)) continue;
-    lines.length = Math.max(0, end - count);
-    return;
-  }
+  // One that has a beginning is taken from there: its end alone would do as well.
+  const last = lines.slice(Math.max(0, end - 3), end);
+  const ofParagraph = last.length - 1 - last.findLastIndex((line) => line.trim() === "");
+  const whole = [1, 2, 3].find((count) => count <= ofParagraph && attribution.test(saidIn(count)));
+  const isEnd = (said: string) => wrote.test(said) || addressed.test(said);
+  const count = whole ?? [1, 2, 3].find((each) => isEnd(saidIn(each)));
+  if (count !== undefined) lines.length = Math.max(0, end - count);
 }

@@ -2,6 +2,7 @@
 
 import { plainTitle } from "../../text/markdown-title.ts";
 import type { Converted } from "./convert.ts";
+import { csvTable, drawnTable, listTable } from "./rst-table.ts";
 
 /** A row of one sign, under or over a title. */
 const adornment = /^([!-/:-@[-`{-~])\1+[ \t]*$/;
@@ -41,8 +42,10 @@ const docField = /^:(date|author|title|version):[ \t]+(\S.*)$/i;
 /** `.. _name:` names a place. */
 const targetLine = /^\s*\.\. _[^:]+:$/;
 const optionLine = /^\s+:([\w-]+):[ \t]*(\S.*)?$/s;
-/** Options that a reader sees: the names of a table's columns, what stands above code. */
-const shownOptions = new Set(["header", "caption"]);
+/** Tables whose cells are written as a list or as CSV. */
+const writtenTables = { "list-table": listTable, "flat-table": listTable, "csv-table": csvTable };
+/** Options that a reader sees: what stands above code. */
+const shownOptions = new Set(["caption"]);
 /** `.. |name| image:: address`: what `|name|` stands for. */
 const substitution = /^\s*\.\.[ \t]+\|([^|]{1,100})\|[ \t]+([\w-]+)::[ \t]*(\S.*)?$/s;
 const pictures = new Set(["image", "figure"]);
@@ -73,7 +76,8 @@ class RstReader {
 
   read(): Converted {
     while (this.#at < this.#lines.length) {
-      if (!this.#heading() && !this.#comment() && !this.#directive()) this.#line();
+      const isTaken = this.#heading() || this.#table() || this.#comment() || this.#directive();
+      if (!isTaken) this.#line();
     }
     const author = this.#fields.get("author");
     return {
@@ -110,6 +114,14 @@ class RstReader {
     return true;
   }
 
+  #table(): boolean {
+    const table = drawnTable(this.#lines, this.#at);
+    if (table === undefined) return false;
+    this.#out.push("", this.#substituted(table.text), "");
+    this.#at += table.lines;
+    return true;
+  }
+
   /** A note of the authors: a mark without a name, and what stands further in below it. */
   #comment(): boolean {
     const line = this.#lineAt(0);
@@ -135,11 +147,19 @@ class RstReader {
     const isDefinition = substitution.test(this.#lineAt(0));
     const found = directive.exec(this.#lineAt(0));
     if (found === null && !isDefinition) return false;
-    const [, indent = "", name = "", argument = ""] = found ?? [];
+    const [, indent = "", name = "", said = ""] = found ?? [];
+    const argument = this.#substituted(said);
     this.#at += 1;
     const alt = altOf(this.#lines, this.#at);
-    const shown = this.#options();
+    const options = this.#options();
+    const shown = Array.from(options).flatMap(([option, value]) =>
+      shownOptions.has(option) && value !== "" ? [value] : [],
+    );
     if (isDefinition) return true;
+    if (isWrittenTable(name)) {
+      this.#writtenTable(writtenTables[name], { indent: indent.length, argument, options });
+      return true;
+    }
     // Of a picture its description is text, its address is not.
     if (pictures.has(name)) this.#out.push(...(alt === undefined ? [] : [`${indent}${alt}`]));
     else if (forPrograms.has(name)) {
@@ -157,16 +177,36 @@ class RstReader {
     return true;
   }
 
-  /** Takes the options of a directive; those that are text. */
-  #options(): readonly string[] {
-    const shown: string[] = [];
+  /** Takes the options of a directive. A value goes on in lines that are further in. */
+  #options(): ReadonlyMap<string, string> {
+    const options = new Map<string, string>();
     for (let found = optionLine.exec(this.#lineAt(0)); found !== null; ) {
-      const [, name = "", value = ""] = found;
-      if (shownOptions.has(name) && value !== "") shown.push(value);
+      const [line, name = "", value = ""] = found;
+      const said = [value];
       this.#at += 1;
+      while (indentOf(this.#lineAt(0)) > indentOf(line)) {
+        said.push(this.#lineAt(0).trim());
+        this.#at += 1;
+      }
+      options.set(name, said.join(" ").trim());
       found = optionLine.exec(this.#lineAt(0));
     }
-    return shown;
+    return options;
+  }
+
+  /** One that is not understood stays as it is written. */
+  #writtenTable(
+    read: (typeof writtenTables)[keyof typeof writtenTables],
+    given: {
+      readonly indent: number;
+      readonly argument: string;
+      readonly options: ReadonlyMap<string, string>;
+    },
+  ): void {
+    const body = this.#body(given.indent);
+    const table =
+      read(body, given.options) ?? [given.options.get("header") ?? "", ...body].join("\n");
+    this.#out.push("", given.argument, "", this.#substituted(table), "");
   }
 
   #line(): void {
@@ -192,28 +232,32 @@ class RstReader {
 
   /** What follows further in than `indent`, as it is. */
   #code(indent: number, language: string): void {
-    const code: string[] = [];
+    const code = this.#body(indent);
+    if (code.length === 0) return;
+    this.#out.push("", `\`\`\`\`${language}`, ...code, "````", "");
+  }
+
+  /** Takes what follows further in than `indent`, without its margin. */
+  #body(indent: number): readonly string[] {
+    const body: string[] = [];
     while (this.#at < this.#lines.length) {
       const line = this.#lineAt(0);
       if (line !== "" && indentOf(line) <= indent) break;
-      code.push(line);
+      body.push(line);
       this.#at += 1;
     }
-    while (code.length > 0 && code.at(-1) === "") code.pop();
-    while (code.length > 0 && code[0] === "") code.shift();
-    if (code.length === 0) return;
-    const margin = code.reduce(
+    while (body.length > 0 && body.at(-1) === "") body.pop();
+    while (body.length > 0 && body[0] === "") body.shift();
+    const margin = body.reduce(
       (least, line) => (line === "" ? least : Math.min(least, indentOf(line))),
       80,
     );
-    this.#out.push(
-      "",
-      `\`\`\`\`${language}`,
-      ...code.map((line) => line.slice(margin)),
-      "````",
-      "",
-    );
+    return body.map((line) => line.slice(margin));
   }
+}
+
+function isWrittenTable(name: string): name is keyof typeof writtenTables {
+  return Object.hasOwn(writtenTables, name);
 }
 
 function indentOf(line: string): number {

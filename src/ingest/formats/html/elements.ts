@@ -41,6 +41,13 @@ export function isSilent(tagName: string): boolean {
   return silent.has(tagName);
 }
 
+/** What stands in code and is none: numbers of lines, what copies it, what nobody sees. */
+export function isNoCode(element: Element): boolean {
+  const { tagName } = element;
+  const isControl = tagName === "button" || tagName === "clipboard-copy";
+  return isControl || isSilent(tagName) || isHidden(element) || isLineNumbers(element);
+}
+
 /** What a server puts into a component is shown; other templates wait for a program. */
 export function isShownTemplate(element: Element): boolean {
   if (element.tagName !== "template") return false;

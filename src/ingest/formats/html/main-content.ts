@@ -30,12 +30,25 @@ const emptyBelowChars = 1;
 /** The part of a page that is an article, as HTML; undefined when there is none. */
 export type FindArticle = (html: string) => Promise<string | undefined>;
 
+export interface MainContent extends PageText {
+  /** What the page says to readers without scripts, because it says nothing to others. */
+  readonly isNotice: boolean;
+}
+
 export async function mainContent(
   page: Document,
   { html, findArticle }: { readonly html: string; readonly findArticle: FindArticle },
-): Promise<PageText> {
+): Promise<MainContent> {
   const whole = pageText(page, ordinary);
   if (whole.ownChars < emptyBelowChars) return everything(page, html);
+  return { ...(await shownContent(page, { html, findArticle, whole })), isNotice: false };
+}
+
+async function shownContent(
+  page: Document,
+  given: { readonly html: string; readonly findArticle: FindArticle; readonly whole: PageText },
+): Promise<PageText> {
+  const { html, findArticle, whole } = given;
   const stated = statedContent(page);
   if (stated !== undefined) {
     const content = pageText(stated, ordinary);
@@ -56,9 +69,10 @@ function isWorthAGuess({ ownChars, linkedChars }: PageText, { length }: string):
 }
 
 /** Nothing but menus, or nothing but a notice for readers without scripts. */
-function everything(page: Document, html: string): PageText {
+function everything(page: Document, html: string): MainContent {
   const menus = pageText(page, ({ tagName }) => tagName === "noscript");
-  return menus.text === "" ? pageText(parsePage(html, false), () => false) : menus;
+  if (menus.text !== "") return { ...menus, isNotice: false };
+  return { ...pageText(parsePage(html, false), () => false), isNotice: true };
 }
 
 /** The one element that the page calls its main content, or its only article. */

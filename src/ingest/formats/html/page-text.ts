@@ -9,6 +9,7 @@ import {
   isDrawnAgain,
   isHidden,
   isLineNumbers,
+  isNoCode,
   isSetApart,
   isShownTemplate,
   isSilent,
@@ -140,7 +141,7 @@ class PageWriter {
   }
 
   #addCode(element: Element): void {
-    const code = rawText(element, isLineNumbers).replace(/^\n+/, "").trimEnd();
+    const code = rawText(element, isNoCode).replace(/^\n+/, "").trimEnd();
     if (code.trim() === "") return;
     const inner = element.childNodes.find((child) => isElement(child) && child.tagName === "code");
     const named = [element, inner as Element | undefined].map((each) =>
@@ -342,7 +343,8 @@ class PageWriter {
       .at(-1)
       ?.rows.at(-1)
       ?.push({
-        isHeader: element.tagName === "th" || isInHead(element),
+        isHeader: element.tagName === "th" || isInGroup(element, "thead"),
+        isFooter: isInGroup(element, "tfoot"),
         columns: spanOf(element, "colspan"),
         rows: spanOf(element, "rowspan"),
         content,
@@ -378,9 +380,9 @@ function numberOf(element: Element, name: "start" | "value"): number | undefined
 }
 
 /** A cell of the head names its column, whatever its element. */
-function isInHead({ parentNode: row }: Element): boolean {
+function isInGroup({ parentNode: row }: Element, tagName: "thead" | "tfoot"): boolean {
   const group = row !== null && isElement(row) ? row.parentNode : null;
-  return group !== null && isElement(group) && group.tagName === "thead";
+  return group !== null && isElement(group) && group.tagName === tagName;
 }
 
 /** One word is a logo's or an icon's, and says nothing that the page does not say. */

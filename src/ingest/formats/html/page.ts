@@ -38,8 +38,11 @@ export async function readPage(source: string, findArticle: FindArticle): Promis
     const { title, heading, text } = flatPage(html);
     return { title: title ?? heading, text };
   }
-  const { text, heading } = await mainContent(page, { html, findArticle });
-  const { titles, ...head } = readHead(page);
+  const { heading, ...content } = await mainContent(page, { html, findArticle });
+  const { titles, description, ...head } = readHead(page);
+  // A program makes the page of it, and says no more of itself than this.
+  const isShell = content.isNotice && description !== "";
+  const text = isShell ? `${description}\n\n${content.text}`.trim() : content.text;
   const title = titles.find((each) => !saysNothing.test(each)) ?? heading ?? titles[0];
   return { ...head, title, text };
 }
@@ -101,6 +104,7 @@ export function readFragment(
 interface Head extends Pick<Converted, "date" | "metadata"> {
   /** The one that counts first. */
   readonly titles: readonly string[];
+  readonly description: string;
 }
 
 function readHead(page: Document): Head {
@@ -117,6 +121,7 @@ function readHead(page: Document): Head {
   const author = meta.get("author")?.trim();
   return {
     titles: [title, oneLine(meta.get("og:title") ?? "")].filter((each) => each !== ""),
+    description: oneLine(meta.get("description") ?? meta.get("og:description") ?? ""),
     date,
     metadata: author === undefined || author === "" ? {} : { author },
   };

@@ -5,6 +5,8 @@ import type { Blocks } from "./blocks.ts";
 
 export interface Cell {
   readonly isHeader: boolean;
+  /** Shown below all others, wherever it is written: before HTML 5 that was above them. */
+  readonly isFooter: boolean;
   readonly columns: number;
   readonly rows: number;
   readonly content: Blocks;
@@ -24,7 +26,8 @@ const spanMax = 50;
 const spannedCellsMax = 5_000;
 
 /** A table's blocks: one with its rows, or those of its cells one after the other. */
-export function tableBlocks({ rows, isLayout }: OpenTable): readonly string[] {
+export function tableBlocks({ rows: written, isLayout }: OpenTable): readonly string[] {
+  const rows = asShown(written);
   const filled = rows.map((cells) => cells.map((cell) => ({ ...cell, blocks: blocksOf(cell) })));
   const cells = filled.flat();
   const isLong = ({ blocks }: { blocks: readonly string[] }) =>
@@ -36,6 +39,11 @@ export function tableBlocks({ rows, isLayout }: OpenTable): readonly string[] {
   const spreadRows = spread(filled).filter(({ cells }) => cells.some((cell) => cell !== ""));
   const text = tableText(withOneHeader(spreadRows));
   return text === "" ? [] : [text];
+}
+
+function asShown(rows: readonly Cell[][]): readonly Cell[][] {
+  const isFooter = (cells: readonly Cell[]) => cells.some((cell) => cell.isFooter);
+  return [...rows.filter((cells) => !isFooter(cells)), ...rows.filter(isFooter)];
 }
 
 function blocksOf({ content }: Cell): readonly string[] {
