@@ -10,6 +10,8 @@ import type { TlsFiles } from "../../src/contract/links.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
 import { connectionOptions, type NatsAccess } from "../../src/log/nats/access.ts";
 import { openConnection } from "../../src/log/nats/connection.ts";
+import { logError } from "../../src/log/nats/errors.ts";
+import { connectNatsLog } from "../../src/log/nats/log.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { natsProgram } from "../support/private-nats.ts";
 import { openTlsKit, type PairFiles, type TlsKit } from "../support/tls-kit.ts";
@@ -213,6 +215,84 @@ describe("who Freshet is to NATS", () => {
     expect(authenticator("nonce")).toEqual(before);
     writeFileSync(file, creds(seedOf()));
     expect(authenticator("nonce")).not.toEqual(before);
+  });
+});
+
+describe("a user who may not do all that Freshet does", () => {
+  /** Everything but some subjects. */
+  const lacking = (publish: readonly string[], subscribe: readonly string[] = ["none"]) =>
+    `authorization { users: [ { user: engine, password: "right", permissions: {
+      publish: { deny: ${JSON.stringify(publish)} }, subscribe: { deny: ${JSON.stringify(subscribe)} }
+    } } ] }`;
+  const as = ({ port }: Started) => ({
+    ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+  });
+
+  it("is told which subject is missing, as it stands in a list of permissions (NC5)", async () => {
+    logged.length = 0;
+    const denied = ["$JS.API.STREAM.INFO.DOCS", "$JS.API.CONSUMER.INFO.>", "events.a"];
+    const started = await server(lacking(denied, ["query.a"]));
+    const { connection, jsm } = await open(as(started));
+    const why = async (call: Promise<unknown>) =>
+      logError(await call.catch((thrown: unknown) => thrown)).message;
+    expect(await why(jsm.streams.info("DOCS"))).toContain("publish to $JS.API.STREAM.INFO.DOCS:");
+    expect(await why(jsm.consumers.info("DOCS", "x7Qa"))).toContain(
+      "publish to $JS.API.CONSUMER.INFO.DOCS.*:",
+    );
+    // Nobody waits for these: without a line in the log they would be lost unseen.
+    for (let sent = 0; sent < 3; sent += 1) connection.publish("events.a");
+    connection.subscribe("query.a", { callback: () => {} });
+    const lines = () => logged.filter((line) => line.includes("does not let Freshet's user"));
+    await expect.poll(() => lines().length, { timeout: 10_000 }).toBe(4);
+    await connection.flush();
+    expect(lines().join("\n")).toMatch(/publish to events\.a:[^]*subscribe to query\.a:/);
+    expect(lines()).toHaveLength(4);
+  });
+
+  it.each(["$JS.API.STREAM.INFO.DOCS", "$KV.freshet_manifests.>", "$JS.API.STREAM.CREATE.HEADS"])(
+    "opens no log, and is not kept waiting for what no attempt changes: %s (NC5)",
+    async (subject) => {
+      const started = await server(lacking([subject]));
+      const opened = connectNatsLog({
+        ...{ ...as(started), partitions: 1, clock: systemClock, connectMs: 60_000 },
+      });
+      await expect(opened).rejects.toEqual(refused(/does not let Freshet's user publish to \$/));
+    },
+    30_000,
+  );
+});
+
+describe("a NATS that is set up for less than Freshet needs", () => {
+  const account = (limits: string) =>
+    `accounts { A { jetstream { ${limits} }, users: [ { user: engine, password: "right" } ] } }`;
+
+  it.each([
+    [
+      "JetStream is off",
+      "accounts { A { users: [ { user: engine, password: right } ] } }",
+      /turn it on/,
+    ],
+    ["too few streams", account("max_streams: 2, max_mem: 0, max_file: 1G"), /max_streams/],
+  ])("says in the message what to change there: %s", async (_what, lines, why) => {
+    const { port } = await server(lines);
+    const opened = connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, connectMs: 1_000 },
+    });
+    await expect(opened).rejects.toEqual(refused(why));
+  });
+
+  it("makes smaller streams where the account bounds the size of one", async () => {
+    const { port } = await server(
+      account("max_mem: 0, max_file: 100G, disk_max_stream_bytes: 300M, max_streams: 20"),
+    );
+    const log = await connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, connectMs: 30_000 },
+    });
+    closing.push(() => log.close());
+    const { config } = await (await log.connection.jetstreamManager()).streams.info("DOCS");
+    expect(config.max_bytes).toBeLessThanOrEqual(300_000_000);
   });
 });
 

@@ -10,7 +10,9 @@
  *        time-out;
  *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive;
  *   NC4  once its process stops, a connection that says nothing for `natsDrainMs` is closed: all
- *        that waits for it ends then, and the stop goes on.
+ *        that waits for it ends then, and the stop goes on;
+ *   NC5  what the server does not let this user do is named, subject and all, to who waits for it
+ *        and once in the log; while a log is opened no attempt is repeated for it.
  */
 
 import {
@@ -38,11 +40,17 @@ import {
   type NatsAccess,
   shownServers,
 } from "./access.ts";
-import { apiCode, jetStream, logError } from "./errors.ts";
+import { apiCode, jetStream, logError, refusedSubject } from "./errors.ts";
 import { openingPauseMs } from "./pauses.ts";
 
 /** As often as the client looks for its server. */
 const askAgainMs = 250;
+
+/**
+ * Each subject that the server refuses is told once: what nobody waits for (an event, a cancel)
+ * would be lost without a word otherwise. Subjects hold names of tenants, so there is a bound.
+ */
+const refusalsToldMax = 64;
 
 /** What the parts of the adapter share. */
 export interface NatsContext {
@@ -170,7 +178,13 @@ async function followStatus(
   logger: Logger,
   listeners: ReadonlySet<() => void>,
 ): Promise<void> {
+  const refused = new Set<string>();
   for await (const status of connection.status()) {
+    const why = refusedSubject(status);
+    if (why !== undefined && !refused.has(why) && refused.size < refusalsToldMax) {
+      refused.add(why);
+      logger.error({}, why);
+    }
     if (status.type === "disconnect") logger.warn({}, "nats connection lost, reconnecting");
     if (status.type === "error" && isRefusal(status.data)) {
       logger.error({ code: status.data }, "nats refuses the credentials, or they have expired");

@@ -32,6 +32,7 @@ import { closeConnection, type NatsContext, openConnection } from "./connection.
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { NatsErasure } from "./erasure.ts";
+import { isLasting } from "./errors.ts";
 import { NatsFeedback } from "./feedback.ts";
 import { NatsGenerations } from "./generations.ts";
 import { type Deployment, ensureLog } from "./identity.ts";
@@ -129,13 +130,21 @@ async function openWithin(
       return { identity, integrity };
     } catch (thrown) {
       if (!isPassing(thrown) || deadline.isOver) throw thrown;
+      // An operator who sees nothing for half a minute takes the process for hung.
+      if (attempt === attemptsUntold) {
+        context.logger.warn({ cause: thrown.message }, "the log is not there yet, trying again");
+      }
     }
     await context.clock.sleep(openingPauseMs(attempt), deadline.signal);
   }
 }
 
-function isPassing(thrown: unknown): boolean {
-  return thrown instanceof FreshetError && thrown.code === "log_unavailable";
+/** A second or two, which servers take that start together with this process. */
+const attemptsUntold = 8;
+
+function isPassing(thrown: unknown): thrown is FreshetError {
+  if (!(thrown instanceof FreshetError) || thrown.code !== "log_unavailable") return false;
+  return !isLasting(thrown);
 }
 
 interface Assembled extends Deployment {
