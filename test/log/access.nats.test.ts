@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { freePort } from "../../ops/servers/ports.ts";
 import { type RunningServer, startServer } from "../../ops/servers/supervise.ts";
+import type { Partition, Version } from "../../src/contract/ids.ts";
 import type { TlsFiles } from "../../src/contract/links.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
 import { connectionOptions, type NatsAccess } from "../../src/log/nats/access.ts";
@@ -281,6 +282,67 @@ describe("a NATS that is set up for less than Freshet needs", () => {
     });
     await expect(opened).rejects.toEqual(refused(why));
   });
+
+  it("says how much room the smallest log takes where there is less", async () => {
+    const { port } = await server(account("max_mem: 0, max_file: 64M, max_streams: 20"));
+    const opened = connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, connectMs: 30_000 },
+    });
+    await expect(opened).rejects.toMatchObject({
+      code: "overloaded",
+      message: expect.stringMatching(/take \d+ MiB at least: raise max_file_store/),
+    });
+  });
+
+  it("says that no document fits its max_payload, or how much fits", async () => {
+    const small = await server("max_payload: 65536");
+    const link = ({ port }: Started) => ({
+      ...{ servers: `nats://127.0.0.1:${port}`, partitions: 1, clock: systemClock, logger },
+    });
+    await expect(connectNatsLog(link(small))).rejects.toEqual(refused(/65536 bytes only/));
+    logged.length = 0;
+    const log = await connectNatsLog(link(await server("")));
+    closing.push(() => log.close());
+    expect(logged.join()).toContain("documents must be smaller: raise max_payload");
+  });
+
+  it("says that it takes no more connections", async () => {
+    const { port } = await server("max_connections: 1");
+    const servers = `nats://127.0.0.1:${port}`;
+    await open({ servers });
+    await expect(open({ servers, connectMs: 2_000 })).rejects.toEqual(
+      refused(/refuses the connection: maximum connections exceeded/i),
+    );
+  }, 20_000);
+
+  it("is said to let nobody read where consumers are bounded, instead of looking like no news", async () => {
+    const { port } = await server(
+      account("max_mem: 0, max_file: 10G, max_streams: 20, max_consumers: 1"),
+    );
+    logged.length = 0;
+    const told: object[] = [];
+    const warn = (fields: object, message: string) => void told.push({ ...fields, message });
+    const log = await connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, logger: { ...logger, warn } },
+    });
+    closing.push(() => log.close());
+    const jsm = await log.connection.jetstreamManager();
+    await jsm.consumers.add("DOCS", { durable_name: "others" });
+    const stop = new AbortController();
+    closing.push(async () => stop.abort());
+    const all = { partition: 0 as Partition, from: 1 as Version, signal: stop.signal };
+    void log.docs.read(all)[Symbol.asyncIterator]().next();
+    await expect
+      .poll(() => told, { timeout: 20_000 })
+      .toContainEqual(
+        expect.objectContaining({
+          message: "the log cannot be read, trying again",
+          reason: expect.stringMatching(/max_consumers/),
+        }),
+      );
+  }, 30_000);
 
   it("makes smaller streams where the account bounds the size of one", async () => {
     const { port } = await server(

@@ -37,10 +37,12 @@ import {
   connectionOptions,
   explainAccess,
   explainSilence,
+  firstServer,
   type NatsAccess,
   shownServers,
 } from "./access.ts";
 import { apiCode, jetStream, logError, refusedSubject } from "./errors.ts";
+import { refusalInGreeting } from "./greeting.ts";
 import { openingPauseMs } from "./pauses.ts";
 
 /** As often as the client looks for its server. */
@@ -135,7 +137,9 @@ async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsCo
         return await connect(readOptions(access));
       } catch (cause) {
         const why =
-          (await refusalBehindTls(access, cause)) ?? refusalOf(access, cause, deadline.isOver);
+          (await refusalBehindTls(access, cause)) ??
+          refusalOf(access, cause) ??
+          (deadline.isOver ? await silenceOf(access) : undefined);
         if (why !== undefined) throw new FreshetError("log_unavailable", why, { cause });
       }
       await clock.sleep(openingPauseMs(attempt), over);
@@ -161,16 +165,22 @@ async function refusalBehindTls(access: NatsAccess, cause: unknown): Promise<str
 }
 
 /** What ends the attempts; undefined while another one may succeed. */
-function refusalOf(access: NatsAccess, cause: unknown, isLate: boolean): string | undefined {
+function refusalOf(access: NatsAccess, cause: unknown): string | undefined {
   if (cause instanceof FreshetError) return cause.message;
   const where = `nats at ${shownServers(access.servers)}`;
   if (cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError())) {
     return `${where} refuses the credentials of FRESHET_NATS_*`;
   }
-  const explained = explainAccess(access, cause);
-  if (explained !== undefined) return explained;
-  const mend = "start it, or set FRESHET_NATS_URL to where it is";
-  return isLate ? `${where} does not answer: ${mend}` : undefined;
+  return explainAccess(access, cause);
+}
+
+/** What is said when the time is over: a server that is full may have room again before. */
+async function silenceOf(access: NatsAccess): Promise<string> {
+  const where = `nats at ${shownServers(access.servers)}`;
+  const { host, port } = firstServer(access);
+  const word = await refusalInGreeting(host, port);
+  if (word !== undefined) return `${where} refuses the connection: ${word}`;
+  return `${where} does not answer: start it, or set FRESHET_NATS_URL to where it is`;
 }
 
 async function followStatus(

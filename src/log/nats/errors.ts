@@ -100,7 +100,6 @@ function isStoreClosed(thrown: NatsError): boolean {
 
 const clientIsCutOff = new Set<string>([
   ErrorCode.Timeout,
-  ErrorCode.NoResponders,
   ErrorCode.ConnectionClosed,
   ErrorCode.ConnectionDraining,
   ErrorCode.ConnectionRefused,
@@ -109,6 +108,11 @@ const clientIsCutOff = new Set<string>([
   ErrorCode.RequestError,
   ErrorCode.JetStreamIdleHeartBeat,
 ]);
+
+/** No word of the server, or no server. */
+export function isClientCutOff(thrown: unknown): boolean {
+  return thrown instanceof NatsError && clientIsCutOff.has(thrown.code);
+}
 
 const tooLarge = "the message is above the server's payload limit";
 
@@ -156,6 +160,16 @@ export function isLasting(thrown: unknown): boolean {
   return cause instanceof NatsError && cause.isPermissionError();
 }
 
+/** The server says that there is no JetStream: where it is off, nobody answers. */
+export function isJetStreamOff(thrown: unknown): boolean {
+  const code = apiCode(thrown);
+  if (code === jetStream.notEnabled || code === jetStream.notEnabledForAccount) return true;
+  return thrown instanceof NatsError && thrown.code === ErrorCode.NoResponders;
+}
+
+const nobodyAnswers =
+  "nobody on nats answers for JetStream: it is off there, or its servers have just started";
+
 /** Any failure of a call to the log as a FreshetError. */
 export function logError(thrown: unknown): FreshetError {
   if (thrown instanceof FreshetError) return thrown;
@@ -168,7 +182,10 @@ export function logError(thrown: unknown): FreshetError {
   if (thrown.code === ErrorCode.MaxPayloadExceeded) {
     return new FreshetError("document_too_large", tooLarge, { cause: thrown });
   }
-  if (clientIsCutOff.has(thrown.code)) {
+  if (thrown.code === ErrorCode.NoResponders) {
+    return new FreshetError("log_unavailable", nobodyAnswers, { cause: thrown });
+  }
+  if (isClientCutOff(thrown)) {
     return new FreshetError("log_unavailable", undefined, { cause: thrown });
   }
   if (thrown.isPermissionError() || thrown.isAuthError()) {
