@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { lineOf } from "../../src/cli/doctor/ask.ts";
 import { checkFolders, checkKeys, checkModel, checkSecrets } from "../../src/cli/doctor/files.ts";
 import { fail, findingLines, ok, warn, worst } from "../../src/cli/doctor/finding.ts";
 import {
