@@ -7,7 +7,7 @@
  *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the
  *        server, or sooner when who waits for it stops;
  *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
- *        time-out;
+ *        time-out, or when there is a connection again: what was asked before is answered no more;
  *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive;
  *   NC4  once its process stops, a connection that says nothing for `natsDrainMs` is closed: all
  *        that waits for it ends then, and the stop goes on;
@@ -43,6 +43,7 @@ import {
 } from "./access.ts";
 import { apiCode, jetStream, logError, refusedSubject } from "./errors.ts";
 import { refusalInGreeting } from "./greeting.ts";
+import { giveUpLostRequests } from "./lost-requests.ts";
 import { openingPauseMs } from "./pauses.ts";
 
 /** As often as the client looks for its server. */
@@ -201,6 +202,7 @@ async function followStatus(
     }
     if (status.type !== "reconnect") continue;
     logger.info({}, "nats connection restored");
+    giveUpLostRequests(connection);
     for (const listener of [...listeners]) listener();
   }
 }
