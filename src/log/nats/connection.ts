@@ -32,6 +32,7 @@ import { limits } from "../../contract/limits.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../../runtime/deadline.ts";
+import { Repeated } from "../../runtime/repeated.ts";
 import { Quarantine } from "../quarantine.ts";
 import {
   connectionOptions,
@@ -109,7 +110,7 @@ export async function openConnection(
 ): Promise<NatsContext> {
   const connection = await firstConnection(access, clock);
   const listeners = new Set<() => void>();
-  void followStatus(connection, logger, listeners);
+  void followStatus(connection, { clock, logger }, listeners);
   const timeout = limits.publishAckMs;
   const js = connection.jetstream({ timeout });
   const jsm = await connection.jetstreamManager({ timeout, checkAPI: false });
@@ -186,28 +187,36 @@ async function silenceOf(access: NatsAccess): Promise<string> {
 
 async function followStatus(
   connection: NatsConnection,
-  logger: Logger,
+  { clock, logger }: Pick<Reports, "logger"> & { readonly clock: Clock },
   listeners: ReadonlySet<() => void>,
 ): Promise<void> {
   const refused = new Set<string>();
+  // Credentials that have expired are refused four times a second until somebody renews them.
+  let isLost = false;
+  let refusals = new Repeated(clock);
   for await (const status of connection.status()) {
     const why = refusedSubject(status);
     if (why !== undefined && !refused.has(why) && refused.size < refusalsToldMax) {
       refused.add(why);
       logger.error({}, why);
     }
-    if (status.type === "disconnect") logger.warn({}, "nats connection lost, reconnecting");
-    if (status.type === "error" && isRefusal(status.data)) {
+    if (status.type === "disconnect" && !isLost) {
+      isLost = true;
+      logger.warn({}, "nats connection lost, reconnecting");
+    }
+    if (status.type === "error" && isRefusal(status.data) && refusals.isNews(String(status.data))) {
       logger.error({ code: status.data }, "nats refuses the credentials, or they have expired");
     }
     if (status.type !== "reconnect") continue;
+    isLost = false;
+    refusals = new Repeated(clock);
     logger.info({}, "nats connection restored");
     giveUpLostRequests(connection);
     for (const listener of [...listeners]) listener();
   }
 }
 
-const refusals: ReadonlySet<unknown> = new Set([
+const refusalCodes: ReadonlySet<unknown> = new Set([
   ErrorCode.AuthorizationViolation,
   ErrorCode.AuthenticationExpired,
   ErrorCode.AuthenticationTimeout,
@@ -215,7 +224,7 @@ const refusals: ReadonlySet<unknown> = new Set([
 ]);
 
 function isRefusal(code: unknown): boolean {
-  return refusals.has(code);
+  return refusalCodes.has(code);
 }
 
 /**
