@@ -21,6 +21,7 @@ import type { LeaseStore, NodeStart } from "../src/log/lease-port.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { Mailbox } from "../src/runtime/mailbox.ts";
 import { raceAbort } from "../src/runtime/race-abort.ts";
+import { Repeated } from "../src/runtime/repeated.ts";
 import type { PartitionMessage } from "./messages.ts";
 
 export interface MembershipOptions {
@@ -92,12 +93,14 @@ async function look(
   start: NodeStart,
 ): Promise<void> {
   const members = new Members({ me: name, settleMs });
+  const failures = new Repeated(clock);
   let logged = "";
   for (; !signal.aborted; await clock.sleep(lookEveryMs, signal)) {
     const atMs = clock.monotonicMs();
     const seen = await leases.snapshot().catch(toFreshetError);
     if (seen instanceof Error) {
-      logger.warn({ code: seen.code }, "the other nodes cannot be seen");
+      const { code } = seen;
+      if (failures.isNews(code)) logger.warn({ code }, "the other nodes cannot be seen");
       continue;
     }
     const nodes = members.see(seen.nodes, atMs);

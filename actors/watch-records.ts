@@ -1,6 +1,7 @@
 import { toFreshetError } from "../src/contract/errors.ts";
 import type { Logger } from "../src/contract/observation.ts";
 import type { ActorContext } from "../src/runtime/actor.ts";
+import { Repeated } from "../src/runtime/repeated.ts";
 
 export interface RecordWatch<Stored> {
   /** What is watched, in the plural, for the log. */
@@ -20,11 +21,14 @@ export async function watchRecords<Stored>(
   { records, watch, heard, retryMs, logger }: RecordWatch<Stored>,
   { signal, clock }: Pick<ActorContext<never>, "signal" | "clock">,
 ): Promise<void> {
+  const failures = new Repeated(clock);
   while (!signal.aborted) {
     try {
       for await (const stored of watch(signal)) await heard(stored, signal);
     } catch (thrown) {
-      logger.warn({ code: toFreshetError(thrown).code }, `the watch on ${records} broke`);
+      const { code } = toFreshetError(thrown);
+      // It is opened ten times a second: a log that is another one stays so for hours.
+      if (failures.isNews(code)) logger.warn({ code }, `the watch on ${records} broke`);
     }
     await clock.sleep(retryMs, signal);
   }

@@ -21,6 +21,7 @@ import type { SourceDefinition } from "../../src/contract/source.ts";
 import { isStreamSource, type StreamSource } from "../../src/ingest/sources/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
+import { Repeated } from "../../src/runtime/repeated.ts";
 import { type ReaderOptions, readSource } from "./reader.ts";
 
 export interface SourcesOptions
@@ -73,6 +74,7 @@ class Sources {
   async watch(): Promise<void> {
     const { store, logger, clock } = this.#options;
     const { signal } = this.#context;
+    const repeated = new Repeated(clock);
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
         for await (const definitions of store.watch(signal)) {
@@ -81,7 +83,7 @@ class Sources {
         }
       } catch (thrown) {
         const { code } = toFreshetError(thrown);
-        logger.warn({ code }, "the sources cannot be seen");
+        if (repeated.isNews(code)) logger.warn({ code }, "the sources cannot be seen");
       }
       await clock.sleep(backoffMs(backoff, failures), signal);
     }

@@ -2,6 +2,9 @@
 
 export interface NatsFacts {
   readonly version: string;
+  /** Its `max_payload`, and the text of a document that fits in any case. */
+  readonly payloadBytesMax: number;
+  readonly documentTextBytesMax: number;
   /** Undefined: no JetStream for this account. */
   readonly jetStream:
     | {

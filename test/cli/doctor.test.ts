@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { lineOf } from "../../src/cli/doctor/ask.ts";
 import { checkFolders, checkKeys, checkModel, checkSecrets } from "../../src/cli/doctor/files.ts";
 import { fail, findingLines, ok, warn, worst } from "../../src/cli/doctor/finding.ts";
 import {
@@ -19,6 +20,7 @@ import {
 } from "../../src/cli/doctor/judge.ts";
 import { checkQuotas, unknownSettings } from "../../src/cli/doctor/settings.ts";
 import { readClientConfig } from "../../src/config/config.ts";
+import { FreshetError } from "../../src/contract/errors.ts";
 import type { StreamFacts } from "../../src/contract/inspection.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "freshet-doctor-"));
@@ -28,17 +30,27 @@ const stream: StreamFacts = {
   ...{ name: "DOCS", isThere: true, bytes: 10, bytesMax: 100, replicas: 1, partitions: 8 },
   differs: [],
 };
+const payload = { payloadBytesMax: 4_194_304, documentTextBytesMax: 262_144 };
 const wanted = { partitions: 8, replicas: 1 };
 const natsWith = (...streams: StreamFacts[]) =>
   judgeNats(
     {
-      version: "2.15.1",
+      ...{ version: "2.15.1", ...payload },
       jetStream: { storedBytes: 1, storedBytesMax: -1 },
       streams,
       clockOffsetMs: 3,
     },
     wanted,
   );
+
+describe("a fault of NATS", () => {
+  it("is told in our words, not by the code of what they were made of", () => {
+    const cause = Object.assign(new Error("TIMEOUT"), { code: "TIMEOUT" });
+    const why = "nats at nats://a:1 refuses the connection: maximum connections exceeded";
+    expect(lineOf(new FreshetError("log_unavailable", why, { cause }))).toBe(why);
+    expect(lineOf(new Error("fetch failed", { cause }))).toBe("TIMEOUT");
+  });
+});
 
 describe("collections of Weaviate", () => {
   it("of several copies are failures when they are Freshet's, and others are none of its business", () => {
@@ -111,9 +123,19 @@ describe("NATS", () => {
   });
 
   it("without JetStream, or without a log yet, says what to do", () => {
-    const nothing = { version: "2.15.1", streams: [], clockOffsetMs: undefined };
+    const nothing = { version: "2.15.1", ...payload, streams: [], clockOffsetMs: undefined };
     expect(worst(judgeNats({ ...nothing, jetStream: undefined }, wanted))).toBe("fail");
     expect(worst(natsWith({ ...stream, isThere: false }))).toBe("warn");
+  });
+
+  it("of small messages is warned of, and of none that hold a document refused", () => {
+    const facts = { version: "2.15.1", streams: [stream], clockOffsetMs: undefined };
+    const jetStream = { storedBytes: 1, storedBytesMax: -1 };
+    const of = (payloadBytesMax: number, documentTextBytesMax: number) =>
+      worst(judgeNats({ ...facts, jetStream, payloadBytesMax, documentTextBytesMax }, wanted));
+    expect([of(4_194_304, 262_144), of(1_048_576, 40_000), of(65_536, 0)]).toEqual([
+      ...["ok", "warn", "fail"],
+    ]);
   });
 });
 

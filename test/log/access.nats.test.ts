@@ -6,10 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainEnvironment } from "../../ops/servers/context.ts";
 import { freePort } from "../../ops/servers/ports.ts";
 import { type RunningServer, startServer } from "../../ops/servers/supervise.ts";
+import type { Partition, Version } from "../../src/contract/ids.ts";
 import type { TlsFiles } from "../../src/contract/links.ts";
 import { silentMetrics } from "../../src/contract/observation.ts";
 import { connectionOptions, type NatsAccess } from "../../src/log/nats/access.ts";
 import { openConnection } from "../../src/log/nats/connection.ts";
+import { logError } from "../../src/log/nats/errors.ts";
+import { connectNatsLog } from "../../src/log/nats/log.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { natsProgram } from "../support/private-nats.ts";
 import { openTlsKit, type PairFiles, type TlsKit } from "../support/tls-kit.ts";
@@ -176,6 +179,7 @@ describe("who Freshet is to NATS", () => {
   });
 
   it("may change while it runs: a refused password is asked for again until it fits (NY1, NY3)", async () => {
+    logged.length = 0;
     const first = await server(`authorization { user: engine, password: "first" }`);
     let password = "first";
     const servers = `nats://127.0.0.1:${first.port}`;
@@ -185,7 +189,11 @@ describe("who Freshet is to NATS", () => {
     await expect
       .poll(() => logged, { timeout: 10_000 })
       .toContain("nats refuses the credentials, or they have expired");
-    await systemClock.sleep(1_000);
+    // Refused some times more, and told once: this may last a night.
+    await systemClock.sleep(1_500);
+    const lines = (of: RegExp) => logged.filter((line) => of.test(line));
+    expect(lines(/refuses the credentials/)).toHaveLength(1);
+    expect(lines(/connection lost/)).toHaveLength(1);
     expect(connection.isClosed()).toBe(false);
     password = "second";
     await expect
@@ -213,6 +221,145 @@ describe("who Freshet is to NATS", () => {
     expect(authenticator("nonce")).toEqual(before);
     writeFileSync(file, creds(seedOf()));
     expect(authenticator("nonce")).not.toEqual(before);
+  });
+});
+
+describe("a user who may not do all that Freshet does", () => {
+  /** Everything but some subjects. */
+  const lacking = (publish: readonly string[], subscribe: readonly string[] = ["none"]) =>
+    `authorization { users: [ { user: engine, password: "right", permissions: {
+      publish: { deny: ${JSON.stringify(publish)} }, subscribe: { deny: ${JSON.stringify(subscribe)} }
+    } } ] }`;
+  const as = ({ port }: Started) => ({
+    ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+  });
+
+  it("is told which subject is missing, as it stands in a list of permissions (NC5)", async () => {
+    logged.length = 0;
+    const denied = ["$JS.API.STREAM.INFO.DOCS", "$JS.API.CONSUMER.INFO.>", "events.a"];
+    const started = await server(lacking(denied, ["query.a"]));
+    const { connection, jsm } = await open(as(started));
+    const why = async (call: Promise<unknown>) =>
+      logError(await call.catch((thrown: unknown) => thrown)).message;
+    expect(await why(jsm.streams.info("DOCS"))).toContain("publish to $JS.API.STREAM.INFO.DOCS:");
+    expect(await why(jsm.consumers.info("DOCS", "x7Qa"))).toContain(
+      "publish to $JS.API.CONSUMER.INFO.DOCS.*:",
+    );
+    // Nobody waits for these: without a line in the log they would be lost unseen.
+    for (let sent = 0; sent < 3; sent += 1) connection.publish("events.a");
+    connection.subscribe("query.a", { callback: () => {} });
+    const lines = () => logged.filter((line) => line.includes("does not let Freshet's user"));
+    await expect.poll(() => lines().length, { timeout: 10_000 }).toBe(4);
+    await connection.flush();
+    expect(lines().join("\n")).toMatch(/publish to events\.a:[^]*subscribe to query\.a:/);
+    expect(lines()).toHaveLength(4);
+  });
+
+  it.each(["$JS.API.STREAM.INFO.DOCS", "$KV.freshet_manifests.>", "$JS.API.STREAM.CREATE.HEADS"])(
+    "opens no log, and is not kept waiting for what no attempt changes: %s (NC5)",
+    async (subject) => {
+      const started = await server(lacking([subject]));
+      const opened = connectNatsLog({
+        ...{ ...as(started), partitions: 1, clock: systemClock, connectMs: 60_000 },
+      });
+      await expect(opened).rejects.toEqual(refused(/does not let Freshet's user publish to \$/));
+    },
+    30_000,
+  );
+});
+
+describe("a NATS that is set up for less than Freshet needs", () => {
+  const account = (limits: string) =>
+    `accounts { A { jetstream { ${limits} }, users: [ { user: engine, password: "right" } ] } }`;
+
+  it.each([
+    [
+      "JetStream is off",
+      "accounts { A { users: [ { user: engine, password: right } ] } }",
+      /turn it on/,
+    ],
+    ["too few streams", account("max_streams: 2, max_mem: 0, max_file: 1G"), /max_streams/],
+  ])("says in the message what to change there: %s", async (_what, lines, why) => {
+    const { port } = await server(lines);
+    const opened = connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, connectMs: 1_000 },
+    });
+    await expect(opened).rejects.toEqual(refused(why));
+  });
+
+  it("says how much room the smallest log takes where there is less", async () => {
+    const { port } = await server(account("max_mem: 0, max_file: 64M, max_streams: 20"));
+    const opened = connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, connectMs: 30_000 },
+    });
+    await expect(opened).rejects.toMatchObject({
+      code: "overloaded",
+      message: expect.stringMatching(/take \d+ MiB at least: raise max_file_store/),
+    });
+  });
+
+  it("says that no document fits its max_payload, or how much fits", async () => {
+    const small = await server("max_payload: 65536");
+    const link = ({ port }: Started) => ({
+      ...{ servers: `nats://127.0.0.1:${port}`, partitions: 1, clock: systemClock, logger },
+    });
+    await expect(connectNatsLog(link(small))).rejects.toEqual(refused(/65536 bytes only/));
+    logged.length = 0;
+    const log = await connectNatsLog(link(await server("")));
+    closing.push(() => log.close());
+    expect(logged.join()).toContain("documents must be smaller: raise max_payload");
+  });
+
+  it("says that it takes no more connections", async () => {
+    const { port } = await server("max_connections: 1");
+    const servers = `nats://127.0.0.1:${port}`;
+    await open({ servers });
+    await expect(open({ servers, connectMs: 2_000 })).rejects.toEqual(
+      refused(/refuses the connection: maximum connections exceeded/i),
+    );
+  }, 20_000);
+
+  it("is said to let nobody read where consumers are bounded, instead of looking like no news", async () => {
+    const { port } = await server(
+      account("max_mem: 0, max_file: 10G, max_streams: 20, max_consumers: 1"),
+    );
+    logged.length = 0;
+    const told: object[] = [];
+    const warn = (fields: object, message: string) => void told.push({ ...fields, message });
+    const log = await connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, logger: { ...logger, warn } },
+    });
+    closing.push(() => log.close());
+    const jsm = await log.connection.jetstreamManager();
+    await jsm.consumers.add("DOCS", { durable_name: "others" });
+    const stop = new AbortController();
+    closing.push(async () => stop.abort());
+    const all = { partition: 0 as Partition, from: 1 as Version, signal: stop.signal };
+    void log.docs.read(all)[Symbol.asyncIterator]().next();
+    await expect
+      .poll(() => told, { timeout: 20_000 })
+      .toContainEqual(
+        expect.objectContaining({
+          message: "the log cannot be read, trying again",
+          reason: expect.stringMatching(/max_consumers/),
+        }),
+      );
+  }, 30_000);
+
+  it("makes smaller streams where the account bounds the size of one", async () => {
+    const { port } = await server(
+      account("max_mem: 0, max_file: 100G, disk_max_stream_bytes: 300M, max_streams: 20"),
+    );
+    const log = await connectNatsLog({
+      ...{ servers: `nats://127.0.0.1:${port}`, user: "engine", password: () => "right" },
+      ...{ partitions: 1, clock: systemClock, connectMs: 30_000 },
+    });
+    closing.push(() => log.close());
+    const { config } = await (await log.connection.jetstreamManager()).streams.info("DOCS");
+    expect(config.max_bytes).toBeLessThanOrEqual(300_000_000);
   });
 });
 

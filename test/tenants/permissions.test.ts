@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isTenantId, type TenantId } from "../../src/contract/ids.ts";
@@ -33,7 +34,24 @@ const may = (permissions: Permissions, way: Way, subject: string): boolean =>
   permissions[way].allow.some((one) => matches(one, subject)) &&
   !permissions[way].deny.some((one) => matches(one, subject));
 
+/** The list in the guide, for who writes the user of Freshet by hand. */
+function subjectsOfGuide(): readonly string[] {
+  const guide = readFileSync(new URL("../../ops/guides/own-servers.md", import.meta.url), "utf8");
+  const list = /subscribes to the subjects\n([^:]+):/.exec(guide)?.[1] ?? "";
+  return [...list.matchAll(/`([^`]+)`/g)].map(([, subject = ""]) => subject);
+}
+
 describe("permissions on NATS", () => {
+  it("the subjects that the guide lists are enough for all that Freshet does, and no more", () => {
+    const all = [enginePermissions({ sourceStreams: ["CDC"] }), replyPermissions].flatMap((of) => [
+      ...of.publish.allow,
+      ...of.subscribe.allow,
+    ]);
+    const listed = subjectsOfGuide();
+    expect(all.filter((one) => !listed.some((wide) => matches(wide, one)))).toEqual([]);
+    expect(listed.filter((wide) => !all.some((one) => matches(wide, one)))).toEqual([]);
+  });
+
   it("all four lists of everybody say something: a missing one would allow everything", () => {
     const everybody = [
       ...[accountPermissions, replyPermissions, pushPermissions],

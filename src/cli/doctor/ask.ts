@@ -1,5 +1,6 @@
 /** One request of the doctor to a server over HTTP, and what is wrong where none comes about. */
 
+import { FreshetError } from "../../contract/errors.ts";
 import type { TlsFiles } from "../../contract/links.ts";
 import { saysPlainOnTls } from "../../contract/plain-on-tls.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -83,8 +84,14 @@ export function hostOf(url: string): string {
 /** The reason of a failed connection; never a URL, which may hold a password. */
 export function lineOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return "no reason";
+  // Our own words say more than the code of what they were made of.
+  if (thrown instanceof FreshetError) return firstLine(thrown);
   const { cause } = thrown;
   if (thrown.name === "TimeoutError") return "no answer in time";
   const inner = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
-  return inner ?? thrown.message.split("\n")[0]?.slice(0, 200) ?? "no reason";
+  return inner ?? firstLine(thrown);
+}
+
+function firstLine({ message }: Error): string {
+  return message.split("\n")[0]?.slice(0, 300) ?? "no reason";
 }

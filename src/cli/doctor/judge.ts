@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { NatsFacts, StreamFacts, TemporalFacts } from "../../contract/inspection.ts";
 import { GiB, MiB } from "../../contract/limits/units.ts";
+import { limits } from "../../contract/limits.ts";
 import { startCommand } from "../run-file.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
@@ -38,14 +39,16 @@ export function judgeNats(
   wanted: { readonly partitions: number; readonly replicas: number },
 ): readonly Finding[] {
   const version = judgeVersion("NATS", facts.version, versionsMin.nats);
+  const payload = judgePayload(facts);
   if (facts.jetStream === undefined) {
     const mend = "start nats-server with -js, and give this account JetStream";
-    return [version, fail("JetStream", "is not there for this account", mend)];
+    return [version, payload, fail("JetStream", "is not there for this account", mend)];
   }
   const { storedBytes, storedBytesMax } = facts.jetStream;
   const clock = facts.clockOffsetMs;
   return [
     version,
+    payload,
     judgeShare(
       "JetStream storage",
       { bytes: storedBytes, max: storedBytesMax },
@@ -54,6 +57,16 @@ export function judgeNats(
     ...judgeStreams(facts.streams, wanted),
     ...(clock === undefined ? [] : [judgeClock("clock of NATS", clock)]),
   ];
+}
+
+/** It bounds documents, whatever Freshet would take. */
+function judgePayload({ payloadBytesMax, documentTextBytesMax }: NatsFacts): Finding {
+  const what = "NATS max_payload";
+  const mend = "set max_payload: 4194304 in the configuration of NATS";
+  const takes = `${payloadBytesMax} bytes`;
+  if (documentTextBytesMax === 0) return fail(what, `${takes}: no document fits`, mend);
+  if (documentTextBytesMax >= limits.documentTextBytesMax) return ok(what, takes);
+  return warn(what, `${takes}: documents above ${documentTextBytesMax} bytes are refused`, mend);
 }
 
 function judgeStreams(

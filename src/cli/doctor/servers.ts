@@ -42,7 +42,10 @@ export async function checkNats(
   } catch (thrown) {
     const mend = `${startCommand} starts one; else correct FRESHET_NATS_URL and its credentials`;
     const where = addresses.nats.replaceAll(/\/\/[^@/,]*@/g, "//");
-    return [fail("NATS", `nats at ${where} does not answer: ${lineOf(thrown)}`, mend)];
+    const line = lineOf(thrown);
+    // Who was reached says so by name, and what it refuses.
+    const found = line.startsWith("nats ") ? line : `nats at ${where} does not answer: ${line}`;
+    return [fail("NATS", found, mend)];
   }
 }
 

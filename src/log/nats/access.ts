@@ -198,16 +198,20 @@ export function explainAccess(access: NatsAccess, cause: unknown): string | unde
  */
 export async function explainSilence(access: NatsAccess): Promise<string | undefined> {
   const { tls, tlsFirst = false, servers } = access;
-  const [first = ""] = serversOf(access);
-  const { hostname, port } = new URL(first.includes("://") ? first : `nats://${first}`);
   if (tls === undefined) return undefined;
   return await probeTls({
     ...{ tls, settings: "FRESHET_NATS_TLS", where: `nats at ${shownServers(servers)}` },
-    host: hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: Number(port) || 4222,
+    ...firstServer(access),
     greets: !tlsFirst,
     timeoutMs: limits.tlsProbeMs,
   });
+}
+
+/** Where that of the servers is that was written first. */
+export function firstServer(access: NatsAccess): { readonly host: string; readonly port: number } {
+  const [first = ""] = serversOf(access);
+  const { hostname, port } = new URL(first.includes("://") ? first : `nats://${first}`);
+  return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port) || 4222 };
 }
 
 /** The client's word for an option that the server lacks: TLS is the only one we ask for. */

@@ -7,10 +7,12 @@
  *   NC1  the first connection is made within `natsConnectMs` or fails with a message that names the
  *        server, or sooner when who waits for it stops;
  *   NC2  afterwards it reconnects for ever; calls meanwhile fail with log_unavailable within their
- *        time-out;
+ *        time-out, or when there is a connection again: what was asked before is answered no more;
  *   NC3  closed is closed: a client that looks for a server that is gone keeps no process alive;
  *   NC4  once its process stops, a connection that says nothing for `natsDrainMs` is closed: all
- *        that waits for it ends then, and the stop goes on.
+ *        that waits for it ends then, and the stop goes on;
+ *   NC5  what the server does not let this user do is named, subject and all, to who waits for it
+ *        and once in the log; while a log is opened no attempt is repeated for it.
  */
 
 import {
@@ -30,19 +32,29 @@ import { limits } from "../../contract/limits.ts";
 import type { Logger, Metrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Deadline, late, waitAtMost } from "../../runtime/deadline.ts";
+import { Repeated } from "../../runtime/repeated.ts";
 import { Quarantine } from "../quarantine.ts";
 import {
   connectionOptions,
   explainAccess,
   explainSilence,
+  firstServer,
   type NatsAccess,
   shownServers,
 } from "./access.ts";
-import { apiCode, jetStream, logError } from "./errors.ts";
+import { apiCode, jetStream, logError, refusedSubject } from "./errors.ts";
+import { refusalInGreeting } from "./greeting.ts";
+import { giveUpLostRequests } from "./lost-requests.ts";
 import { openingPauseMs } from "./pauses.ts";
 
 /** As often as the client looks for its server. */
 const askAgainMs = 250;
+
+/**
+ * Each subject that the server refuses is told once: what nobody waits for (an event, a cancel)
+ * would be lost without a word otherwise. Subjects hold names of tenants, so there is a bound.
+ */
+const refusalsToldMax = 64;
 
 /** What the parts of the adapter share. */
 export interface NatsContext {
@@ -98,7 +110,7 @@ export async function openConnection(
 ): Promise<NatsContext> {
   const connection = await firstConnection(access, clock);
   const listeners = new Set<() => void>();
-  void followStatus(connection, logger, listeners);
+  void followStatus(connection, { clock, logger }, listeners);
   const timeout = limits.publishAckMs;
   const js = connection.jetstream({ timeout });
   const jsm = await connection.jetstreamManager({ timeout, checkAPI: false });
@@ -127,7 +139,9 @@ async function firstConnection(access: NatsAccess, clock: Clock): Promise<NatsCo
         return await connect(readOptions(access));
       } catch (cause) {
         const why =
-          (await refusalBehindTls(access, cause)) ?? refusalOf(access, cause, deadline.isOver);
+          (await refusalBehindTls(access, cause)) ??
+          refusalOf(access, cause) ??
+          (deadline.isOver ? await silenceOf(access) : undefined);
         if (why !== undefined) throw new FreshetError("log_unavailable", why, { cause });
       }
       await clock.sleep(openingPauseMs(attempt), over);
@@ -153,35 +167,56 @@ async function refusalBehindTls(access: NatsAccess, cause: unknown): Promise<str
 }
 
 /** What ends the attempts; undefined while another one may succeed. */
-function refusalOf(access: NatsAccess, cause: unknown, isLate: boolean): string | undefined {
+function refusalOf(access: NatsAccess, cause: unknown): string | undefined {
   if (cause instanceof FreshetError) return cause.message;
   const where = `nats at ${shownServers(access.servers)}`;
   if (cause instanceof NatsError && (cause.isAuthError() || cause.isPermissionError())) {
     return `${where} refuses the credentials of FRESHET_NATS_*`;
   }
-  const explained = explainAccess(access, cause);
-  if (explained !== undefined) return explained;
-  const mend = "start it, or set FRESHET_NATS_URL to where it is";
-  return isLate ? `${where} does not answer: ${mend}` : undefined;
+  return explainAccess(access, cause);
+}
+
+/** What is said when the time is over: a server that is full may have room again before. */
+async function silenceOf(access: NatsAccess): Promise<string> {
+  const where = `nats at ${shownServers(access.servers)}`;
+  const { host, port } = firstServer(access);
+  const word = await refusalInGreeting(host, port);
+  if (word !== undefined) return `${where} refuses the connection: ${word}`;
+  return `${where} does not answer: start it, or set FRESHET_NATS_URL to where it is`;
 }
 
 async function followStatus(
   connection: NatsConnection,
-  logger: Logger,
+  { clock, logger }: Pick<Reports, "logger"> & { readonly clock: Clock },
   listeners: ReadonlySet<() => void>,
 ): Promise<void> {
+  const refused = new Set<string>();
+  // Credentials that have expired are refused four times a second until somebody renews them.
+  let isLost = false;
+  let refusals = new Repeated(clock);
   for await (const status of connection.status()) {
-    if (status.type === "disconnect") logger.warn({}, "nats connection lost, reconnecting");
-    if (status.type === "error" && isRefusal(status.data)) {
+    const why = refusedSubject(status);
+    if (why !== undefined && !refused.has(why) && refused.size < refusalsToldMax) {
+      refused.add(why);
+      logger.error({}, why);
+    }
+    if (status.type === "disconnect" && !isLost) {
+      isLost = true;
+      logger.warn({}, "nats connection lost, reconnecting");
+    }
+    if (status.type === "error" && isRefusal(status.data) && refusals.isNews(String(status.data))) {
       logger.error({ code: status.data }, "nats refuses the credentials, or they have expired");
     }
     if (status.type !== "reconnect") continue;
+    isLost = false;
+    refusals = new Repeated(clock);
     logger.info({}, "nats connection restored");
+    giveUpLostRequests(connection);
     for (const listener of [...listeners]) listener();
   }
 }
 
-const refusals: ReadonlySet<unknown> = new Set([
+const refusalCodes: ReadonlySet<unknown> = new Set([
   ErrorCode.AuthorizationViolation,
   ErrorCode.AuthenticationExpired,
   ErrorCode.AuthenticationTimeout,
@@ -189,7 +224,7 @@ const refusals: ReadonlySet<unknown> = new Set([
 ]);
 
 function isRefusal(code: unknown): boolean {
-  return refusals.has(code);
+  return refusalCodes.has(code);
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import { ErrorCode, NatsError } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
+import { goneRoot } from "../../contract/service-subjects.ts";
 
 /** Error codes of the JetStream API that Freshet acts upon. */
 export const jetStream = {
@@ -34,6 +35,13 @@ export const jetStream = {
   insufficientResources: 10023,
   memoryExceeded: 10028,
   storageExceeded: 10002,
+  /** A stream is larger than the account lets any be. */
+  streamBytesExceeded: 10122,
+  consumersExceeded: 10026,
+  streamsExceeded: 10027,
+  /** JetStream is off, on this server or for this account. */
+  notEnabled: 10076,
+  notEnabledForAccount: 10039,
 } as const;
 
 export function apiCode(thrown: unknown): number | undefined {
@@ -92,7 +100,6 @@ function isStoreClosed(thrown: NatsError): boolean {
 
 const clientIsCutOff = new Set<string>([
   ErrorCode.Timeout,
-  ErrorCode.NoResponders,
   ErrorCode.ConnectionClosed,
   ErrorCode.ConnectionDraining,
   ErrorCode.ConnectionRefused,
@@ -102,11 +109,66 @@ const clientIsCutOff = new Set<string>([
   ErrorCode.JetStreamIdleHeartBeat,
 ]);
 
+/** No word of the server, or no server. */
+export function isClientCutOff(thrown: unknown): boolean {
+  return thrown instanceof NatsError && clientIsCutOff.has(thrown.code);
+}
+
 const tooLarge = "the message is above the server's payload limit";
 
 export const tooFewServers =
   "nats has too few servers, or too little room on them, for the copies that are asked for: " +
   "start the others, or lower FRESHET_STREAM_REPLICAS";
+
+const noJetStream =
+  "nats has no JetStream for this account: turn it on there (jetstream in its configuration)";
+
+const accountTooSmall =
+  "the account on nats allows no more streams or consumers: raise its max_streams and " +
+  "max_consumers";
+
+/** What the server said about permissions, on an error of its client or in a status. */
+type Refused = Pick<NatsError, "permissionContext">;
+
+/** What the user of this connection may not do, and the way out; undefined: no such refusal. */
+export function refusedSubject({ permissionContext }: Refused): string | undefined {
+  if (permissionContext === undefined) return undefined;
+  const { operation, subject } = permissionContext;
+  const what = operation === "publish" ? "publish" : "subscribe";
+  return (
+    `nats does not let Freshet's user ${what} to ${permissionFor(subject)}: allow it there, or ` +
+    "renew the user (ops/guides/access.md)"
+  );
+}
+
+/** As it stands in a list of permissions: what is drawn by chance allows, and tells, nothing. */
+function permissionFor(subject: string): string {
+  if (subject.startsWith("_INBOX.")) return "_INBOX.>";
+  if (subject.startsWith(`${goneRoot}.`)) return `${goneRoot}.>`;
+  if (subject.startsWith("$JS.FC.")) return "$JS.FC.>";
+  const consumer = consumerOf.exec(subject)?.[1];
+  return consumer === undefined ? subject : `${consumer}.*`;
+}
+const consumerOf = /^(\$JS\.API\.CONSUMER\.(?:MSG\.NEXT|[A-Z]+)\.\w+)\.[^.]+/;
+
+/**
+ * Only an operator can change it: another attempt gets the same answer, and what was sent is not
+ * stored.
+ */
+export function isLasting(thrown: unknown): boolean {
+  const cause = thrown instanceof FreshetError ? thrown.cause : thrown;
+  return cause instanceof NatsError && cause.isPermissionError();
+}
+
+/** The server says that there is no JetStream: where it is off, nobody answers. */
+export function isJetStreamOff(thrown: unknown): boolean {
+  const code = apiCode(thrown);
+  if (code === jetStream.notEnabled || code === jetStream.notEnabledForAccount) return true;
+  return thrown instanceof NatsError && thrown.code === ErrorCode.NoResponders;
+}
+
+const nobodyAnswers =
+  "nobody on nats answers for JetStream: it is off there, or its servers have just started";
 
 /** Any failure of a call to the log as a FreshetError. */
 export function logError(thrown: unknown): FreshetError {
@@ -120,11 +182,14 @@ export function logError(thrown: unknown): FreshetError {
   if (thrown.code === ErrorCode.MaxPayloadExceeded) {
     return new FreshetError("document_too_large", tooLarge, { cause: thrown });
   }
-  if (clientIsCutOff.has(thrown.code)) {
+  if (thrown.code === ErrorCode.NoResponders) {
+    return new FreshetError("log_unavailable", nobodyAnswers, { cause: thrown });
+  }
+  if (isClientCutOff(thrown)) {
     return new FreshetError("log_unavailable", undefined, { cause: thrown });
   }
   if (thrown.isPermissionError() || thrown.isAuthError()) {
-    const message = "nats refuses Freshet's credentials or a subject that it needs";
+    const message = refusedSubject(thrown) ?? "nats refuses Freshet's credentials";
     return new FreshetError("log_unavailable", message, { cause: thrown });
   }
   return new FreshetError("internal", thrown.message.toLowerCase(), { cause: thrown });
@@ -141,6 +206,7 @@ function apiError(code: number, thrown: NatsError): FreshetError {
     case jetStream.insufficientResources:
     case jetStream.memoryExceeded:
     case jetStream.storageExceeded:
+    case jetStream.streamBytesExceeded:
       return new FreshetError("overloaded", "the log is full", { cause });
     case jetStream.messageTooLarge:
       return new FreshetError("document_too_large", tooLarge, { cause });
@@ -148,6 +214,12 @@ function apiError(code: number, thrown: NatsError): FreshetError {
       if (isStorageMissing(thrown))
         return new FreshetError("overloaded", "the log is full", { cause });
       return new FreshetError("log_unavailable", tooFewServers, { cause });
+    case jetStream.notEnabled:
+    case jetStream.notEnabledForAccount:
+      return new FreshetError("log_unavailable", noJetStream, { cause });
+    case jetStream.streamsExceeded:
+    case jetStream.consumersExceeded:
+      return new FreshetError("log_unavailable", accountTooSmall, { cause });
     case jetStream.noCluster:
       return new FreshetError("log_unavailable", tooFewServers, { cause });
     case jetStream.streamNotFound:

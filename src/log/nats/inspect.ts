@@ -6,6 +6,8 @@ import { silentLogger, silentMetrics } from "../../contract/observation.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { NatsAccess } from "./access.ts";
 import { type NatsContext, openConnection } from "./connection.ts";
+import { isJetStreamOff, logError } from "./errors.ts";
+import { documentTextBytesMax } from "./payload-room.ts";
 import { type StreamRole, streamConfig, streamInfo, streamNames, streamRoles } from "./streams.ts";
 
 export interface InspectNatsOptions extends NatsAccess {
@@ -19,17 +21,20 @@ export async function inspectNats(options: InspectNatsOptions): Promise<NatsFact
   const reports = { clock, logger: silentLogger, metrics: silentMetrics };
   const context = await openConnection(access, reports);
   try {
+    const payloadBytesMax = context.connection.info?.max_payload ?? 0;
+    const textBytesMax = documentTextBytesMax(payloadBytesMax);
     const version = context.connection.info?.version ?? "unknown";
+    const server = { version, payloadBytesMax, documentTextBytesMax: textBytesMax };
     const jetStream = await accountOf(context);
     if (jetStream === undefined) {
-      return { version, jetStream, streams: [], clockOffsetMs: undefined };
+      return { ...server, jetStream, streams: [], clockOffsetMs: undefined };
     }
     const looked = await Promise.all(
       streamRoles.map((role) => inspectStream(context, role, partitions)),
     );
     const offsets = looked.flatMap(({ offsetMs }) => (offsetMs === undefined ? [] : [offsetMs]));
     return {
-      version,
+      ...server,
       jetStream,
       streams: looked.map(({ facts }) => facts),
       clockOffsetMs: offsets.sort((left, right) => Math.abs(left) - Math.abs(right))[0],
@@ -39,12 +44,14 @@ export async function inspectNats(options: InspectNatsOptions): Promise<NatsFact
   }
 }
 
+/** Undefined only where the server says so, which silence and a missing right do not. */
 async function accountOf({ jsm }: NatsContext): Promise<NatsFacts["jetStream"]> {
   try {
     const account = await jsm.getAccountInfo();
     return { storedBytes: account.storage, storedBytesMax: account.limits.max_storage };
-  } catch {
-    return undefined;
+  } catch (thrown) {
+    if (isJetStreamOff(thrown)) return undefined;
+    throw logError(thrown);
   }
 }
 

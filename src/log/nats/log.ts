@@ -32,6 +32,7 @@ import { closeConnection, type NatsContext, openConnection } from "./connection.
 import { NatsDeadLetters } from "./dead-letters.ts";
 import { NatsDocs } from "./docs.ts";
 import { NatsErasure } from "./erasure.ts";
+import { isLasting } from "./errors.ts";
 import { NatsFeedback } from "./feedback.ts";
 import { NatsGenerations } from "./generations.ts";
 import { type Deployment, ensureLog } from "./identity.ts";
@@ -39,6 +40,7 @@ import { LogIntegrity } from "./integrity.ts";
 import { NatsLeases } from "./leases.ts";
 import { NatsLives } from "./lives.ts";
 import { openingPauseMs } from "./pauses.ts";
+import { checkedTextBytesMax } from "./payload-room.ts";
 import { NatsPrivacy } from "./privacy.ts";
 import { NatsTokens } from "./tokens.ts";
 
@@ -99,9 +101,11 @@ async function openLog(
   const deployment = { partitions, replicas, leaseMs, creates };
   try {
     const { identity, integrity } = await openWithin(context, deployment, deadline);
+    const { connection, logger } = context;
+    const textBytesMax = checkedTextBytesMax(connection.info?.max_payload ?? 0, logger);
     const privacy = new NatsPrivacy(context);
     const vault = options.vault?.(privacy) ?? plainVault;
-    return assemble(context, integrity, { ...deployment, identity, privacy, vault });
+    return assemble(context, integrity, { ...deployment, identity, privacy, vault, textBytesMax });
   } catch (thrown) {
     await context.connection.close();
     throw thrown;
@@ -129,19 +133,28 @@ async function openWithin(
       return { identity, integrity };
     } catch (thrown) {
       if (!isPassing(thrown) || deadline.isOver) throw thrown;
+      // An operator who sees nothing for half a minute takes the process for hung.
+      if (attempt === attemptsUntold) {
+        context.logger.warn({ cause: thrown.message }, "the log is not there yet, trying again");
+      }
     }
     await context.clock.sleep(openingPauseMs(attempt), deadline.signal);
   }
 }
 
-function isPassing(thrown: unknown): boolean {
-  return thrown instanceof FreshetError && thrown.code === "log_unavailable";
+/** A second or two, which servers take that start together with this process. */
+const attemptsUntold = 8;
+
+function isPassing(thrown: unknown): thrown is FreshetError {
+  if (!(thrown instanceof FreshetError) || thrown.code !== "log_unavailable") return false;
+  return !isLasting(thrown);
 }
 
 interface Assembled extends Deployment {
   readonly identity: LogIdentity;
   readonly privacy: PrivacyStore;
   readonly vault: PayloadVault;
+  readonly textBytesMax: number;
 }
 
 /** Of a process that was given no keys and publishes for no tenant that wants any. */
@@ -156,14 +169,14 @@ const plainVault: PayloadVault = {
 function assemble(
   context: NatsContext,
   integrity: LogIntegrity,
-  { partitions, leaseMs, identity, privacy, vault, ...streams }: Assembled,
+  { partitions, leaseMs, identity, privacy, vault, textBytesMax, ...streams }: Assembled,
 ): NatsLog {
   return {
     connection: context.connection,
     onReconnect: context.onReconnect,
     partitions,
     deployment: deploymentOf(identity),
-    documentTextBytesMax: textBytesMax(context.connection.info?.max_payload ?? 0),
+    documentTextBytesMax: textBytesMax,
     docs: new NatsDocs({ context, verified: integrity.docs, partitions, vault }),
     chunks: new NatsChunks(context, integrity.chunks, partitions),
     manifests: integrity.manifests,
@@ -191,13 +204,6 @@ function assemble(
       await closeConnection(context.connection, context.clock);
     },
   };
-}
-
-/** The record of a document of this size fits the server's `max_payload`, whatever its text is. */
-function textBytesMax(payloadBytesMax: number): number {
-  const room = Math.min(payloadBytesMax, limits.recordBytesMax) - limits.recordOverheadBytesMax;
-  const bytes = Math.floor(Math.max(room, 0) / limits.recordBytesPerTextByteMax);
-  return Math.min(limits.documentTextBytesMax, bytes);
 }
 
 function eventSink(context: NatsContext): EventSink {

@@ -10,7 +10,7 @@ import { FreshetError } from "../../contract/errors.ts";
 import { limits } from "../../contract/limits.ts";
 import type { WireHeaders } from "../wire/record.ts";
 import type { NatsContext } from "./connection.ts";
-import { apiCode, isInProcess, jetStream, logError } from "./errors.ts";
+import { apiCode, isInProcess, isLasting, jetStream, logError } from "./errors.ts";
 import { retryPauseMs } from "./pauses.ts";
 import type { VerifiedStream } from "./verified-stream.ts";
 
@@ -59,7 +59,7 @@ export async function publishIfLast(
   } catch (thrown) {
     if (apiCode(thrown) === jetStream.wrongLastSequence) return { kind: "refused" };
     const error = logError(thrown);
-    if (error.code === "log_unavailable") return { kind: "unknown", error };
+    if (error.code === "log_unavailable" && !isLasting(error)) return { kind: "unknown", error };
     throw error;
   }
 }

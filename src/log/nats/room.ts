@@ -15,6 +15,7 @@
 
 import type { StreamInfo } from "nats";
 import { FreshetError } from "../../contract/errors.ts";
+import { MiB } from "../../contract/limits/units.ts";
 import { limits } from "../../contract/limits.ts";
 import { inRoomThatIsLeft } from "../../runtime/room.ts";
 import type { NatsContext } from "./connection.ts";
@@ -83,7 +84,7 @@ export async function createFirstStream(context: RoomContext, shape: StreamShape
       metadata: { ...metadata, ...plan },
     });
     if (refusal === null) break;
-    if (halvings === halvingsMax) throw refusal;
+    if (halvings === halvingsMax) throw noRoom(refusal);
   }
   await giveBack(context);
 }
@@ -155,7 +156,7 @@ export async function createStream(
       return;
     }
     if (!mayShrink) throw unavailable(refusal);
-    if (bytes === limits.streamBytesMin) throw refusal;
+    if (bytes === limits.streamBytesMin) throw noRoom(refusal);
   }
 }
 
@@ -180,6 +181,16 @@ async function tryToCreate(
     if ((await streamInfo(context, role)) !== null) return null;
     return apiCode(thrown) === jetStream.noSuitablePeers ? unavailable(error) : error;
   }
+}
+
+/** A log that was never begun is not full. */
+function noRoom(refusal: FreshetError): FreshetError {
+  if (refusal.code !== "overloaded") return refusal;
+  const least = Math.ceil(plannedSumBytes(halvingsMax) / MiB);
+  const message =
+    `nats has no room for the streams of a log, which take ${least} MiB at least: ` +
+    "raise max_file_store there, or the max_file of the account";
+  return new FreshetError("overloaded", message, { cause: refusal.cause });
 }
 
 function unavailable(error: FreshetError): FreshetError {
