@@ -210,7 +210,8 @@ function mirrorOf(corpus: Corpus, pass: Pass): IngestMirror {
     yes: flags.yes === true,
     deleteMax: flags.deleteMax,
   };
-  const hasCome = arrivals(roots, corpus.begunMs);
+  const { folders, isFound, begunMs: sinceMs } = corpus;
+  const hasCome = arrivals({ roots, folders, isFound, sinceMs });
   return {
     isInScope: (id) => isInScope(id, scopes),
     ids: () => contents.ids.keys(),
