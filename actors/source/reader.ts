@@ -29,7 +29,7 @@ import type {
 import type { DocsLog, Log } from "../../src/log/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import { type Outgoing, publishInOrder } from "./publisher.ts";
+import { notOwner, type Outgoing, publishInOrder } from "./publisher.ts";
 import { SourceTally } from "./tally.ts";
 
 export interface ReaderOptions {
@@ -64,9 +64,14 @@ const prefixOf = ({ name, generation }: StreamSource): string => `source/${name}
 
 /** Reads until the signal aborts. Never rejects: what fails is tried again, and told in `list`. */
 export async function readSource(options: ReaderOptions, signal: AbortSignal): Promise<void> {
-  const { source, clock, logger, createMapper } = options;
+  const { source, clock, logger, createMapper, isOwner } = options;
   const mapper = createMapper(source);
   for (let failures = 0; !signal.aborted; failures += 1) {
+    if (!isOwner()) {
+      // Who has it reads it: a second reader would only take events from that one.
+      await clock.sleep(limits.sourceLookEveryMs, signal);
+      continue;
+    }
     const life = new ReaderLife(options, mapper);
     try {
       await life.run(signal);
@@ -74,7 +79,8 @@ export async function readSource(options: ReaderOptions, signal: AbortSignal): P
       const error = toFreshetError(thrown);
       if (signal.aborted) break;
       logger.warn({ source: source.name, code: error.code }, "a source begins again");
-      await life.trouble(error);
+      // The state is the new owner's.
+      if (isOwner()) await life.trouble(error);
     }
     if (life.hasAdvanced) failures = 0;
     await clock.sleep(backoffMs(backoff, failures), signal);
@@ -144,7 +150,10 @@ class ReaderLife {
   async #batch(reading: SourceReading, known: Set<string>, signal: AbortSignal): Promise<void> {
     const { isOwner, log } = this.#options;
     const deliveries = await reading.next(signal);
-    if (deliveries.length === 0 || signal.aborted || !isOwner()) return;
+    if (deliveries.length === 0 || signal.aborted) return;
+    // ER2: what was taken and is not dealt with comes again to the next reading, and what follows
+    // must not go before it, also when the tenant is back in a moment.
+    if (!isOwner()) throw notOwner();
     const mapped = await this.#mapper.map(
       deliveries.map(({ subject, headers, payload, sequence, atMs }) => ({
         ...{ subject, headers, payload, sequence, atMs },
@@ -194,13 +203,11 @@ class ReaderLife {
     const { source, log, isFull, isOwner, clock } = this.#options;
     const { tenant } = source;
     const publisher = {
-      publish: async (message: { readonly payload: Uint8Array; readonly messageId: string }) => {
-        // I11, as for every other publisher of this node.
-        while (isFull() && !signal.aborted) await clock.sleep(limits.sourceBehindPollMs, signal);
-        return log.docs.publish({ tenant, ...message });
-      },
+      publish: (message: { readonly payload: Uint8Array; readonly messageId: string }) =>
+        log.docs.publish({ tenant, ...message }),
       onWaiting: (error: FreshetError) => this.#tally.wait(`${error.message} (${error.code})`),
-      ...{ isOwner, clock },
+      // I11, as for every other publisher of this node.
+      ...{ isOwner, isFull, clock },
     };
     const { seqs, refused } = await publishInOrder(publisher, outgoing, signal);
     this.#unseen.push(...seqs);
