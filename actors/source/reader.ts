@@ -9,7 +9,10 @@
  *   ER2  operations of one document reach DOCS in the order of their events;
  *   ER3  an event that cannot be mapped becomes a dead letter, and the source goes on;
  *   ER4  a source never has more than `sourceBehindMax` operations in DOCS that its tenant has not
- *        applied: DOCS is everybody's, and a long history must not fill it (I9, I11).
+ *        applied: DOCS is everybody's, and a long history must not fill it (I9, I11);
+ *   ER5  of a source that was removed nothing is left: a durable name that nobody reads would hold
+ *        the messages of somebody's work queue for ever. Whoever removes a source forgets its name
+ *        after that, and a reader that is at it looks after it opened and when it ends.
  */
 
 import { type FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -104,10 +107,13 @@ class ReaderLife {
 
   async run(signal: AbortSignal): Promise<void> {
     const { source, streams, store, log } = this.#options;
+    if (await this.#isRemoved()) return streams.forget(source);
     const state = await store.state(source);
     this.#tally.begin(state);
     const reading = await streams.open(source, signal, reachedBy(state));
     try {
+      // ER5: who removed it before this opened it has nothing more to forget.
+      if (await this.#isRemoved()) return;
       const known = reading.isUnsure ? await this.#published(state, signal) : new Set<string>();
       if (!reading.isUnsure) {
         // Before its first event, too: of one that reads what is new nothing else says since when.
@@ -121,11 +127,27 @@ class ReaderLife {
       }
     } finally {
       await reading.close().catch(() => {});
-      await this.#tally.end();
+      await this.#end();
     }
   }
 
+  /** ER5. */
+  async #end(): Promise<void> {
+    const { source, streams, store } = this.#options;
+    this.#tally.stop();
+    if (!(await this.#isRemoved().catch(() => false))) return this.#tally.end();
+    await streams.forget(source).catch(() => {});
+    // It may have been written after the removal.
+    await store.removeState(source).catch(() => {});
+  }
+
+  async #isRemoved(): Promise<boolean> {
+    const { source, store } = this.#options;
+    return (await store.get(source.name))?.generation !== source.generation;
+  }
+
   async trouble(error: FreshetError): Promise<void> {
+    if (await this.#isRemoved().catch(() => true)) return;
     await this.#tally.store(`${error.message} (${error.code})`).catch(() => {});
   }
 

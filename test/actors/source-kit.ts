@@ -77,6 +77,8 @@ export function sourceWorld(more: Partial<StreamSource> = {}) {
     /** Reads until it is stopped. */
     start: (more?: Partial<ReaderOptions>) => {
       const stop = new AbortController();
+      // A second time it is there.
+      void store.add(source).catch(() => {});
       const ended = readSource({ ...world.options(), ...more }, stop.signal);
       return async (): Promise<void> => {
         stop.abort();

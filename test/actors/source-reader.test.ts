@@ -194,6 +194,23 @@ describe("the reader of a source", () => {
     ]);
   });
 
+  it("leaves no durable name and no state of a source that was removed (ER5)", async () => {
+    for (const isForgotten of [true, false]) {
+      const world = sourceWorld();
+      const stop = world.start();
+      world.emit({ id: "a", v: 1 });
+      await settled(world);
+      await world.store.remove("one");
+      // Who removes it may be killed before this.
+      if (isForgotten) await world.streams.forget(world.source);
+      world.emit({ id: "a", v: 2 });
+      await systemClock.sleep(50);
+      await stop();
+      expect(await world.streams.progress(world.source)).toBeNull();
+      expect(await world.store.state(world.source)).toBeNull();
+    }
+  });
+
   it("waits while its tenant has too much to apply (ER4)", async () => {
     const world = sourceWorld();
     world.visible = 0;
