@@ -24,6 +24,8 @@ export interface PublisherOptions {
     readonly messageId: string;
   }) => Promise<PublishResult>;
   readonly isOwner: () => boolean;
+  /** True while nothing may be sent (I11). */
+  readonly isFull: () => boolean;
   readonly clock: Clock;
   readonly onWaiting: (error: FreshetError) => void;
 }
@@ -79,14 +81,16 @@ function byDocument(operations: readonly Outgoing[]): Iterable<readonly Outgoing
 }
 
 async function publishOne(
-  { publish, isOwner, clock, onWaiting }: PublisherOptions,
+  { publish, isOwner, isFull, clock, onWaiting }: PublisherOptions,
   { payload, messageId }: Outgoing,
   signal: AbortSignal,
 ): Promise<PublishResult | FreshetError> {
   const bytes = encoder.encode(payload);
   for (let attempt = 0; ; attempt += 1) {
+    while (isFull() && !signal.aborted) await clock.sleep(limits.sourceBehindPollMs, signal);
+    // SP2: last, after every wait.
     if (signal.aborted) throw new FreshetError("cancelled");
-    if (!isOwner()) throw new FreshetError("not_ready", "another node has the source's tenant");
+    if (!isOwner()) throw notOwner();
     try {
       return await publish({ payload: bytes, messageId });
     } catch (thrown) {
@@ -97,6 +101,9 @@ async function publishOne(
     await clock.sleep(backoffMs(backoff, attempt), signal);
   }
 }
+
+export const notOwner = (): FreshetError =>
+  new FreshetError("not_ready", "another node has the source's tenant");
 
 /** The operation itself is what DOCS does not take. */
 const isPermanent = ({ code }: FreshetError): boolean =>

@@ -9,7 +9,10 @@
  *   ER2  operations of one document reach DOCS in the order of their events;
  *   ER3  an event that cannot be mapped becomes a dead letter, and the source goes on;
  *   ER4  a source never has more than `sourceBehindMax` operations in DOCS that its tenant has not
- *        applied: DOCS is everybody's, and a long history must not fill it (I9, I11).
+ *        applied: DOCS is everybody's, and a long history must not fill it (I9, I11);
+ *   ER5  of a source that was removed nothing is left: a durable name that nobody reads would hold
+ *        the messages of somebody's work queue for ever. Whoever removes a source forgets its name
+ *        after that, and a reader that is at it looks after it opened and when it ends.
  */
 
 import { type FreshetError, toFreshetError } from "../../src/contract/errors.ts";
@@ -29,7 +32,7 @@ import type {
 import type { DocsLog, Log } from "../../src/log/port.ts";
 import { backoffMs } from "../../src/runtime/backoff.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import { type Outgoing, publishInOrder } from "./publisher.ts";
+import { notOwner, type Outgoing, publishInOrder } from "./publisher.ts";
 import { SourceTally } from "./tally.ts";
 
 export interface ReaderOptions {
@@ -64,9 +67,14 @@ const prefixOf = ({ name, generation }: StreamSource): string => `source/${name}
 
 /** Reads until the signal aborts. Never rejects: what fails is tried again, and told in `list`. */
 export async function readSource(options: ReaderOptions, signal: AbortSignal): Promise<void> {
-  const { source, clock, logger, createMapper } = options;
+  const { source, clock, logger, createMapper, isOwner } = options;
   const mapper = createMapper(source);
   for (let failures = 0; !signal.aborted; failures += 1) {
+    if (!isOwner()) {
+      // Who has it reads it: a second reader would only take events from that one.
+      await clock.sleep(limits.sourceLookEveryMs, signal);
+      continue;
+    }
     const life = new ReaderLife(options, mapper);
     try {
       await life.run(signal);
@@ -74,7 +82,8 @@ export async function readSource(options: ReaderOptions, signal: AbortSignal): P
       const error = toFreshetError(thrown);
       if (signal.aborted) break;
       logger.warn({ source: source.name, code: error.code }, "a source begins again");
-      await life.trouble(error);
+      // The state is the new owner's.
+      if (isOwner()) await life.trouble(error);
     }
     if (life.hasAdvanced) failures = 0;
     await clock.sleep(backoffMs(backoff, failures), signal);
@@ -98,10 +107,13 @@ class ReaderLife {
 
   async run(signal: AbortSignal): Promise<void> {
     const { source, streams, store, log } = this.#options;
+    if (await this.#isRemoved()) return streams.forget(source);
     const state = await store.state(source);
     this.#tally.begin(state);
     const reading = await streams.open(source, signal, reachedBy(state));
     try {
+      // ER5: who removed it before this opened it has nothing more to forget.
+      if (await this.#isRemoved()) return;
       const known = reading.isUnsure ? await this.#published(state, signal) : new Set<string>();
       if (!reading.isUnsure) {
         // Before its first event, too: of one that reads what is new nothing else says since when.
@@ -115,11 +127,27 @@ class ReaderLife {
       }
     } finally {
       await reading.close().catch(() => {});
-      await this.#tally.end();
+      await this.#end();
     }
   }
 
+  /** ER5. */
+  async #end(): Promise<void> {
+    const { source, streams, store } = this.#options;
+    this.#tally.stop();
+    if (!(await this.#isRemoved().catch(() => false))) return this.#tally.end();
+    await streams.forget(source).catch(() => {});
+    // It may have been written after the removal.
+    await store.removeState(source).catch(() => {});
+  }
+
+  async #isRemoved(): Promise<boolean> {
+    const { source, store } = this.#options;
+    return (await store.get(source.name))?.generation !== source.generation;
+  }
+
   async trouble(error: FreshetError): Promise<void> {
+    if (await this.#isRemoved().catch(() => true)) return;
     await this.#tally.store(`${error.message} (${error.code})`).catch(() => {});
   }
 
@@ -144,7 +172,10 @@ class ReaderLife {
   async #batch(reading: SourceReading, known: Set<string>, signal: AbortSignal): Promise<void> {
     const { isOwner, log } = this.#options;
     const deliveries = await reading.next(signal);
-    if (deliveries.length === 0 || signal.aborted || !isOwner()) return;
+    if (deliveries.length === 0 || signal.aborted) return;
+    // ER2: what was taken and is not dealt with comes again to the next reading, and what follows
+    // must not go before it, also when the tenant is back in a moment.
+    if (!isOwner()) throw notOwner();
     const mapped = await this.#mapper.map(
       deliveries.map(({ subject, headers, payload, sequence, atMs }) => ({
         ...{ subject, headers, payload, sequence, atMs },
@@ -194,13 +225,11 @@ class ReaderLife {
     const { source, log, isFull, isOwner, clock } = this.#options;
     const { tenant } = source;
     const publisher = {
-      publish: async (message: { readonly payload: Uint8Array; readonly messageId: string }) => {
-        // I11, as for every other publisher of this node.
-        while (isFull() && !signal.aborted) await clock.sleep(limits.sourceBehindPollMs, signal);
-        return log.docs.publish({ tenant, ...message });
-      },
+      publish: (message: { readonly payload: Uint8Array; readonly messageId: string }) =>
+        log.docs.publish({ tenant, ...message }),
       onWaiting: (error: FreshetError) => this.#tally.wait(`${error.message} (${error.code})`),
-      ...{ isOwner, clock },
+      // I11, as for every other publisher of this node.
+      ...{ isOwner, isFull, clock },
     };
     const { seqs, refused } = await publishInOrder(publisher, outgoing, signal);
     this.#unseen.push(...seqs);

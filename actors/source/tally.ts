@@ -95,9 +95,14 @@ export class SourceTally {
     if (!this.#ended.signal.aborted) await this.store(this.#trouble).catch(() => {});
   }
 
+  /** What is owed is not stored any more. */
+  stop(): void {
+    this.#ended.abort();
+  }
+
   /** The last state: nothing is stored after it, since another reader may have begun. */
   async end(): Promise<void> {
-    this.#ended.abort();
+    this.stop();
     await this.store().catch(() => {});
   }
 

@@ -86,6 +86,10 @@ export class MemorySourceStore implements SourceStore {
     return state?.generation === generation ? state : null;
   }
 
+  async removeState(definition: SourceDefinition): Promise<void> {
+    if ((await this.state(definition)) !== null) this.#states.delete(definition.name);
+  }
+
   async putLetter(letter: SourceLetter): Promise<void> {
     await Promise.resolve();
     const { source, generation, sequence, delivery = "" } = letter;

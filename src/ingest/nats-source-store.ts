@@ -3,14 +3,7 @@
  * letters in a stream beside it. Both are created when they are first used.
  */
 
-import {
-  DiscardPolicy,
-  type JetStreamClient,
-  type KV,
-  type NatsConnection,
-  RetentionPolicy,
-  StorageType,
-} from "nats";
+import { DiscardPolicy, type JetStreamClient, type KV, RetentionPolicy, StorageType } from "nats";
 import type { z } from "zod";
 import { FreshetError } from "../contract/errors.ts";
 import type { TenantId } from "../contract/ids.ts";
@@ -26,19 +19,14 @@ import {
 import { inRoomThatIsLeft } from "../runtime/room.ts";
 import { apiCode, isMessageGone, jetStream, sourceError } from "./nats-errors.ts";
 import { readLetters } from "./nats-source-letters.ts";
-import type { SourceStore } from "./sources/port.ts";
+import { NatsSourceStreams, type NatsSourcesOptions } from "./nats-source-streams.ts";
+import { isStreamSource, type SourceStore } from "./sources/port.ts";
 import { checkSourceRoom } from "./sources/start.ts";
 
 const bucket = "freshet_sources";
 const bucketStream = `KV_${bucket}`;
 const lettersStream = "freshet_source_letters";
 const letterSubjects = "freshet.source.letters";
-
-export interface NatsSourcesOptions {
-  readonly connection: NatsConnection;
-  /** Copies on a cluster. */
-  readonly replicas: number;
-}
 
 export class NatsSourceStore implements SourceStore {
   readonly #options: NatsSourcesOptions;
@@ -128,6 +116,15 @@ export class NatsSourceStore implements SourceStore {
     return state?.generation === generation ? state : null;
   }
 
+  async removeState(definition: SourceDefinition): Promise<void> {
+    if ((await this.state(definition)) === null) return;
+    try {
+      await this.#overwrite(await this.#bucket(), stateKey(definition.name));
+    } catch (thrown) {
+      throw sourceError(thrown);
+    }
+  }
+
   async putLetter(letter: SourceLetter): Promise<void> {
     const { source, generation, sequence, delivery } = letter;
     const token = delivery === undefined ? String(sequence) : `d${hexOf(delivery)}`;
@@ -157,7 +154,13 @@ export class NatsSourceStore implements SourceStore {
   }
 
   async eraseTenant(tenant: TenantId): Promise<void> {
-    for (const { name } of await this.#definitionsOf(tenant)) await this.remove(name);
+    const streams = new NatsSourceStreams(this.#options);
+    for (const source of await this.#definitionsOf(tenant)) {
+      await this.remove(source.name);
+      // It names the tenant, and holds what others send. Who may not delete it leaves it to the
+      // engine that reads it.
+      if (isStreamSource(source)) await streams.forget(source).catch(() => {});
+    }
     try {
       const jsm = await this.#js.jetstreamManager();
       for await (const { seq } of this.#lettersOf(tenant)) {

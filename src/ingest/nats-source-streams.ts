@@ -29,13 +29,13 @@ import {
   type JetStreamManager,
   type JsMsg,
   type MsgHdrs,
+  type NatsConnection,
   nanos,
 } from "nats";
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { SourceProgress } from "../contract/source.ts";
 import { apiCode, jetStream, sourceError } from "./nats-errors.ts";
-import type { NatsSourcesOptions } from "./nats-source-store.ts";
 import type {
   SourceDelivery,
   SourceReached,
@@ -44,6 +44,12 @@ import type {
   StreamSource,
 } from "./sources/port.ts";
 import { refuseBeyond } from "./sources/start.ts";
+
+export interface NatsSourcesOptions {
+  readonly connection: NatsConnection;
+  /** Copies on a cluster. */
+  readonly replicas: number;
+}
 
 export class NatsSourceStreams implements SourceStreams {
   readonly #connection: NatsSourcesOptions["connection"];

@@ -4,6 +4,7 @@ import { connect, type NatsConnection } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ReaderOptions, readSource } from "../../actors/source/reader.ts";
 import type { Version } from "../../src/contract/ids.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { NatsSourceStore } from "../../src/ingest/nats-source-store.ts";
 import { NatsSourceStreams } from "../../src/ingest/nats-source-streams.ts";
@@ -108,4 +109,28 @@ it("brings each event once, in the order of its document, through kills and a re
   }
   const ids = stored.map(({ messageId }) => messageId);
   expect(new Set(ids).size).toBe(events);
+});
+
+it("leaves nothing in a stream of others of a source that is removed while it is read (ER5)", async () => {
+  const manager = await publisher.jetstreamManager();
+  await manager.streams.add({ name: "gone", subjects: ["gone.>"] });
+  const input = { kind: "stream", stream: "gone", start: "all" } as const;
+  const source = testSource({ name: "gone", input });
+  const streams = new NatsSourceStreams({ connection: publisher, replicas: 1 });
+  const consumers = async () => (await manager.streams.info("gone")).state.consumer_count;
+  for (const remove of ["command", "erase"] as const) {
+    await store.add(source);
+    const reader = await startReader(source, Number.POSITIVE_INFINITY);
+    await eventually(async () => expect(await consumers()).toBe(1));
+    if (remove === "erase") await store.eraseTenant(tenant);
+    else {
+      await store.remove(source.name);
+      await streams.forget(source);
+    }
+    // Longer than it takes to begin again, and as long as a node needs to end its reader.
+    await systemClock.sleep(2 * limits.sourceLookEveryMs);
+    await reader.stop();
+    expect(await consumers()).toBe(0);
+    expect(await store.state(source)).toBeNull();
+  }
 });

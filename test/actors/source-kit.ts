@@ -55,6 +55,7 @@ export function sourceWorld(more: Partial<StreamSource> = {}) {
   const world = {
     ...{ store, streams, log, source },
     isOwner: true,
+    isFull: false,
     /** Everything is applied at once, unless a test says how far. */
     visible: undefined as number | undefined,
     before: (() => {}) as Before,
@@ -70,13 +71,15 @@ export function sourceWorld(more: Partial<StreamSource> = {}) {
       ...{ metrics: silentMetrics, logger: silentLogger },
       log: { nowMs: () => log.nowMs(), docs: { ...docsOf(), publish: publishing } },
       isOwner: () => world.isOwner,
-      isFull: () => false,
+      isFull: () => world.isFull,
       visible: () => (world.visible ?? Number.MAX_SAFE_INTEGER) as Version,
     }),
     /** Reads until it is stopped. */
-    start: () => {
+    start: (more?: Partial<ReaderOptions>) => {
       const stop = new AbortController();
-      const ended = readSource(world.options(), stop.signal);
+      // A second time it is there.
+      void store.add(source).catch(() => {});
+      const ended = readSource({ ...world.options(), ...more }, stop.signal);
       return async (): Promise<void> => {
         stop.abort();
         await ended;

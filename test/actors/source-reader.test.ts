@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { eventually } from "../support/promises.ts";
 import { runs } from "../support/runs.ts";
 import { passing, sourceWorld } from "./source-kit.ts";
@@ -155,6 +156,59 @@ describe("the reader of a source", () => {
     await stop();
     expect(await world.operations()).toEqual([]);
     expect(await world.streams.progress(world.source)).toMatchObject({ sequence: 0, lag: 5 });
+  });
+
+  it("sends nothing that waited for memory while another node took the tenant (SP2)", async () => {
+    for (const isStopped of [false, true]) {
+      const world = sourceWorld();
+      world.isFull = true;
+      for (let v = 1; v <= 5; v += 1) world.emit({ id: `d${v}`, v });
+      const stop = world.start();
+      await systemClock.sleep(20);
+      // As a process finds it that was stopped for a while and continues.
+      world.isOwner = false;
+      const ended = isStopped ? stop() : Promise.resolve();
+      world.isFull = false;
+      await ended;
+      await systemClock.sleep(20);
+      await stop();
+      expect(await world.operations()).toEqual([]);
+      expect(await world.streams.progress(world.source)).toMatchObject({ sequence: 0, lag: 5 });
+    }
+  });
+
+  it("leaves no event out when the tenant was away for a moment (ER2)", async () => {
+    const world = sourceWorld();
+    // It is away at the moment that the first events are taken.
+    const asked = [true, true, false];
+    const stop = world.start({ isOwner: () => asked.shift() ?? true });
+    await systemClock.sleep(20);
+    world.emit({ id: "a", v: 1 });
+    await systemClock.sleep(20);
+    world.emit({ id: "a", v: 2 });
+    await settled(world);
+    await stop();
+    expect(await world.operations()).toEqual([
+      ["a", "1"],
+      ["a", "2"],
+    ]);
+  });
+
+  it("leaves no durable name and no state of a source that was removed (ER5)", async () => {
+    for (const isForgotten of [true, false]) {
+      const world = sourceWorld();
+      const stop = world.start();
+      world.emit({ id: "a", v: 1 });
+      await settled(world);
+      await world.store.remove("one");
+      // Who removes it may be killed before this.
+      if (isForgotten) await world.streams.forget(world.source);
+      world.emit({ id: "a", v: 2 });
+      await systemClock.sleep(50);
+      await stop();
+      expect(await world.streams.progress(world.source)).toBeNull();
+      expect(await world.store.state(world.source)).toBeNull();
+    }
   });
 
   it("waits while its tenant has too much to apply (ER4)", async () => {

@@ -1,20 +1,11 @@
 import { execFileSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CorpusOptions, readCorpora, readStream } from "../../src/cli/ingest/corpus.ts";
-import { FileMemory } from "../../src/cli/ingest/file-memory.ts";
 import { shownPath } from "../../src/cli/ingest/problems.ts";
 import { linesOf } from "../../src/cli/ingest/read-file.ts";
 import { problemOf } from "../../src/cli/ingest/walk.ts";
@@ -207,6 +198,24 @@ describe("symbolic links", () => {
     expect(skipped["link"]).toBeGreaterThanOrEqual(4);
   });
 
+  it("keep what was behind them while they lead nowhere, as on a disk that is away", async () => {
+    const { corpus } = await read(below("tree"), { followLinks: true });
+    const unread = ["dangling.md", "dangling.md/", "loop.md", "loop.md/"];
+    expect(corpus.contents.unread).toEqual(unread);
+    expect(corpus.contents.unknown).toEqual([]);
+    symlinkSync("nowhere.ndjson", join(folder, "tree/export.ndjson"));
+    const again = await read(below("tree"), { followLinks: true });
+    expect(again.corpus.contents.unknown).toEqual([join(folder, "tree/export.ndjson")]);
+  });
+
+  it("hold up a mirror when the system refuses to say where they lead", async () => {
+    symlinkSync("x".repeat(400), join(folder, "tree/refused"));
+    const { corpus, skipped } = await read(below("tree"), { followLinks: true });
+    expect(skipped).toMatchObject({ unreadable: 1 });
+    expect(corpus.contents.unread).toEqual(expect.arrayContaining(["refused", "refused/"]));
+    expect(corpus.contents.unknown).toEqual([join(folder, "tree/refused")]);
+  });
+
   it("are followed when they are what was given", async () => {
     expect((await read(below("tree/c-link.md"))).ids).toEqual(["c-link.md"]);
     expect((await read(below("tree/far"))).ids).toEqual(["c.md"]);
@@ -322,32 +331,6 @@ describe("lines", () => {
         expect(await cut(all, size)).toEqual(await cut(all, 1_000));
       }),
     );
-  });
-});
-
-describe("a memory of files", () => {
-  it("reads a file again only when it changed, or the log has something else (FM1)", async () => {
-    write({ "a.md": "x", "b.md": "x" });
-    const past = new Date(Date.now() - 60_000);
-    let nowMs = Date.now() + 60_000;
-    const current = new Set(["a.md", "b.md"]);
-    const memory = new FileMemory({ nowMs: () => nowMs, isCurrent: (id) => current.has(id) });
-    expect((await read([folder], { memory })).ids).toEqual(["a.md", "b.md"]);
-    const again = await read([folder], { memory });
-    expect(again.ids).toEqual([]);
-    expect([...again.corpus.contents.ids.keys()]).toEqual(["a.md", "b.md"]);
-    // The same size and time of change, as a tool that restores times leaves it.
-    const before = join(folder, "new");
-    writeFileSync(before, "y");
-    renameSync(before, join(folder, "a.md"));
-    utimesSync(join(folder, "a.md"), past, past);
-    current.delete("b.md");
-    expect((await read([folder], { memory })).ids).toEqual(["a.md", "b.md"]);
-    nowMs = Date.now();
-    writeFileSync(join(folder, "a.md"), "z");
-    current.add("b.md");
-    expect((await read([folder], { memory })).ids).toEqual(["a.md"]);
-    expect((await read([folder], { memory })).ids).toEqual(["a.md"]);
   });
 });
 

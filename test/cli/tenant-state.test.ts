@@ -77,47 +77,75 @@ describe("the memory of a publisher", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  const log = { deployment: "d1", lastSequence: 100 };
+  const log = { deployment: "d1", lastSequence: async () => 100 };
   const entry = { digest: "abc", version: 7 as Version };
 
-  it("is there after a kill: a line is written when something happens (JN1)", () => {
-    const killed = Seen.open(path, log);
+  it("is there after a kill: a line is written when something happens (JN1)", async () => {
+    const killed = await Seen.open(path, log);
     killed.put("a", entry);
     killed.intend("b");
     killed.put("c", entry);
     killed.forget("c");
-    const left = Seen.peek(path, log);
+    const left = await Seen.peek(path, log);
     expect([left.get("a"), left.has("b"), left.has("c")]).toEqual([entry, true, false]);
     expect(left.get("b")?.digest).toBeUndefined();
   });
 
-  it("survives half a line, and what is written after it", () => {
-    Seen.open(path, log).put("a", entry);
+  it("survives half a line, and what is written after it", async () => {
+    (await Seen.open(path, log)).put("a", entry);
     writeFileSync(path, `${readFileSync(path, "utf8")}{"id":"half","dig`);
-    const next = Seen.open(path, log);
+    const next = await Seen.open(path, log);
     next.put("b", entry);
-    const left = Seen.peek(path, log);
+    const left = await Seen.peek(path, log);
     expect([left.get("a"), left.get("b"), left.has("half")]).toEqual([entry, entry, false]);
     next.close();
     expect(readFileSync(path, "utf8").split("\n")).toHaveLength(4);
   });
 
-  it("of an id that is also a name of every object keeps it", () => {
-    const seen = Seen.open(path, log);
+  it("of an id that is also a name of every object keeps it", async () => {
+    const seen = await Seen.open(path, log);
     for (const id of ["__proto__", "constructor"]) seen.put(id, entry);
     seen.close();
-    expect(Seen.peek(path, log).get("__proto__")).toEqual(entry);
+    expect((await Seen.peek(path, log)).get("__proto__")).toEqual(entry);
   });
 
   it.each([
-    ["another log", { deployment: "d2", lastSequence: 100 }],
-    ["a log that lost its end", { deployment: "d1", lastSequence: 6 }],
-    ["another incarnation", { deployment: "d1", lastSequence: 2 ** 41 }],
-  ])("says nothing of %s (JN2)", (_name, other) => {
-    const seen = Seen.open(path, log);
+    ["another log", { deployment: "d2", lastSequence: async () => 100 }],
+    ["a log that lost its end", { deployment: "d1", lastSequence: async () => 6 }],
+    ["another incarnation", { deployment: "d1", lastSequence: async () => 2 ** 41 }],
+  ])("says nothing of %s (JN2)", async (_name, other) => {
+    const seen = await Seen.open(path, log);
     seen.put("a", entry);
     seen.close();
-    expect(Seen.peek(path, other).has("a")).toBe(false);
-    expect(Seen.open(path, other).has("a")).toBe(false);
+    expect((await Seen.peek(path, other)).has("a")).toBe(false);
+    expect((await Seen.open(path, other)).has("a")).toBe(false);
+  });
+
+  it("keeps what several runs at once published (JN3)", async () => {
+    const [one, other] = [await Seen.open(path, log), await Seen.open(path, log)];
+    one.put("a", entry);
+    other.put("b", entry);
+    other.put("both", { digest: "new", version: 9 as Version });
+    one.put("both", entry);
+    one.close();
+    other.put("c", entry);
+    // It is killed: the file that it had begun with is gone, its lines are not.
+    const left = await Seen.peek(path, log);
+    expect(["a", "b", "c", "both"].map((id) => left.get(id)?.version)).toEqual([7, 7, 7, 9]);
+    other.close();
+    const after = await Seen.peek(path, log);
+    expect(["a", "b", "c", "both"].map((id) => after.get(id)?.version)).toEqual([7, 7, 7, 9]);
+  });
+
+  it("is not taken for that of another log by what a run publishes meanwhile (JN2)", async () => {
+    const other = await Seen.open(path, log);
+    other.put("a", entry);
+    const lastSequence = async (): Promise<number> => {
+      other.put("b", { digest: "abc", version: 101 as Version });
+      return 100;
+    };
+    expect((await Seen.open(path, { ...log, lastSequence })).has("a")).toBe(true);
+    const left = await Seen.peek(path, { ...log, lastSequence: async () => 101 });
+    expect([left.has("a"), left.has("b")]).toEqual([true, true]);
   });
 });

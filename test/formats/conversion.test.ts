@@ -4,8 +4,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import { Conversion } from "../../src/ingest/formats/conversion.ts";
+import { isReadHere, openFileReader } from "../../src/ingest/formats/reader.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { readNamed } from "./support.ts";
 
 const made: Conversion[] = [];
 const children: ChildProcess[] = [];
@@ -80,5 +83,31 @@ describe("conversions in a process of their own", () => {
     const isRunning = () => existsSync(`/proc/${pid}`);
     for (let waited = 0; isRunning() && waited < 200; waited += 1) await systemClock.sleep(50);
     expect(isRunning()).toBe(false);
+  });
+});
+
+describe("a large text of lines", () => {
+  test("is read by the process, whose memory is bounded, and plain text is not", () => {
+    const large = limits.readHereBytesMax + 1;
+    expect(isReadHere("markdown", limits.readHereBytesMax)).toBe(true);
+    for (const kind of ["markdown", "asciidoc", "rst"] as const) {
+      expect(isReadHere(kind, large), kind).toBe(false);
+    }
+    expect(isReadHere("text", large)).toBe(true);
+    expect(isReadHere("pdf", 1)).toBe(false);
+  });
+
+  test("says the same there", async () => {
+    const reader = openFileReader({ documentTextBytesMax: 64 * 1024 * 1024 });
+    const line = "The ferry leaves at ten past eight.\n";
+    const text = `# Ferries\n\n${line.repeat(Math.ceil(limits.readHereBytesMax / line.length))}`;
+    try {
+      const { documents, skipped } = await readNamed(reader, "ferries.md", text);
+      expect(skipped).toEqual([]);
+      expect(documents.map(({ title }) => title)).toEqual(["Ferries"]);
+      expect(String(documents[0]?.["text"]).trim()).toBe(text.trim());
+    } finally {
+      await reader.close();
+    }
   });
 });

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { asciidocDocument } from "../../src/ingest/formats/asciidoc.ts";
 import { withoutComments } from "../../src/ingest/formats/markdown-comments.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { rstDocument } from "../../src/ingest/formats/rst.ts";
 import { readNamed } from "./support.ts";
 
 const reader = openFileReader();
@@ -207,5 +208,22 @@ describe("what its authors hide", () => {
     for (const sign of ["<!--", "`", "``` `", "<!-- `", "-->`"]) {
       expect(withoutComments(`x ${sign.repeat(40_000)}<!-- a --> y`)).toContain("x");
     }
+  });
+});
+
+describe("a text that would grow without end", () => {
+  test("stays as it is written in a table of AsciiDoc whose marks stand for a hundred cells", () => {
+    const rows = "100*|a\n".repeat(6_000);
+    const { text } = asciidocDocument(`[cols="100*"]\n|===\n${rows}|===\n`);
+    expect(text).toBe(rows.trim());
+  });
+
+  test("stays as it is written where a name of reStructuredText stands for much", () => {
+    const line = "|long| and |short|\n";
+    const short = "x".repeat(900);
+    const head = `.. |long| replace:: ${"y".repeat(5_000)}\n.. |short| replace:: ${short}\n\n`;
+    expect(rstDocument(`${head}${line}`).text).toBe(`|long| and ${short}`);
+    const source = `${head}${line.repeat(20_000)}`;
+    expect(rstDocument(source).text.length).toBeLessThan(6 * source.length);
   });
 });

@@ -8,26 +8,25 @@
 import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isDocumentId } from "../../contract/ids.ts";
-import { limits } from "../../contract/limits.ts";
 import { withoutEnd } from "../../contract/without-end.ts";
-import { lineDocument } from "../../ingest/formats/json.ts";
 import { kindOf } from "../../ingest/formats/kinds.ts";
 import { extensionOf, wayFor } from "../../ingest/formats/other-kinds.ts";
-import type {
-  CorpusDocument,
-  CorpusFile,
-  FileKind,
-  FileReader,
-} from "../../ingest/formats/port.ts";
+import type { CorpusDocument, FileKind, FileReader } from "../../ingest/formats/port.ts";
 import { openFileReader } from "../../ingest/formats/reader.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { usageError } from "../exit.ts";
 import type { FileMemory } from "./file-memory.ts";
+import {
+  type FoundFile,
+  linesAsParts,
+  namesItsDocuments,
+  partsOf,
+  type ReadPart,
+} from "./parts.ts";
 import { type Problem, Problems, type SkipReason, shownPath } from "./problems.ts";
-import { FileProblem, linesOf, openPlain, readBounded } from "./read-file.ts";
 import { asId, nameRoots, type Root } from "./roots.ts";
 import { Selection, type SelectionOptions } from "./selection.ts";
-import { type FileInfo, fileInfo, problemOf, walk } from "./walk.ts";
+import { type FileInfo, fileInfo, walk } from "./walk.ts";
 
 export interface CorpusOptions extends SelectionOptions {
   /** Only files of these kinds; all that can be read unless given. */
@@ -63,6 +62,8 @@ export interface Corpus {
   /** Every folder that was listed. */
   readonly folders: readonly Buffer[];
   readonly roots: readonly Root[];
+  /** Whether a file of this id will be read, whatever it holds. */
+  readonly isFound: (id: string) => boolean;
   /** When the search for files began, by the clock of this machine. */
   readonly begunMs: number;
 }
@@ -79,12 +80,6 @@ export interface Contents {
   readonly unread: readonly string[];
   /** Files of documents with ids of their own, and folders, that could not be read whole. */
   readonly unknown: readonly string[];
-}
-
-interface FoundFile extends CorpusFile {
-  readonly path: Buffer;
-  readonly info: FileInfo;
-  readonly followLinks: boolean;
 }
 
 const bytesPerToken = 4;
@@ -188,9 +183,14 @@ class CorpusReading {
     roots: readonly Root[],
     documents: () => AsyncGenerator<CorpusDocument>,
   ): Corpus {
+    let found: ReadonlySet<string> | undefined;
     return {
       files,
       roots,
+      isFound: (id) => {
+        found ??= new Set(this.#files.map((file) => file.id));
+        return found.has(id);
+      },
       begunMs: this.#begunMs,
       documents: { [Symbol.asyncIterator]: documents },
       skipped: this.#problems.counts,
@@ -242,20 +242,26 @@ class CorpusReading {
       reason,
       name,
       detail,
+      isLink,
     }: {
       readonly path: Buffer;
       readonly reason: SkipReason;
       readonly name: string | undefined;
       readonly detail?: string | undefined;
+      readonly isLink?: true | undefined;
     },
   ): void {
     this.#problems.add({ file: shownIn(root, path), reason, detail });
-    if (reason !== "unreadable" && reason !== "vanished") return;
+    if (reason !== "unreadable" && reason !== "vanished" && isLink !== true) return;
     const id = asId(root.name + (name === "/" ? "" : (name ?? "")));
     const kind = kindOf(name ?? "");
     this.#unread.push(id);
-    // A folder may hold files whose documents have ids of their own.
-    if (name?.endsWith("/") === true || (kind !== undefined && namesItsDocuments(kind))) {
+    // Whether it led to a file or to a folder cannot be seen any more.
+    if (isLink === true) this.#unread.push(`${id}/`);
+    // A folder may hold files whose documents have ids of their own. Not so a link that leads
+    // nowhere: most are left over, and would hold up every mirror.
+    const isFolder = name?.endsWith("/") === true || (isLink === true && reason !== "link");
+    if (isFolder || (kind !== undefined && namesItsDocuments(kind))) {
       this.#unknown.push(shownIn(root, path));
     }
   }
@@ -282,7 +288,8 @@ class CorpusReading {
   async *#readFile(file: FoundFile, reader: FileReader): AsyncGenerator<CorpusDocument> {
     const { memory } = this.#options;
     const known = memory?.idsOf(file.path, file.info);
-    if (known !== undefined) {
+    // The version that the log has of an id is that of the file that came first.
+    if (known?.every((id) => !this.#owners.has(id)) === true) {
       for (const id of known) this.#owners.set(id, file.source);
       return;
     }
@@ -300,6 +307,7 @@ class CorpusReading {
       yield document;
     }
     if (isWhole) memory?.remember(file.path, file.info, ids);
+    else memory?.forget(file.path);
   }
 
   /** What could not be read may be there all the same: its documents stay. */
@@ -333,62 +341,12 @@ class CorpusReading {
   }
 }
 
-type ReadPart =
-  | { readonly document: CorpusDocument; readonly line?: number | undefined }
-  | {
-      readonly skipped: SkipReason;
-      readonly line?: number | undefined;
-      readonly detail?: string | undefined;
-    };
-
-/** Files whose documents say their ids themselves, instead of being named after the file. */
-function namesItsDocuments(kind: FileKind): boolean {
-  return kind === "json" || kind === "ndjson";
-}
-
 function choose(files: readonly FoundFile[], options: CorpusOptions): readonly FoundFile[] {
   const { order, maxDocuments = Number.POSITIVE_INFINITY } = options;
   if (order !== "smallest") return files;
   const sorted = files.toSorted((a, b) => a.info.bytes - b.info.bytes || (a.id < b.id ? -1 : 1));
   // Files with nothing in them would only use up the bound.
   return sorted.filter(({ info }) => info.bytes > 0).slice(0, maxDocuments);
-}
-
-async function* partsOf(file: FoundFile, reader: FileReader): AsyncGenerator<ReadPart> {
-  try {
-    const handle = await openPlain(file.path, file.followLinks);
-    try {
-      if (file.kind === "ndjson") {
-        yield* linesAsParts(handle.createReadStream({ autoClose: false }));
-      } else {
-        const bytes = await readBounded(handle, limits.ingestFileBytesMax);
-        yield* await reader.documentsOf(file, bytes);
-      }
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    yield failed(error, file);
-  }
-}
-
-function failed(error: unknown, file: FoundFile): ReadPart {
-  if (error instanceof FileProblem) return { skipped: error.reason, detail: error.message };
-  // Only the system's errors have a code: the rest is a reader that broke on this content.
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === undefined) return { skipped: "broken" };
-  const { reason, detail } = problemOf(error, file.path, undefined);
-  return { skipped: reason, detail };
-}
-
-async function* linesAsParts(stream: AsyncIterable<Uint8Array | string>): AsyncGenerator<ReadPart> {
-  let count = 0;
-  for await (const line of linesOf(stream, limits.docsMessageBytesMax)) {
-    count += 1;
-    const part: ReadPart = "problem" in line ? { skipped: line.problem } : lineDocument(line.text);
-    yield { ...part, line: line.number };
-  }
-  if (count === 0) yield { skipped: "empty" };
 }
 
 function shownIn(root: Root, path: Buffer): string {

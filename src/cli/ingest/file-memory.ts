@@ -32,7 +32,12 @@ export class FileMemory {
   remember(path: Buffer, { stamp, changedMs }: FileInfo, ids: readonly string[]): void {
     const atRest = this.#nowMs() - changedMs > limits.ingestAtRestMs;
     if (atRest) this.#files.set(keyOf(path), { stamp, ids });
-    else this.#files.delete(keyOf(path));
+    else this.forget(path);
+  }
+
+  /** What was not read whole is read again. */
+  forget(path: Buffer): void {
+    this.#files.delete(keyOf(path));
   }
 
   /** The documents of a file that need not be read. */

@@ -99,9 +99,8 @@ const encoder = new TextEncoder();
 export async function ingestCorpus(options: IngestOptions): Promise<IngestSummary> {
   const { log, clock, tenant, seenPath, dryRun = false } = options;
   const startedMs = clock.monotonicMs();
-  const lastSequence = await log.docs.lastSequence();
-  const seenLog = { deployment: log.deployment, lastSequence };
-  const seen = dryRun ? Seen.peek(seenPath, seenLog) : Seen.open(seenPath, seenLog);
+  const seenLog = { deployment: log.deployment, lastSequence: () => log.docs.lastSequence() };
+  const seen = await (dryRun ? Seen.peek(seenPath, seenLog) : Seen.open(seenPath, seenLog));
   const run = new IngestRun(options, seen);
   const unsubscribe = await log.events.subscribe(tenant, (event) => run.heard(event));
   try {

@@ -113,8 +113,8 @@ async function watched(pass: Pass): Promise<void> {
     pass: async () => {
       await checkTenant(pass);
       await state.refresh();
-      const lastSequence = await log.docs.lastSequence();
-      seen = Seen.peek(memoryPath, { deployment: log.deployment, lastSequence });
+      const lastSequence = () => log.docs.lastSequence();
+      seen = await Seen.peek(memoryPath, { deployment: log.deployment, lastSequence });
       const corpus = await openCorpus(pass, memory);
       const report = await run(pass, { corpus, state });
       passes += 1;
@@ -210,7 +210,8 @@ function mirrorOf(corpus: Corpus, pass: Pass): IngestMirror {
     yes: flags.yes === true,
     deleteMax: flags.deleteMax,
   };
-  const hasCome = arrivals(roots, corpus.begunMs);
+  const { folders, isFound, begunMs: sinceMs } = corpus;
+  const hasCome = arrivals({ roots, folders, isFound, sinceMs });
   return {
     isInScope: (id) => isInScope(id, scopes),
     ids: () => contents.ids.keys(),

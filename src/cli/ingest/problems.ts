@@ -15,6 +15,7 @@ import type { SkipReason as FormatReason } from "../../ingest/formats/port.ts";
  * | name | a name that is not UTF-8, or that cannot be a document id |
  * | unreadable | the system refuses to open it |
  * | vanished | it was there when the folder was listed, and was not when it was read |
+ * | changed | somebody wrote it while it was read: what was read may be a part of it |
  * | special | a socket, a pipe or a device |
  * | link | a symbolic link that is not followed, leads nowhere, or to what is read already |
  * | collision | a document of an earlier file of the same run has this id |
@@ -26,6 +27,7 @@ export type SkipReason =
   | "name"
   | "unreadable"
   | "vanished"
+  | "changed"
   | "special"
   | "link"
   | "collision";

@@ -33,6 +33,8 @@ export async function openPlain(path: Buffer, followLinks: boolean): Promise<Fil
   }
 }
 
+const growthBytes = 64 * 1024;
+
 /** @throws FileProblem size when there is more, also when the file grows while it is read */
 export async function readBounded(file: FileHandle, bytesMax: number): Promise<Buffer> {
   const { size } = await file.stat();
@@ -40,8 +42,9 @@ export async function readBounded(file: FileHandle, bytesMax: number): Promise<B
   const pieces: Buffer[] = [];
   let bytes = 0;
   for (;;) {
-    // One byte more than there should be tells the end.
-    const piece = Buffer.alloc(Math.max(size - bytes, 0) + 1);
+    // One byte more than there should be tells the end. Where there was more, the file grows, and
+    // a reader that took it by the byte would never reach who writes it.
+    const piece = Buffer.alloc(bytes <= size ? size - bytes + 1 : growthBytes);
     const { bytesRead } = await file.read(piece);
     if (bytesRead === 0) return Buffer.concat(pieces);
     pieces.push(piece.subarray(0, bytesRead));

@@ -10,11 +10,21 @@
  *
  *   JN1  the digest and version of an entry belong to one publish whose receipt was read;
  *   JN2  it belongs to one log: sequences of another incarnation, or past its end, mean another log
- *        or one that lost its tail, and then nothing counts as published.
+ *        or one that lost its tail, and then nothing counts as published;
+ *   JN3  several runs of one tenant may have it open: each adds its lines to the file that is
+ *        there, and writes anew what it finds there with its own changes on top.
  */
 
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { incarnationOf, type TenantId, type Version } from "../../contract/ids.ts";
@@ -41,7 +51,8 @@ export interface SeenEntry {
 /** Tells logs apart: a memory of one says nothing of another. */
 export interface SeenLog {
   readonly deployment: string;
-  readonly lastSequence: number;
+  /** Asked when the memory was read: another run may write of what it publishes meanwhile. */
+  readonly lastSequence: () => Promise<number>;
 }
 
 export function seenPath(dataDir: string, tenant: TenantId): string {
@@ -52,6 +63,8 @@ export class Seen {
   readonly #path: string | undefined;
   readonly #deployment: string;
   readonly #entries: Map<string, SeenEntry>;
+  /** Of this run; null for what is gone. */
+  readonly #changes = new Map<string, SeenEntry | null>();
   #file: number | undefined;
 
   private constructor(
@@ -65,8 +78,8 @@ export class Seen {
   }
 
   /** Without a path nothing is remembered beyond the run. */
-  static open(path: string | undefined, log: SeenLog): Seen {
-    const entries = path === undefined ? undefined : readJournal(path, log);
+  static async open(path: string | undefined, log: SeenLog): Promise<Seen> {
+    const entries = await entriesOf(path, log);
     const seen = new Seen(path, log.deployment, entries ?? new Map<string, SeenEntry>());
     // What does not belong to this log, or is no journal, is not appended to.
     if (path !== undefined && entries === undefined) seen.#rewrite();
@@ -74,8 +87,8 @@ export class Seen {
   }
 
   /** What a run would find; it changes nothing on disk. */
-  static peek(path: string | undefined, log: SeenLog): Seen {
-    const entries = path === undefined ? undefined : readJournal(path, log);
+  static async peek(path: string | undefined, log: SeenLog): Promise<Seen> {
+    const entries = await entriesOf(path, log);
     return new Seen(undefined, log.deployment, entries ?? new Map<string, SeenEntry>());
   }
 
@@ -102,7 +115,9 @@ export class Seen {
 
   /** Refused, or taken away: what is sent next is new. */
   forget(id: string): void {
-    if (this.#entries.delete(id)) this.#append({ id, gone: true });
+    if (!this.#entries.delete(id)) return;
+    this.#changes.set(id, null);
+    this.#append({ id, gone: true });
   }
 
   /** Ends the journal; also after a failure. */
@@ -110,16 +125,22 @@ export class Seen {
     if (this.#file === undefined) return;
     closeSync(this.#file);
     this.#file = undefined;
-    this.#rewrite();
+    this.#rewrite(readJournal(this.#path as string, this.#deployment)?.entries);
   }
 
   #put(id: string, entry: SeenEntry): void {
     this.#entries.set(id, entry);
+    this.#changes.set(id, entry);
     this.#append({ id, ...entry });
   }
 
   #append(line: z.infer<typeof lineSchema>): void {
     if (this.#path === undefined) return;
+    // Another run has put its own in the place of this file (JN3).
+    if (this.#file !== undefined && fstatSync(this.#file).nlink === 0) {
+      closeSync(this.#file);
+      this.#file = undefined;
+    }
     if (this.#file === undefined) {
       this.#file = openSync(this.#path, "a", 0o600);
       // A run that was killed may have left half a line: what follows is not to be lost with it.
@@ -128,35 +149,67 @@ export class Seen {
     writeSync(this.#file, `${JSON.stringify(line)}\n`);
   }
 
-  #rewrite(): void {
+  /** @param found what the file holds now */
+  #rewrite(found?: ReadonlyMap<string, SeenEntry>): void {
     const path = this.#path as string;
     makeFolder(dirname(path), 0o700);
     const draft = `${path}.${process.pid}`;
     const head = JSON.stringify({ format, deployment: this.#deployment });
-    const lines = [...this.#entries].map(([id, entry]) => JSON.stringify({ id, ...entry }));
+    const entries = found === undefined ? this.#entries : withChanges(found, this.#changes);
+    const lines = [...entries].map(([id, entry]) => JSON.stringify({ id, ...entry }));
     writeFileSync(draft, `${[head, ...lines].join("\n")}\n`, { mode: 0o600 });
     renameSync(draft, path);
   }
 }
 
+/** Of two runs that published one document the newer version counts, and what is known at all. */
+function counts({ digest, version }: SeenEntry, other: SeenEntry | undefined): boolean {
+  if (other === undefined) return true;
+  return digest !== undefined && (version === undefined || version >= (other.version ?? 0));
+}
+
+function withChanges(
+  found: ReadonlyMap<string, SeenEntry>,
+  changes: ReadonlyMap<string, SeenEntry | null>,
+): ReadonlyMap<string, SeenEntry> {
+  const entries = new Map(found);
+  for (const [id, entry] of changes) {
+    if (entry === null) entries.delete(id);
+    else if (counts(entry, entries.get(id))) entries.set(id, entry);
+  }
+  return entries;
+}
+
 /** Undefined when there is none that belongs to this log. */
-function readJournal(path: string, log: SeenLog): Map<string, SeenEntry> | undefined {
+async function entriesOf(
+  path: string | undefined,
+  { deployment, lastSequence }: SeenLog,
+): Promise<Map<string, SeenEntry> | undefined> {
+  const read = path === undefined ? undefined : readJournal(path, deployment);
+  const last = await lastSequence();
+  if (read === undefined) return undefined;
+  const { entries, newest } = read;
+  const isSameLog =
+    newest === 0 || (incarnationOf(newest) === incarnationOf(last) && newest <= last);
+  return isSameLog ? entries : undefined;
+}
+
+/** Undefined when there is none, or that of another deployment. */
+function readJournal(path: string, deployment: string) {
   try {
     const [head = "", ...lines] = readFileSync(path, "utf8").split("\n");
-    if (headSchema.parse(JSON.parse(head)).deployment !== log.deployment) return undefined;
+    if (headSchema.parse(JSON.parse(head)).deployment !== deployment) return undefined;
     const entries = new Map<string, SeenEntry>();
     let newest = 0;
     for (const line of lines) {
       const { id, gone, digest, version } = parsed(line) ?? {};
       if (id === undefined) continue;
       newest = Math.max(newest, version ?? 0);
+      const entry = { digest, version: version as Version | undefined };
       if (gone === true) entries.delete(id);
-      else entries.set(id, { digest, version: version as Version | undefined });
+      else if (counts(entry, entries.get(id))) entries.set(id, entry);
     }
-    const last = log.lastSequence;
-    const isSameLog =
-      newest === 0 || (incarnationOf(newest) === incarnationOf(last) && newest <= last);
-    return isSameLog ? entries : undefined;
+    return { entries, newest };
   } catch {
     return undefined;
   }

@@ -25,6 +25,8 @@ export type WalkEntry =
       /** Relative to the root, where it is text; a folder's ends with a slash. */
       readonly name: string | undefined;
       readonly detail?: string | undefined;
+      /** Of a link that was to be followed: a file or a folder may come back behind it. */
+      readonly isLink?: true | undefined;
     }
   /** Left out by globs or ignore files. */
   | { readonly kind: "excluded"; readonly path: Buffer };
@@ -151,9 +153,10 @@ class Walk {
     try {
       info = await stat(path, { bigint: true });
     } catch (error) {
-      const detail =
-        (error as NodeJS.ErrnoException).code === "ENOENT" ? "it leads nowhere" : undefined;
-      yield { kind: "problem", path, reason: "link", name, detail };
+      const { selection } = this.#options;
+      const isMeant =
+        selection.takesFolder(name, folder.levels) || selection.takesFile(name, folder.levels);
+      yield isMeant ? brokenLink(error, path, name) : { kind: "excluded", path };
       return;
     }
     const { selection } = this.#options;
@@ -213,6 +216,13 @@ function readAlready(path: Buffer, name: string): WalkEntry {
     name,
     detail: "it leads to what is read already",
   };
+}
+
+/** What it led to may be on a disk that is not there now, or behind a door that is closed. */
+function brokenLink(error: unknown, path: Buffer, name: string): WalkEntry {
+  const problem = { ...problemOf(error, path, name), isLink: true } as const;
+  if (problem.reason === "unreadable") return problem;
+  return { ...problem, reason: "link", detail: "it leads nowhere" };
 }
 
 export function fileInfo(info: BigIntStats): FileInfo {

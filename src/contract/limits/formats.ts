@@ -14,6 +14,11 @@ export const formatLimits = {
   /** Heap of that process, MiB, and all its memory: a bomb ends it, and not the import. */
   conversionHeapMiBMax: 768,
   conversionMemoryBytesMax: 1_536 * MiB,
+  /**
+   * Markdown and the like is read line by line without a process, up to here: a line that is one
+   * byte in the file is some sixty in memory.
+   */
+  readHereBytesMax: 4 * MiB,
   /** How often it looks at its memory, and whether the one that started it is still there. */
   conversionWatchMs: 100,
   /** A library makes a tree of a document's XML, some twenty times as large. */

@@ -1,12 +1,9 @@
 /** Names of AsciiDoc that stand for a text: `:hall: Granvik`, and below it `the {hall}`. */
 
+import { Growth } from "./growth.ts";
+
 const attributeLine = /^:(!?)([\w-]+)(!?):(?:[ \t]+(\S.*)?)?$/s;
 const reference = /(\\?)\{([\w-]{1,100})\}/g;
-/** A longer value is a text of its own; values that name one another could grow without an end. */
-const valueCharsMax = 1_000;
-/** So many times the source a text may grow by what its names stand for. */
-const growthMax = 4;
-const growthCharsMin = 100_000;
 /** Those that every document has. */
 const builtIn: Readonly<Record<string, string>> = {
   ...{ nbsp: "\u00a0", sp: " ", empty: "", blank: "", plus: "+", vbar: "|", amp: "&", lt: "<" },
@@ -17,10 +14,10 @@ const builtIn: Readonly<Record<string, string>> = {
 
 export class AsciidocAttributes {
   readonly #values = new Map(Object.entries(builtIn));
-  #charsLeft: number;
+  readonly #growth: Growth;
 
   constructor(sourceChars: number) {
-    this.#charsLeft = Math.max(growthCharsMin, sourceChars * growthMax);
+    this.#growth = new Growth(sourceChars);
   }
 
   /** Whether the line says what a name stands for. */
@@ -42,10 +39,7 @@ export class AsciidocAttributes {
     return text.replace(reference, (written, escape: string, name: string) => {
       if (escape !== "") return written.slice(1);
       const value = this.#values.get(name.toLowerCase());
-      if (value === undefined || value.length > valueCharsMax) return written;
-      if (value.length > this.#charsLeft) return written;
-      this.#charsLeft -= value.length;
-      return value;
+      return value !== undefined && this.#growth.takes(value) ? value : written;
     });
   }
 }

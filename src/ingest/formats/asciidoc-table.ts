@@ -12,6 +12,8 @@ const cellMark =
   /(?:(?<=^|\s)((?:\d+|\.\d+|\d+\.\d+)[+*])?(?:[<^>]|\.[<^>]){0,2}[adehlmsv]?)?(?<!\\)\|/g;
 const columnsMax = 100;
 const rowsMax = 10_000;
+/** Six letters may stand for a hundred cells: a larger table stays as it is written. */
+const cellsMax = 500_000;
 /** What is longer is said once: a text that each of its rows repeats would grow without end. */
 const repeatedCharsMax = 100;
 
@@ -101,7 +103,11 @@ function rowsOf(cells: readonly Cell[], width: number): readonly (readonly strin
 
 /** Undefined where text stands before the first one. */
 function cellsOf(text: string): readonly Cell[] | undefined {
-  const marks = [...text.matchAll(cellMark)];
+  const marks: RegExpExecArray[] = [];
+  for (const mark of text.matchAll(cellMark)) {
+    marks.push(mark);
+    if (marks.length > cellsMax) return undefined;
+  }
   const [first] = marks;
   if (first === undefined || text.slice(0, first.index).trim() !== "") return undefined;
   const cells: Cell[] = [];
@@ -116,6 +122,7 @@ function cellsOf(text: string): readonly Cell[] | undefined {
       .map((each) => Number(each) || 1);
     if (columns > columnsMax || rows > rowsMax) return undefined;
     if (span.endsWith("*") && said.length > repeatedCharsMax) return undefined;
+    if (cells.length > cellsMax) return undefined;
     const times = span.endsWith("*") ? columns : 1;
     const isSpan = span.endsWith("+");
     for (let time = 0; time < times; time += 1) {

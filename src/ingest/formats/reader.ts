@@ -18,10 +18,13 @@ import type { CorpusFile, FileKind, FileReader, Part } from "./port.ts";
 import { createDoclingParser, type RemoteParserOptions } from "./remote-parser.ts";
 import { splitText } from "./split.ts";
 
-/** Kinds that our own code reads in time linear in the file: they need no process. */
-const readHere: ReadonlySet<FileKind> = new Set([
-  ...(["markdown", "mdx", "text", "asciidoc", "rst"] as const),
-]);
+/** Kinds that our own code reads in time linear in the file: few of them need a process. */
+const readHere: ReadonlySet<FileKind> = new Set(["markdown", "mdx", "asciidoc", "rst"]);
+
+/** Plain text is copied; of the others a large one may need more memory than an import has. */
+export function isReadHere(kind: FileKind, bytes: number): boolean {
+  return kind === "text" || (readHere.has(kind) && bytes <= limits.readHereBytesMax);
+}
 
 export interface FileReaderOptions {
   readonly clock?: Clock | undefined;
@@ -49,8 +52,9 @@ export function openFileReader(options: FileReaderOptions = {}): FileReader {
       const { kind } = file;
       if (kind === "json" || kind === "ndjson") return operations(kind, bytes);
       const request = { kind, bytes };
-      const here = readHere.has(kind);
-      const parts = here ? await convertFile(request) : await conversion.convert(request);
+      const parts = isReadHere(kind, bytes.length)
+        ? await convertFile(request)
+        : await conversion.convert(request);
       const isScan = parts.every((part) => !isConverted(part) && part.skipped === "scan");
       const read = isScan && remote !== undefined ? await remote.parse(file, bytes) : parts;
       return documents(file, read, documentTextBytesMax);

@@ -2,6 +2,7 @@
 
 import { plainTitle } from "../../text/markdown-title.ts";
 import type { Converted } from "./convert.ts";
+import { Growth } from "./growth.ts";
 import { csvTable, drawnTable, listTable } from "./rst-table.ts";
 
 /** A row of one sign, under or over a title. */
@@ -51,11 +52,13 @@ const substitution = /^\s*\.\.[ \t]+\|([^|]{1,100})\|[ \t]+([\w-]+)::[ \t]*(\S.*
 const pictures = new Set(["image", "figure"]);
 
 export function rstDocument(source: string): Converted {
-  return new RstReader(source.split(/\r\n|\r|\n/).map((line) => line.trimEnd())).read();
+  const lines = source.split(/\r\n|\r|\n/).map((line) => line.trimEnd());
+  return new RstReader(lines, new Growth(source.length)).read();
 }
 
 class RstReader {
   readonly #lines: readonly string[];
+  readonly #growth: Growth;
   readonly #out: string[] = [];
   /** Sign, and whether it is above as well, in the order of their first use: the level. */
   readonly #levels: string[] = [];
@@ -64,8 +67,9 @@ class RstReader {
   #title: string | undefined;
   #at = 0;
 
-  constructor(lines: readonly string[]) {
+  constructor(lines: readonly string[], growth: Growth) {
     this.#lines = lines;
+    this.#growth = growth;
     for (const [at, line] of lines.entries()) {
       const [found, name = "", kind = "", argument = ""] = substitution.exec(line) ?? [];
       if (found === undefined) continue;
@@ -224,10 +228,10 @@ class RstReader {
 
   #substituted(line: string): string {
     if (this.#substitutions.size === 0) return line;
-    return line.replace(
-      /\|([^|]{1,100})\|/g,
-      (whole, name: string) => this.#substitutions.get(name) ?? whole,
-    );
+    return line.replace(/\|([^|]{1,100})\|/g, (whole, name: string) => {
+      const value = this.#substitutions.get(name);
+      return value !== undefined && this.#growth.takes(value) ? value : whole;
+    });
   }
 
   /** What follows further in than `indent`, as it is. */

@@ -41,6 +41,8 @@ export interface SourceStore extends TenantSources {
   putState(name: string, state: SourceState): Promise<void>;
   /** Null also for the state of an earlier source of that name. */
   state(definition: SourceDefinition): Promise<SourceState | null>;
+  /** Leaves that of a later source of the same name. */
+  removeState(definition: SourceDefinition): Promise<void>;
   /** Idempotent by source, generation, sequence and delivery. The oldest make room. */
   putLetter(letter: SourceLetter): Promise<void>;
   /** The newest of a source, newest first. */

@@ -135,6 +135,25 @@ export function sourcesConformance(name: string, open: () => Promise<SourcesHarn
       expect(await store.letters(streamSource("one", "S"), 10)).toEqual([]);
     });
 
+    it("removes the state of a source, and not that of a later one of its name", async () => {
+      const { store } = harness;
+      const [first, second] = ["00000001", "00000002"].map((generation) => ({
+        ...streamSource("one", "S"),
+        generation,
+      }));
+      if (first === undefined || second === undefined) throw new Error();
+      const stateOf = ({ generation }: typeof first) => ({
+        ...{ generation, node: "n", atMs: 1, settledAtMs: 1, counts: noCounts },
+      });
+      await store.putState("one", stateOf(second));
+      await store.removeState(first);
+      expect(await store.state(second)).toMatchObject({ generation: "00000002" });
+      await store.putState("one", stateOf(first));
+      await store.removeState(first);
+      await store.removeState(first);
+      expect(await store.state(first)).toBeNull();
+    });
+
     it("erases what is of a tenant, also what removed sources left, and nothing of others", async () => {
       const { store } = harness;
       const [mine, old, other] = ["mine", "old", "other"].map((name) => streamSource(name, "S"));
