@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { withoutChanging } from "../../src/cli/ingest/changing.ts";
 import { type CorpusOptions, readCorpora, readStream } from "../../src/cli/ingest/corpus.ts";
 import { FileMemory } from "../../src/cli/ingest/file-memory.ts";
 import { shownPath } from "../../src/cli/ingest/problems.ts";
@@ -349,6 +350,41 @@ describe("a memory of files", () => {
     expect((await read([folder], { memory })).ids).toEqual(["a.md"]);
     expect((await read([folder], { memory })).ids).toEqual(["a.md"]);
   });
+
+  it("keeps what a file held until it was read at rest: it may be half written (FM2)", async () => {
+    const line = (id: string) => `${JSON.stringify({ id, text: "x" })}\n`;
+    write({ "list.ndjson": line("a") + line("b") + line("c") });
+    let nowMs = Date.now() + 60_000;
+    const memory = new FileMemory({ nowMs: () => nowMs, isCurrent: () => true });
+    await read([folder], { memory });
+    const unread = async (text: string) => {
+      write({ "list.ndjson": text });
+      nowMs = Date.now();
+      memory.awaitsRest = false;
+      return (await read([folder], { memory })).corpus.contents.unread;
+    };
+    expect(await unread("")).toEqual(["a", "b", "c"]);
+    expect(await unread(line("a"))).toEqual(["b", "c"]);
+    expect(memory.awaitsRest).toBe(true);
+    expect(await unread(line("a") + line("c"))).toEqual(["b"]);
+    nowMs = Date.now() + 60_000;
+    memory.awaitsRest = false;
+    expect((await read([folder], { memory })).corpus.contents.unread).toEqual([]);
+    expect(memory.awaitsRest).toBe(false);
+  });
+});
+
+it("a file that changed since it was found does not say what is gone", async () => {
+  write({ "a.md": "x", "b.md": "x", "list.ndjson": '{"id":"l1","text":"x"}\n' });
+  const { corpus } = await read([folder]);
+  const none = { unread: [], unknown: [] };
+  expect(withoutChanging(corpus.contents, corpus.found)).toMatchObject(none);
+  write({ "b.md": "longer" });
+  rmSync(join(folder, "a.md"));
+  writeFileSync(join(folder, "list.ndjson"), "");
+  const { unread, unknown } = withoutChanging(corpus.contents, corpus.found);
+  expect([...unread].sort()).toEqual(["a.md", "b.md", "list.ndjson"]);
+  expect(unknown).toEqual([join(folder, "list.ndjson")]);
 });
 
 it("shows any path as one line of text", () => {

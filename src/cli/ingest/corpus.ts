@@ -63,6 +63,7 @@ export interface Corpus {
   /** Every folder that was listed. */
   readonly folders: readonly Buffer[];
   readonly roots: readonly Root[];
+  readonly found: readonly FoundFile[];
   /** When the search for files began, by the clock of this machine. */
   readonly begunMs: number;
 }
@@ -81,7 +82,7 @@ export interface Contents {
   readonly unknown: readonly string[];
 }
 
-interface FoundFile extends CorpusFile {
+export interface FoundFile extends CorpusFile {
   readonly path: Buffer;
   readonly info: FileInfo;
   readonly followLinks: boolean;
@@ -199,6 +200,7 @@ class CorpusReading {
       excluded: this.#excluded,
       contents: { ids: this.#owners, unread: this.#unread, unknown: this.#unknown },
       folders: this.#folders,
+      found: this.#files,
     };
   }
 
@@ -299,6 +301,7 @@ class CorpusReading {
       if (typeof document["id"] === "string") ids.push(document["id"]);
       yield document;
     }
+    this.#unread.push(...(memory?.onItsWay(file.path, file.info, ids) ?? []));
     if (isWhole) memory?.remember(file.path, file.info, ids);
   }
 
@@ -342,7 +345,7 @@ type ReadPart =
     };
 
 /** Files whose documents say their ids themselves, instead of being named after the file. */
-function namesItsDocuments(kind: FileKind): boolean {
+export function namesItsDocuments(kind: FileKind): boolean {
   return kind === "json" || kind === "ndjson";
 }
 
