@@ -171,7 +171,10 @@ export function refuseOpenWire(address: string): void {
   );
 }
 
-/** One request; a redirect is its answer. It says nothing of what went wrong but what the client throws. */
+/**
+ * One request; a redirect is its answer. It says nothing of what went wrong but what the client
+ * throws.
+ */
 export function askUrl(
   url: string,
   {

@@ -35,7 +35,7 @@ async function docling(
     void formOf(request).then((form) => {
       heard.push({ path: request.url, key: request.headers["x-api-key"], form });
       if (answers === "silence") return;
-      const list = [answers].flat() as Answer[];
+      const list: readonly Answer[] = "status" in answers ? [answers] : answers;
       const { status, body, headers } = list[Math.min(heard.length, list.length) - 1] as Answer;
       response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
     });

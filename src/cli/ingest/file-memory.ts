@@ -5,8 +5,8 @@
  *   FM1  a file is known only by all that the system says of it (device, inode, size, both times),
  *        and only if it was at rest when it was read: a second change within the clock's tick would
  *        not show.
- *   FM2  a file that changed a moment ago may be in the middle of being written: what it held before
- *        and lacks now is not gone until it was read at rest.
+ *   FM2  a file that changed a moment ago may be half written: what it held before and lacks now is
+ *        not gone until it was read at rest.
  */
 
 import { limits } from "../../contract/limits.ts";

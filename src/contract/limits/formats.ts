@@ -33,7 +33,7 @@ export const formatLimits = {
   /** One that is busy with other files: within the time of one file, and not for ever. */
   remoteParserAttemptsMax: 4,
   remoteParserRetryMinMs: 1 * secondMs,
-  /** Also the longest `Retry-After` that is waited for; after it the file is left out, with a word. */
+  /** Also the longest `Retry-After` that is waited for: after it the file is left out. */
   remoteParserRetryMaxMs: 1 * minuteMs,
 } as const;
 
