@@ -2,6 +2,7 @@
 
 import { type ErrorDetails, FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import { retryAfterMsOf } from "../contract/retry-after.ts";
 import type { TokenUsage } from "./port.ts";
 
 export interface Chunk {
@@ -94,8 +95,8 @@ export function unavailable(details: ErrorDetails): FreshetError {
 }
 
 /**
- * How long an endpoint asks to be left alone: `Retry-After` in seconds or as a date, or
- * `retry-after-ms`, which some send beside it.
+ * How long an endpoint asks to be left alone: `Retry-After`, or `retry-after-ms`, which some send
+ * beside it.
  */
 export function retryAfterOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -103,10 +104,8 @@ export function retryAfterOf(
 ): { readonly retry_after_ms?: number } {
   const ms = numberIn(headers["retry-after-ms"]);
   if (ms !== undefined) return { retry_after_ms: ms };
-  const seconds = numberIn(headers["retry-after"]);
-  if (seconds !== undefined) return { retry_after_ms: seconds * 1000 };
-  const at = Date.parse(String(headers["retry-after"]));
-  return Number.isNaN(at) ? {} : { retry_after_ms: Math.max(0, at - nowMs) };
+  const standard = retryAfterMsOf(headers["retry-after"], nowMs);
+  return standard === undefined ? {} : { retry_after_ms: standard };
 }
 
 function numberIn(header: string | string[] | undefined): number | undefined {

@@ -74,7 +74,11 @@ export function connectEngine(addresses: Addresses, tenant: string): Engine {
   const fetchOver = tls === undefined ? fetch : fetchWith(tls);
   const send = async (path: string, init: RequestInit): Promise<Response> => {
     const response = await reach({ url: addresses.http, tls }, () =>
-      fetchOver(addresses.http + path, { ...init, headers: { ...headers, ...init.headers } }),
+      fetchOver(addresses.http + path, {
+        ...init,
+        headers: { ...headers, ...init.headers },
+        redirect: "manual",
+      }),
     );
     if (!response.ok) throw await problemOf(response);
     return response;
@@ -167,7 +171,10 @@ export function refuseOpenWire(address: string): void {
   );
 }
 
-/** One GET of any server; it says nothing of what went wrong but what the client throws. */
+/**
+ * One request; a redirect is its answer. It says nothing of what went wrong but what the client
+ * throws.
+ */
 export function askUrl(
   url: string,
   {
@@ -185,7 +192,7 @@ export function askUrl(
 ): Promise<Response> {
   const fetchOver = tls === undefined ? fetch : fetchWith(tls);
   return fetchOver(url, {
-    ...{ headers, signal },
+    ...{ headers, signal, redirect: "manual" },
     ...(body === undefined ? {} : { method: "POST", body }),
   });
 }
@@ -222,7 +229,17 @@ async function readAnswer(
   throw new CliError("the engine ended the answer early: look at its log");
 }
 
+/** A redirect is not followed: it would make a GET of a question, and carry it to another place. */
 async function problemOf(response: Response): Promise<Error> {
+  const { status, headers } = response;
+  if (status >= 300 && status < 400) {
+    await response.body?.cancel();
+    const to = URL.parse(headers.get("location") ?? "", response.url)?.origin;
+    const where = to === undefined ? "" : ` to ${to}`;
+    return new CliError(
+      `what answers at ${new URL(response.url).origin} redirects${where}: name the engine itself with --url`,
+    );
+  }
   const problem = problemSchema.safeParse(await response.json().catch(() => undefined));
   if (problem.success) {
     const { code, detail: message, details } = problem.data;

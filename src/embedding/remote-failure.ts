@@ -9,6 +9,7 @@
 
 import { FreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
+import { retryAfterMsOf } from "../contract/retry-after.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import { unexplainedError } from "./failures.ts";
 
@@ -47,11 +48,11 @@ export function failureOfStatus(
         "knows no such route or model (404): check FRESHET_EMBED_URL and FRESHET_EMBED_MODEL",
       );
     case 429:
-      return { kind: "busy", retryAfterMs: pauseOf(retryAfter, nowMs) };
+      return { kind: "busy", retryAfterMs: retryAfterMsOf(retryAfter, nowMs) };
     case 502:
     case 503:
     case 504:
-      return { kind: "down", reason: String(status), retryAfterMs: pauseOf(retryAfter, nowMs) };
+      return { kind: "down", reason: String(status), retryAfterMs: retryAfterMsOf(retryAfter, nowMs) };
     default:
       if (status >= 300 && status < 400) {
         return misconfigured(
@@ -133,11 +134,4 @@ export function reasonOf(failure: Failure): string {
 
 function unavailable(what: string): FreshetError {
   return new FreshetError("embedding_unavailable", `the embedding endpoint ${what}`);
-}
-
-function pauseOf(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1_000;
-  const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }

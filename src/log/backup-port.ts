@@ -44,6 +44,11 @@ export interface StreamCopies {
   remove(name: string): Promise<void>;
   /** How many engines answer on this NATS. */
   enginesThere(): Promise<number>;
+  /**
+   * From now until `close` a restore that asks here hears of this one; how many others there are.
+   * Of two that ask at the same moment both hear of the other.
+   */
+  otherRestores(): Promise<number>;
   /** What a restore that was cut off left: the id of its backup. */
   restoring(): Promise<string | null>;
   /** Null: it has ended. */

@@ -12,6 +12,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { withoutChanging } from "../../src/cli/ingest/changing.ts";
 import { type CorpusOptions, readCorpora } from "../../src/cli/ingest/corpus.ts";
 import { FileMemory } from "../../src/cli/ingest/file-memory.ts";
 import { readBounded } from "../../src/cli/ingest/read-file.ts";
@@ -27,7 +28,7 @@ function write(files: Readonly<Record<string, string>>): void {
   for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, path), content);
 }
 
-async function read(paths: readonly string[], options: CorpusOptions) {
+async function read(paths: readonly string[], options: CorpusOptions = {}) {
   const corpus = await readCorpora(paths, options);
   const ids: unknown[] = [];
   for await (const document of corpus.documents) ids.push(document["id"]);
@@ -57,6 +58,28 @@ describe("a memory of files", () => {
     current.add("b.md");
     expect((await read([folder], { memory })).ids).toEqual(["a.md"]);
     expect((await read([folder], { memory })).ids).toEqual(["a.md"]);
+  });
+
+  it("keeps what a file held until it was read at rest: it may be half written (FM2)", async () => {
+    const line = (id: string) => `${JSON.stringify({ id, text: "x" })}\n`;
+    write({ "list.ndjson": line("a") + line("b") + line("c") });
+    let nowMs = Date.now() + 60_000;
+    const memory = new FileMemory({ nowMs: () => nowMs, isCurrent: () => true });
+    await read([folder], { memory });
+    const unread = async (text: string) => {
+      write({ "list.ndjson": text });
+      nowMs = Date.now();
+      memory.awaitsRest = false;
+      return (await read([folder], { memory })).corpus.contents.unread;
+    };
+    expect(await unread("")).toEqual(["a", "b", "c"]);
+    expect(await unread(line("a"))).toEqual(["b", "c"]);
+    expect(memory.awaitsRest).toBe(true);
+    expect(await unread(line("a") + line("c"))).toEqual(["b"]);
+    nowMs = Date.now() + 60_000;
+    memory.awaitsRest = false;
+    expect((await read([folder], { memory })).corpus.contents.unread).toEqual([]);
+    expect(memory.awaitsRest).toBe(false);
   });
 
   it("reads a file whose document came from another, once that one is gone", async () => {
@@ -110,4 +133,17 @@ describe("a file that is written while it is read", () => {
       await file.close();
     }
   });
+});
+
+it("a file that changed since it was found does not say what is gone", async () => {
+  write({ "a.md": "x", "b.md": "x", "list.ndjson": '{"id":"l1","text":"x"}\n' });
+  const { corpus } = await read([folder]);
+  const none = { unread: [], unknown: [] };
+  expect(withoutChanging(corpus.contents, corpus.found)).toMatchObject(none);
+  write({ "b.md": "longer" });
+  rmSync(join(folder, "a.md"));
+  writeFileSync(join(folder, "list.ndjson"), "");
+  const { unread, unknown } = withoutChanging(corpus.contents, corpus.found);
+  expect([...unread].sort()).toEqual(["a.md", "b.md", "list.ndjson"]);
+  expect(unknown).toEqual([join(folder, "list.ndjson")]);
 });

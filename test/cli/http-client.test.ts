@@ -38,6 +38,29 @@ describe("the command line's API key", () => {
   });
 });
 
+describe("a redirect", () => {
+  it.each([301, 302, 307, 308])(
+    "of status %d is told, and the question goes nowhere",
+    async (status) => {
+      const asked: string[] = [];
+      const server = createServer((request, response) => {
+        asked.push(`${request.method} ${request.url}`);
+        if (request.url === "/answer" && asked.length === 1) {
+          response.writeHead(status, { location: "/elsewhere" }).end();
+        } else response.writeHead(405, { "content-type": "application/problem+json" }).end("{}");
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo;
+      const engine = connectEngine(addresses(`http://127.0.0.1:${port}`, undefined), "demo");
+      const answer = engine.ask({ query: "why?" }, new AbortController().signal);
+      await expect(answer).rejects.toThrow(/redirects to http.*--url/);
+      server.closeAllConnections();
+      server.close();
+      expect(asked).toEqual(["POST /answer"]);
+    },
+  );
+});
+
 describe("the command line's events from now on", () => {
   it("go on from the position that the stream began at, also when it breaks before an event", async () => {
     const asked: (string | undefined)[] = [];

@@ -102,6 +102,22 @@ it("an empty stream is a stream, a missing one is none, and one that is there is
   });
 });
 
+it("a restore hears of others for as long as they are connected", async () => {
+  const [, server] = servers;
+  if (server === undefined) throw new Error("two servers were started");
+  const [one, other] = await Promise.all([copiesAt(server), copiesAt(server)]);
+  expect(await one.otherRestores()).toBe(0);
+  expect(await other.otherRestores()).toBe(1);
+  await one.close();
+  const third = await copiesAt(server);
+  expect(await third.otherRestores()).toBe(1);
+  await Promise.all([other.close(), third.close()]);
+  const both = await Promise.all([copiesAt(server), copiesAt(server)]);
+  const heard = await Promise.all(both.map((copies) => copies.otherRestores()));
+  expect(Math.max(...heard)).toBe(1);
+  await Promise.all(both.map((copies) => copies.close()));
+});
+
 it("the mark of a restore outlives its process, and no engine answers here", async () => {
   expect(await to.restoring()).toBeNull();
   await to.setRestoring("one");

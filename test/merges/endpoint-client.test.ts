@@ -137,6 +137,10 @@ describe("a request to a receiver", () => {
     expect(await post()).toEqual({
       ...{ kind: "failed", status: 503, reason: "status 503", retryAfterMs: 7_000 },
     });
+    const atMs = Date.parse("Mon, 30 Nov 2026 10:00:00 GMT");
+    const until = "Mon, 30 Nov 2026 10:20:00 GMT";
+    answer = (_request, response) => void response.writeHead(429, { "retry-after": until }).end();
+    expect(await post({ atMs })).toMatchObject({ retryAfterMs: 20 * 60_000 });
     answer = (_request, response) => void response.writeHead(400).end("x".repeat(1e6));
     expect(await post()).toEqual({ kind: "failed", status: 400, reason: "status 400" });
   });

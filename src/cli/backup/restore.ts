@@ -9,7 +9,10 @@
  *   BK3  streams continue well above their last message, so that a sequence which the lost log gave
  *        out after the backup never means something else;
  *   BK4  what is restored is another deployment than what was lost: engines that still run, merges
- *        that Temporal kept and objects that Weaviate kept belong to that one, and touch nothing.
+ *        that Temporal kept and objects that Weaviate kept belong to that one, and touch nothing;
+ *   BK5  one restore at a time: one that finds another at work touches nothing. It would take what
+ *        that one wrote for what is left of one that was cut off, and either could end well without
+ *        streams that the other removed.
  */
 
 import { z } from "zod";
@@ -118,6 +121,10 @@ async function lookAtTarget(
 ): Promise<Target> {
   const engines = await copies.enginesThere();
   if (engines > 0) throw new CliError(`an engine is running on ${where}: stop it first`);
+  // BK5. Before anything is removed: what the other one wrote would not be there any more.
+  if ((await copies.otherRestores()) > 0) {
+    throw new CliError(`another restore is running on ${where}: wait for its end, or stop it`);
+  }
   const names = await copies.names();
   const there = logStreams.filter((name) => names.includes(name));
   const found = await copies.restoring();

@@ -52,6 +52,13 @@ export async function ask(
     if (response.status === 400 && saysPlainOnTls(text)) {
       return { failed: "takes TLS", mend: "begin its address with https://" };
     }
+    if (response.status >= 300 && response.status < 400) {
+      // Those who use the address do not follow.
+      return {
+        failed: `redirects (${response.status})`,
+        mend: "set its address to the place itself",
+      };
+    }
     return { ok: response.ok, status: response.status, json: jsonOf(text), offsetMs };
   } catch (thrown) {
     const link = { where: "", tls, settings: tls?.settings ?? options.settings };

@@ -64,6 +64,7 @@ export interface Corpus {
   readonly roots: readonly Root[];
   /** Whether a file of this id will be read, whatever it holds. */
   readonly isFound: (id: string) => boolean;
+  readonly found: readonly FoundFile[];
   /** When the search for files began, by the clock of this machine. */
   readonly begunMs: number;
 }
@@ -199,6 +200,7 @@ class CorpusReading {
       excluded: this.#excluded,
       contents: { ids: this.#owners, unread: this.#unread, unknown: this.#unknown },
       folders: this.#folders,
+      found: this.#files,
     };
   }
 
@@ -306,8 +308,9 @@ class CorpusReading {
       if (typeof document["id"] === "string") ids.push(document["id"]);
       yield document;
     }
+    this.#unread.push(...(memory?.onItsWay(file.path, file.info, ids) ?? []));
     if (isWhole) memory?.remember(file.path, file.info, ids);
-    else memory?.forget(file.path);
+    else memory?.readAgain(file.path);
   }
 
   /** What could not be read may be there all the same: its documents stay. */

@@ -15,6 +15,7 @@ import { CliError, describeFailure, usageError } from "../exit.ts";
 import { connectEngine } from "../http-client.ts";
 import type { Terminal } from "../terminal.ts";
 import { arrivals } from "./arrivals.ts";
+import { withoutChanging } from "./changing.ts";
 import { type Corpus, readCorpora, readStream } from "./corpus.ts";
 import { FileMemory } from "./file-memory.ts";
 import { type IngestMirror, type IngestProgress, ingestCorpus } from "./ingest.ts";
@@ -115,6 +116,7 @@ async function watched(pass: Pass): Promise<void> {
       await state.refresh();
       const lastSequence = () => log.docs.lastSequence();
       seen = await Seen.peek(memoryPath, { deployment: log.deployment, lastSequence });
+      memory.awaitsRest = false;
       const corpus = await openCorpus(pass, memory);
       const report = await run(pass, { corpus, state });
       passes += 1;
@@ -125,7 +127,8 @@ async function watched(pass: Pass): Promise<void> {
       }
       toldRefusal = refused;
       const files = corpus.roots.filter(({ isFolder }) => !isFolder);
-      return [...corpus.folders, ...files.map(({ absolute }) => Buffer.from(dirname(absolute)))];
+      const beside = files.map(({ absolute }) => Buffer.from(dirname(absolute)));
+      return { folders: [...corpus.folders, ...beside], awaitsRest: memory.awaitsRest };
     },
     onFailure: (error) => terminal.note(`${describeFailure(error, flags.json === true)}\n`),
   });
@@ -216,7 +219,12 @@ function mirrorOf(corpus: Corpus, pass: Pass): IngestMirror {
     isInScope: (id) => isInScope(id, scopes),
     ids: () => contents.ids.keys(),
     listed: () => listed(pass),
-    plan: (state) => planMirror(options, { ...state, contents, hasCome }),
+    plan: (state) => {
+      const plan = planMirror(options, { ...state, contents, hasCome });
+      if (plan.deletes.length === 0) return plan;
+      const settled = withoutChanging(contents, corpus.found);
+      return planMirror(options, { ...state, contents: settled, hasCome });
+    },
   };
 }
 

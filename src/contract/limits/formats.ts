@@ -35,6 +35,11 @@ export const formatLimits = {
   remoteParserMs: 5 * minuteMs,
   /** What a remote parser answers: the text of a book, and JSON around it. */
   remoteParserBytesMax: 64 * MiB,
+  /** One that is busy with other files: within the time of one file, and not for ever. */
+  remoteParserAttemptsMax: 4,
+  remoteParserRetryMinMs: 1 * secondMs,
+  /** Also the longest `Retry-After` that is waited for: after it the file is left out. */
+  remoteParserRetryMaxMs: 1 * minuteMs,
 } as const;
 
 export const formatRelations: Relations = {

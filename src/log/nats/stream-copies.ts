@@ -18,6 +18,9 @@ import { S2Decoder, s2Frames } from "../wire/s2.ts";
 import type { NatsContext } from "./connection.ts";
 import { apiCode, jetStream, logError } from "./errors.ts";
 
+/** Where a restore that is under way answers. Not below the mark's subject, which a stream has. */
+const restoreAlive = "freshet.restore.alive";
+
 interface ApiReply {
   readonly error?: { readonly code: number; readonly err_code?: number; description?: string };
   readonly config?: Readonly<Record<string, unknown>>;
@@ -119,19 +122,20 @@ export class NatsStreamCopies implements StreamCopies {
   }
 
   async enginesThere(): Promise<number> {
+    return (await this.#repliesOf("$SRV.PING.freshet")).length;
+  }
+
+  async otherRestores(): Promise<number> {
     const { connection } = this.#context;
-    try {
-      let count = 0;
-      const options = { maxWait: limits.backupEngineLookMs, maxMessages: 100 };
-      for await (const reply of await connection.requestMany("$SRV.PING.freshet", "", options)) {
-        if (!(reply instanceof Error) && reply.data.length > 0) count += 1;
-      }
-      return count;
-    } catch (thrown) {
-      // No responders: the best that a restore can hear.
-      if (thrown instanceof NatsError && thrown.code === "503") return 0;
-      throw logError(thrown);
-    }
+    const own = crypto.randomUUID();
+    // Heard of for as long as the process lives: what is left of a killed one is its mark.
+    connection.subscribe(restoreAlive, {
+      callback: (error, message) => {
+        if (error === null) message.respond(own);
+      },
+    });
+    const replies = await this.#repliesOf(restoreAlive);
+    return replies.filter((reply) => reply !== own).length;
   }
 
   /** The stream holds nothing; its description says what is restored. */
@@ -157,6 +161,23 @@ export class NatsStreamCopies implements StreamCopies {
 
   close(): Promise<void> {
     return this.#context.connection.close();
+  }
+
+  /** Of all that answer there within a moment; empty ones are none. */
+  async #repliesOf(subject: string): Promise<readonly string[]> {
+    const { connection } = this.#context;
+    try {
+      const replies: string[] = [];
+      const options = { maxWait: limits.backupEngineLookMs, maxMessages: 100 };
+      for await (const reply of await connection.requestMany(subject, "", options)) {
+        if (!(reply instanceof Error) && reply.data.length > 0) replies.push(reply.string());
+      }
+      return replies;
+    } catch (thrown) {
+      // No responders: the best that a restore can hear.
+      if (thrown instanceof NatsError && thrown.code === "503") return [];
+      throw logError(thrown);
+    }
   }
 
   async #info(name: string) {

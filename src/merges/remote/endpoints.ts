@@ -14,6 +14,7 @@ import type * as Undici from "undici";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import type { EndpointPost, EndpointReply, PostToEndpoint } from "../../contract/endpoint.ts";
 import { limits } from "../../contract/limits.ts";
+import { retryAfterMsOf } from "../../contract/retry-after.ts";
 import { loadedLater } from "../../runtime/loaded-later.ts";
 import { Addresses, AddressRefused, type Network } from "./addresses.ts";
 
@@ -88,7 +89,7 @@ async function send(agent: Agent, addresses: Addresses, sent: Sent): Promise<End
     });
     // The status decides; a body that does not end costs its connection, not the event.
     await body.dump({ limit: limits.endpointReplyBytesMax, signal: within }).catch(() => {});
-    return replyOf(statusCode, headers);
+    return replyOf(statusCode, headers, sent.atMs);
   } catch (thrown) {
     signal?.throwIfAborted();
     return { kind: "failed", reason: late.aborted ? "timeout" : reasonOf(thrown) };
@@ -119,14 +120,18 @@ export function signatureOf({
   };
 }
 
-function replyOf(status: number, headers: Dispatcher.ResponseData["headers"]): EndpointReply {
+function replyOf(
+  status: number,
+  headers: Dispatcher.ResponseData["headers"],
+  nowMs: number,
+): EndpointReply {
   if (status >= 200 && status < 300) return { kind: "delivered", status };
   if (status === 410) return { kind: "gone", status };
   const isRedirect = status >= 300 && status < 400;
-  const seconds = /^\d{1,6}$/.exec(String(headers["retry-after"] ?? ""))?.[0];
+  const retryAfterMs = retryAfterMsOf(headers["retry-after"], nowMs);
   return {
     ...{ kind: "failed", status, reason: isRedirect ? `redirect ${status}` : `status ${status}` },
-    ...(seconds === undefined ? {} : { retryAfterMs: Number(seconds) * 1_000 }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }
 

@@ -280,6 +280,18 @@ it("refuses a place or a target that is not what it must be, and says what to do
   await expect(checkStore(store)).rejects.toThrow(/holds files, and no backups of Freshet/);
 });
 
+it("a restore beside another one removes nothing of what that one wrote (BK5)", async () => {
+  await create();
+  const [target, other] = [new MemoryStreams(), coldKit()];
+  target.mark = JSON.stringify({ id: await newest(), createdAtMs: 1 });
+  target.add("DOCS", []);
+  target.restores = 1;
+  await expect(restoreInto(target, other)).rejects.toThrow(/another restore is running/);
+  expect(await target.names()).toEqual(["DOCS"]);
+  target.restores = 0;
+  expect(await restoreInto(target, other)).toBe("restored");
+});
+
 it("an erased tenant's objects are not kept", async () => {
   await log.lives.put(demo, { state: "erasing", atMs: 1 }, 0);
   const { backup } = await create();

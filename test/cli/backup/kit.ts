@@ -19,6 +19,7 @@ export class MemoryStreams implements StreamCopies {
   readonly streams = new Map<string, HeldStream>();
   mark: string | null = null;
   engines = 0;
+  restores = 0;
   /** Called before each change; a test makes it fail. */
   onChange: () => void = () => {};
 
@@ -63,6 +64,10 @@ export class MemoryStreams implements StreamCopies {
 
   async enginesThere() {
     return this.engines;
+  }
+
+  async otherRestores() {
+    return this.restores;
   }
 
   async restoring() {
