@@ -77,6 +77,7 @@ describe("a tenant that is being put to sleep", () => {
     const noting = held(on.log.lives as never, "put", isSleep);
     await until(clock, () => noting.calls > 0, "the note");
     expect(on.topology.directory.tenant(acme)).toBeUndefined();
+    expect(await codeOf(on.service.usage(acme))).toBe("not_ready");
     expect(await idsOf(on)).toEqual([one]);
     expect(await on.service.document({ tenant: acme }, one)).toMatchObject({ status: "visible" });
     noting.letGo();
