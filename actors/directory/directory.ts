@@ -6,7 +6,7 @@
  * its `status`; a `TenantRoute` keeps its own state. Everything else only reads.
  */
 
-import type { ErrorCode } from "../../src/contract/errors.ts";
+import { type ErrorCode, FreshetError } from "../../src/contract/errors.ts";
 import {
   type Epoch,
   type Partition,
@@ -90,6 +90,11 @@ export interface PartitionEntry {
   /** Why its lease could not be asked for when that was last tried. */
   leaseFailure: ErrorCode | undefined;
   readonly tenants: Map<TenantId, TenantEntry>;
+  /**
+   * Names that have records and no actors in this tenure: at rest, or between two lives. Of any
+   * other that is not among `tenants` there is nothing.
+   */
+  readonly resting: Set<TenantId>;
 }
 
 export interface Claim {
@@ -143,6 +148,7 @@ export class Directory {
           validUntilMs: 0,
           leaseFailure: undefined,
           tenants: new CountedTenants(count),
+          resting: new Set(),
         };
         return [partition, entry];
       }),
@@ -168,6 +174,16 @@ export class Directory {
 
   tenant(tenant: TenantId): TenantEntry | undefined {
     return this.partitionOf(tenant).tenants.get(tenant);
+  }
+
+  /**
+   * As `tenant`, for who takes undefined for "there is nothing".
+   * @throws FreshetError not_ready: it rests, and is woken by who asks again
+   */
+  tenantOrNothing(tenant: TenantId): TenantEntry | undefined {
+    const { tenants, resting } = this.partitionOf(tenant);
+    if (!resting.has(tenant)) return tenants.get(tenant);
+    throw new FreshetError("not_ready", "the tenant was put to rest meanwhile: ask again");
   }
 
   *tenants(): Iterable<TenantEntry> {

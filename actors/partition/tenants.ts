@@ -10,7 +10,9 @@
  *   PT4  a generation has actors while its tenant's record says that it is fed, and its model is
  *        loaded; each takes every operation, so any of them may answer;
  *   PT3  a tenant that sleeps is started only for an operation that it has not seen, or for a
- *        question: a takeover reads one list of newest operations for all of them.
+ *        question: a takeover reads one list of newest operations for all of them;
+ *   PT5  one that has no actors at the moment is named as resting: who asks it in between, or was
+ *        asking it already, is not told that it has nothing (I12).
  */
 
 import { toFreshetError } from "../../src/contract/errors.ts";
@@ -78,8 +80,10 @@ export class TenureTenants {
     for (const name of await log.chunks.tenants(partition)) {
       if (!generations.isFed(name)) continue;
       const life = lives.of(tenantOf(name));
-      if (life?.state === "asleep") sleeps = true;
-      else if (!isResting(life) && (await this.#hasRecords(name))) this.#start(name);
+      if (isResting(life)) {
+        this.#options.entry.resting.add(name);
+        if (life?.state === "asleep") sleeps = true;
+      } else if (await this.#hasRecords(name)) this.#start(name);
     }
     if (sleeps) await this.#wakeBehind(partition);
   }
@@ -138,14 +142,18 @@ export class TenureTenants {
           logger.warn({ tenant, code }, "that a tenant is awake could not be noted");
         },
       );
-    } else if (!this.#isEnding(tenant) && !this.#lacksGeneration(tenant)) return;
+    } else if (!this.#isEnding(tenant) && !this.#lacksActors(tenant)) return;
     await this.#startAgain(tenant);
   }
 
-  /** PT4: one of a later generation has documents, so that nothing here is not nothing there. */
-  #lacksGeneration(tenant: TenantId): boolean {
-    const { generations } = this.#options;
-    return generations.fed(tenant).some((name) => name !== tenant && !this.#handles.has(name));
+  /**
+   * PT4, PT5: one of a later generation has documents, and so may one that has just ended: nothing
+   * here is not nothing there.
+   */
+  #lacksActors(tenant: TenantId): boolean {
+    const { generations, entry } = this.#options;
+    const mayHave = (name: TenantId) => name !== tenant || entry.resting.has(name);
+    return generations.fed(tenant).some((name) => mayHave(name) && !this.#handles.has(name));
   }
 
   /** What the tenant is at has changed, or which generations it has. */
@@ -186,8 +194,7 @@ export class TenureTenants {
     await failed?.stop();
     // Meanwhile the tenure may have ended (P3), or the tenant's other actor failed and was faster.
     if (ended.aborted || this.#handles.get(name) !== failed) return;
-    this.#handles.delete(name);
-    this.#options.entry.tenants.delete(name);
+    this.#letGo(name);
     await this.#startAgain(tenantOf(name));
   }
 
@@ -197,6 +204,7 @@ export class TenureTenants {
     const ends = [...this.#handles.values()].map((handle) => handle.stop());
     await Promise.all([...ends, ...this.#ending.values()]);
     this.#options.entry.tenants.clear();
+    this.#options.entry.resting.clear();
   }
 
   async #startAgain(tenant: TenantId): Promise<void> {
@@ -227,12 +235,19 @@ export class TenureTenants {
   async #end(name: TenantId): Promise<void> {
     const handle = this.#handles.get(name);
     if (handle !== undefined) {
-      this.#handles.delete(name);
-      this.#options.entry.tenants.delete(name);
+      this.#letGo(name);
       const ended = handle.stop().finally(() => this.#ending.delete(name));
       this.#ending.set(name, ended);
     }
     await this.#ending.get(name);
+  }
+
+  /** PT5. */
+  #letGo(name: TenantId): void {
+    const { entry, generations } = this.#options;
+    this.#handles.delete(name);
+    entry.tenants.delete(name);
+    if (generations.isFed(name)) entry.resting.add(name);
   }
 
   /** Of the tenant's generations, those that have actors or are about to have none. */
@@ -260,6 +275,7 @@ export class TenureTenants {
     const handle = this.#options.spawnTenant(tenant, this.#epoch);
     this.#handles.set(tenant, handle);
     this.#options.entry.tenants.set(tenant, handle.entry);
+    this.#options.entry.resting.delete(tenant);
     return handle;
   }
 

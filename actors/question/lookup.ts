@@ -73,7 +73,7 @@ export class TenantLookup {
     const minSeq = Math.max(question.min_seq ?? 0, this.#asOf ?? 0);
     await this.#checkIncarnation(minSeq);
     for (;;) {
-      const entry = directory.tenant(tenant);
+      const entry = directory.tenantOrNothing(tenant);
       this.#epoch = entry?.epoch ?? directory.partitionOf(tenant).epoch;
       if (entry !== undefined) return entry;
       // Its partition may have gone to another node while the question was embedded (I6).

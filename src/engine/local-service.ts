@@ -258,7 +258,7 @@ async function askDocument(
 ): Promise<DocumentView> {
   if (!isOwner(tenant)) throw new FreshetError("not_ready");
   const { partition, epoch } = directory.partitionOf(tenant);
-  const entry = directory.tenant(tenant);
+  const entry = directory.tenantOrNothing(tenant);
   // A tenant that its partition's owner does not know has no operations, so no documents either.
   if (entry === undefined) {
     checkFed(generations, tenant);
@@ -291,7 +291,7 @@ async function askList(
 ): Promise<ListView> {
   if (!isOwner(tenant)) throw new FreshetError("not_ready");
   const { partition, epoch } = directory.partitionOf(tenant);
-  const entry = directory.tenant(tenant);
+  const entry = directory.tenantOrNothing(tenant);
   if (entry === undefined) {
     checkFed(generations, tenant);
     await proofs.prove({ partition, epoch });

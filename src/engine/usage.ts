@@ -74,11 +74,12 @@ export async function usageHere(
   await topology.lives.load();
   topology.lives.check(tenant);
   const name = topology.answering(tenant);
-  const entry = topology.directory.tenant(name);
+  const rests = topology.lives.of(tenant)?.state === "asleep";
+  const { directory } = topology;
+  const entry = rests ? directory.tenant(name) : directory.tenantOrNothing(name);
   if (entry?.status.state === "recovering") throw new FreshetError("not_ready");
   const { quota, lastMinute, modelToday, left } = await topology.quotas.useOf(tenant);
-  const isAsleep = entry === undefined && topology.lives.of(tenant)?.state === "asleep";
-  const resting = isAsleep ? await storedOf(stored, name) : undefined;
+  const resting = rests && entry === undefined ? await storedOf(stored, name) : undefined;
   const { documents = 0 } = resting ?? entry?.status ?? {};
   const held = resting ?? (await topology.held(tenant));
   const { stored_chunks, hot_bytes } = quota;

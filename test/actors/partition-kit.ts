@@ -81,6 +81,7 @@ export function setUp(options: SetUp = {}) {
   const entry: PartitionEntry = {
     ...{ partition, state: "joining", epoch: 0 as Epoch, validUntilMs: 0, tenants: new Map() },
     leaseFailure: undefined,
+    resting: new Set(),
   };
   const spawned: FakeTenant[] = [];
   const spawnTenant = (tenant: TenantId, epoch: Epoch): TenantHandle => {
