@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
 import { readClientConfig } from "../../src/config/config.ts";
+import { directLoopback } from "../../src/config/direct-loopback.ts";
 import { startObservation } from "../servers/observe.ts";
 import { openSecureFiles, writeEnvironment } from "../servers/secure.ts";
 import { missingServers, type Servers, startServers } from "../servers/start-servers.ts";
@@ -178,6 +179,8 @@ export async function runStart(command: StartCommand): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode;
     throw thrown;
   }
+  // Its children have it from here.
+  Object.assign(process.env, directLoopback(process.env));
   const interruption = watchForInterruption();
   try {
     await run(options, interruption);
