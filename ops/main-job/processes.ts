@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
 import { startOnPorts } from "../servers/context.ts";
+import { choosePorts } from "../servers/ports.ts";
 import { type SecureFiles, secureSettings } from "../servers/secure.ts";
 import type { Servers } from "../servers/start-servers.ts";
 import { logPath, type RunningServer, type ServerEnd, startServer } from "../servers/supervise.ts";
@@ -93,6 +94,12 @@ export async function startFreshet(options: ProcessesOptions): Promise<FreshetPr
     await stop();
     throw thrown;
   }
+}
+
+/** @throws SetupError when somebody else listens on the port that was asked for */
+export async function requireHttpPort(env: Environment): Promise<void> {
+  if ((env[portVariable] ?? "") === "") return;
+  await choosePorts([{ name: "http-0", variable: portVariable }], env, {});
 }
 
 /**
