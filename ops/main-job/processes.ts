@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
+import { hostAndPort, nearHost } from "../../src/contract/place.ts";
 import { startOnPorts } from "../servers/context.ts";
 import { choosePorts } from "../servers/ports.ts";
 import { type SecureFiles, secureSettings } from "../servers/secure.ts";
@@ -123,10 +124,11 @@ function plannedOn(options: ProcessesOptions, index: number, port: number): Plan
   const { env, nodes = 1, secure } = options;
   const given = env["FRESHET_NODE"] ?? "";
   const number = index + 1;
+  const place = hostAndPort(nearHost(env["FRESHET_HTTP_HOST"]?.trim() ?? ""), port);
   const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
   return {
     name,
-    httpUrl: `${secure === undefined && !showsCertificate(env) ? "http" : "https"}://127.0.0.1:${port}`,
+    httpUrl: `${secure === undefined && !showsCertificate(env) ? "http" : "https"}://${place}`,
     role: index === 0 ? "engine" : `engine-${number}`,
     env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
   };

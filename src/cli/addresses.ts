@@ -5,6 +5,7 @@
 
 import { type Config, ConfigError, readClientConfig } from "../config/config.ts";
 import type { Links } from "../config/links.ts";
+import { hostAndPort, nearHost } from "../contract/place.ts";
 import { withoutEnd } from "../contract/without-end.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
@@ -106,7 +107,7 @@ function weaviateAt(
  */
 function httpAddress({ http, api }: Pick<Config, "http" | "api">, runFile?: RunFile): string {
   const { host, port, tls } = http;
-  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const place = hostAndPort(nearHost(host), port);
   const runsSecure = runFile?.urls.http === `https://${place}`;
   const isSecure = (tls ?? api.tls) !== undefined || runsSecure;
   return `${isSecure ? "https" : "http"}://${place}`;
