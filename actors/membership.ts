@@ -93,13 +93,18 @@ async function look(
 ): Promise<void> {
   const members = new Members({ me: name, settleMs });
   let logged = "";
+  let failure: ErrorCode | undefined;
   for (; !signal.aborted; await clock.sleep(lookEveryMs, signal)) {
     const atMs = clock.monotonicMs();
     const seen = await leases.snapshot().catch(toFreshetError);
     if (seen instanceof Error) {
-      logger.warn({ code: seen.code }, "the other nodes cannot be seen");
+      // Once for each reason, as above: an outage of an hour is one event.
+      if (seen.code !== failure) logger.warn({ code: seen.code }, "the other nodes cannot be seen");
+      failure = seen.code;
       continue;
     }
+    if (failure !== undefined) logger.info({}, "the other nodes are seen again");
+    failure = undefined;
     const nodes = members.see(seen.nodes, atMs);
     if (nodes.join() !== logged) logger.info({ nodes }, "nodes that share the partitions");
     logged = nodes.join();

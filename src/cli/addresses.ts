@@ -43,10 +43,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function resolveAddresses(
   flags: AddressFlags,
   env: Environment,
-  runFile: RunFile | undefined = readRunFile(dataFolder(env)),
+  runFile: RunFile | undefined = runFileFor(flags, env),
 ): Addresses {
   const config = readOrUsage(env);
-  const isSet = (name: string) => (env[name] ?? "").trim() !== "";
+  const isSet = isSetIn(env);
   /**
    * The configuration holds the default when its variables are unset: then what runs here goes
    * first.
@@ -82,6 +82,27 @@ export function resolveAddresses(
     parser: config.parser,
     webhookNetworks: config.webhookNetworks,
   };
+}
+
+const isSetIn =
+  (env: Environment) =>
+  (name: string): boolean =>
+    (env[name] ?? "").trim() !== "";
+
+/** Who says where things are does not need a file that somebody else may keep to himself. */
+export function runFileFor(
+  flags: AddressFlags,
+  env: Environment,
+  read = readRunFile,
+): RunFile | undefined {
+  try {
+    return read(dataFolder(env));
+  } catch (thrown) {
+    const isTold = [flags.url, flags.nats, flags.temporal].some((flag) => flag !== undefined);
+    const names = ["FRESHET_HTTP_HOST", "FRESHET_HTTP_PORT", "FRESHET_NATS_URL"];
+    if (isTold || names.some(isSetIn(env))) return undefined;
+    throw thrown;
+  }
 }
 
 function weaviateAt(
