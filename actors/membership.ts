@@ -21,7 +21,6 @@ import type { LeaseStore, NodeStart } from "../src/log/lease-port.ts";
 import type { ActorContext, Behaviour } from "../src/runtime/actor.ts";
 import type { Mailbox } from "../src/runtime/mailbox.ts";
 import { raceAbort } from "../src/runtime/race-abort.ts";
-import { Repeated } from "../src/runtime/repeated.ts";
 import type { PartitionMessage } from "./messages.ts";
 
 export interface MembershipOptions {
@@ -93,16 +92,19 @@ async function look(
   start: NodeStart,
 ): Promise<void> {
   const members = new Members({ me: name, settleMs });
-  const failures = new Repeated(clock);
   let logged = "";
+  let failure: ErrorCode | undefined;
   for (; !signal.aborted; await clock.sleep(lookEveryMs, signal)) {
     const atMs = clock.monotonicMs();
     const seen = await leases.snapshot().catch(toFreshetError);
     if (seen instanceof Error) {
-      const { code } = seen;
-      if (failures.isNews(code)) logger.warn({ code }, "the other nodes cannot be seen");
+      // Once for each reason, as above: an outage of an hour is one event.
+      if (seen.code !== failure) logger.warn({ code: seen.code }, "the other nodes cannot be seen");
+      failure = seen.code;
       continue;
     }
+    if (failure !== undefined) logger.info({}, "the other nodes are seen again");
+    failure = undefined;
     const nodes = members.see(seen.nodes, atMs);
     if (nodes.join() !== logged) logger.info({ nodes }, "nodes that share the partitions");
     logged = nodes.join();

@@ -10,6 +10,8 @@
 #  B4 A failure is one line that says what is missing and how to get it.
 
 freshet_root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
+# Services and containers have none; the account does.
+export HOME="${HOME:-$(unset HOME && printf '%s' ~)}"
 freshet_cache="${FRESHET_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/freshet}"
 freshet_pins="$freshet_root/ops/versions.json"
 
@@ -230,12 +232,24 @@ freshet_stamp_packages() {
 
 # One npm ci per checkout at a time: a second one waits and then finds the work done.
 freshet_with_packages_lock() {
-  local lock="$freshet_root/.freshet/npm.lock" owner told=0
-  mkdir -p "$freshet_root/.freshet"
+  local lock="$freshet_root/.freshet/npm.lock" owner told=0 absent=0 nameless=0
+  mkdir -p "$freshet_root/.freshet" 2>/dev/null
   until mkdir "$lock" 2>/dev/null; do
+    if [[ ! -d "$lock" ]]; then
+      # It went just now, or it cannot be made: the checkout is somebody else's, or the disk is full.
+      ((++absent <= 5)) ||
+        freshet_fail "cannot install npm packages: $(id -un 2>/dev/null || id -u) cannot write to $freshet_root/.freshet; run this as the owner of the checkout, use a clone of your own, or set FRESHET_SKIP_INSTALL=1 if its packages are there"
+      sleep 0.2
+      continue
+    fi
     owner="$(cat "$lock/pid" 2>/dev/null)"
-    if [[ -n "$owner" ]] && ! kill -0 "$owner" 2>/dev/null; then
-      rm -rf -- "$lock"
+    # Who was killed before it wrote its number left a lock that has none.
+    [[ -n "$owner" ]] && nameless=0 || ((++nameless))
+    # Not kill -0, which another user's process refuses as if there were none.
+    if [[ -n "$owner" && ! -d "/proc/$owner" ]] || ((nameless > 5)); then
+      rm -rf -- "$lock" 2>/dev/null ||
+        freshet_fail "the lock $lock is of a process that ended, and $(id -un 2>/dev/null || id -u) cannot remove it: delete it as its owner"
+      nameless=0
       continue
     fi
     ((told++)) || freshet_say "npm packages: waiting for process ${owner:-?}, which is installing them"
@@ -263,6 +277,8 @@ freshet_ensure_packages() {
   freshet_packages_ready && return 0
   command -v npm >/dev/null || freshet_fail "npm is missing: install it (apt-get install npm), or let pip install a private Node (apt-get install python3-pip)"
   freshet_ensure_compiler
+  # npm keeps what it downloads under HOME, which some accounts have not.
+  [[ -w "$HOME" ]] || export npm_config_cache="${npm_config_cache:-$freshet_cache/npm}"
   freshet_with_packages_lock freshet_install_packages ||
     freshet_fail "npm ci failed: see the lines above; run it again when the network is back"
 }

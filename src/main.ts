@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { Running } from "./compose/foundation.ts";
 import { isolatedRole } from "./compose/roles.ts";
 import { type Config, ConfigError, readConfig } from "./config/config.ts";
+import { directLoopback } from "./config/direct-loopback.ts";
 
 const usage = `Usage: node src/main.ts <engine|merge-worker>
 
@@ -30,6 +31,7 @@ function packageVersion(): string {
  */
 function configure(): Config {
   const config = readConfig(process.env);
+  Object.assign(process.env, directLoopback(process.env));
   // Read once, when gRPC is loaded: Weaviate's client has no setting for a CA of its channel. What
   // the machine's environment names, such as a proxy's CA, is not Weaviate's.
   const caFile = config.weaviate.tls?.caFile;

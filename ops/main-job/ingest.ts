@@ -43,7 +43,8 @@ export async function loadCorpus(given: string | undefined, packages: string): P
   }
   if (documents.length < 3) {
     const where = given ?? packages;
-    throw new SetupError(`${where} holds ${documents.length} documents: three are needed`);
+    const found = documents.length === 0 ? "no document" : `only ${documents.length} of them`;
+    throw new SetupError(`three documents are needed, and ${where} holds ${found}`);
   }
   return { documents, skipped: Object.fromEntries(corpus.skipped) };
 }

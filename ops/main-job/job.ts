@@ -3,7 +3,6 @@
  *
  * Owns: the order of the steps and what is printed. Never: starts or stops a process.
  */
-import { join } from "node:path";
 import { resolveAddresses } from "../../src/cli/addresses.ts";
 import { connectLog, connectMerges } from "../../src/cli/connect.ts";
 import { connectEngine, type Engine } from "../../src/cli/http-client.ts";
@@ -20,8 +19,7 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import type { Environment } from "../setup/cache.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import { countChunks, countVisible } from "./count.ts";
-import { ingestSingly, ingestTogether, loadCorpus, type SinglesResult } from "./ingest.ts";
-import type { JobOptions } from "./options.ts";
+import { ingestSingly, ingestTogether, type JobCorpus, type SinglesResult } from "./ingest.ts";
 import { type PlannedQuestion, percentile, planJob } from "./plan.ts";
 import type { FreshetNode } from "./processes.ts";
 import type { AskedQuestion, JobReport } from "./report.ts";
@@ -45,9 +43,8 @@ const asking = { top_k: 3, max_tokens: 80, deadline_ms: 60_000 };
 const mergePollMs = 500;
 
 export interface JobContext {
-  readonly options: JobOptions;
+  readonly corpus: JobCorpus;
   readonly env: Environment;
-  readonly root: string;
   readonly nodes: readonly FreshetNode[];
   readonly urls: JobReport["urls"];
   readonly signal: AbortSignal;
@@ -55,10 +52,9 @@ export interface JobContext {
 }
 
 export async function runJob(context: JobContext): Promise<JobReport> {
-  const { options, env, root, urls, say, signal } = context;
+  const { corpus, env, urls, say, signal } = context;
   const begun = clock.monotonicMs();
   const addresses = resolveAddresses({}, env);
-  const corpus = await loadCorpus(options.corpus, join(root, "node_modules"));
   const plan = planJob(corpus.documents);
   const connection = await connectLog(addresses);
   const confirmMs = readConfig(env).merge.confirmMs;

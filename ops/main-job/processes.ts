@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
+import { hostAndPort, nearHost } from "../../src/contract/place.ts";
 import { startOnPorts } from "../servers/context.ts";
+import { choosePorts } from "../servers/ports.ts";
 import { type SecureFiles, secureSettings } from "../servers/secure.ts";
 import type { Servers } from "../servers/start-servers.ts";
 import { logPath, type RunningServer, type ServerEnd, startServer } from "../servers/supervise.ts";
@@ -95,6 +97,12 @@ export async function startFreshet(options: ProcessesOptions): Promise<FreshetPr
   }
 }
 
+/** @throws SetupError when somebody else listens on the port that was asked for */
+export async function requireHttpPort(env: Environment): Promise<void> {
+  if ((env[portVariable] ?? "") === "") return;
+  await choosePorts([{ name: "http-0", variable: portVariable }], env, {});
+}
+
 /**
  * On 8787, the others on those after it, or on any other free port when that is taken and was not
  * asked for. An engine listens long after its port was looked at: where another process was quicker
@@ -116,10 +124,11 @@ function plannedOn(options: ProcessesOptions, index: number, port: number): Plan
   const { env, nodes = 1, secure } = options;
   const given = env["FRESHET_NODE"] ?? "";
   const number = index + 1;
+  const place = hostAndPort(nearHost(env["FRESHET_HTTP_HOST"]?.trim() ?? ""), port);
   const name = given !== "" && nodes === 1 ? given : `${given === "" ? "node" : given}-${number}`;
   return {
     name,
-    httpUrl: `${secure === undefined && !showsCertificate(env) ? "http" : "https"}://127.0.0.1:${port}`,
+    httpUrl: `${secure === undefined && !showsCertificate(env) ? "http" : "https"}://${place}`,
     role: index === 0 ? "engine" : `engine-${number}`,
     env: { ...engineEnvironment(options, port), FRESHET_NODE: name },
   };

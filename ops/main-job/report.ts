@@ -1,8 +1,9 @@
 /** The JSON summary of a run: `ops/start --report FILE`. */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Answer } from "../../src/contract/query.ts";
 import type { EngineStatus } from "../../src/contract/service.ts";
+import { SetupError } from "../setup/setup-error.ts";
 
 export interface AskedQuestion {
   readonly query: string;
@@ -42,8 +43,22 @@ export interface JobReport {
   readonly seconds: number;
 }
 
+/** Before minutes of work, at whose end it could not be written. @throws SetupError */
+export function prepareReport(file: string): void {
+  const folder = dirname(file);
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? ` (${String(thrown.code)})` : "";
+    throw new SetupError(`--report: cannot write into ${folder}${code}: choose another place`);
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new SetupError(`--report: ${file} is a folder: name a file in it`);
+  }
+}
+
 export function writeReport(file: string, report: JobReport): void {
-  mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(report, null, 2)}\n`);
   renameSync(draft, file);

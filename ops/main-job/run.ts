@@ -2,10 +2,13 @@
  * `ops/start` and `freshet start`: sets up, starts everything, runs the main job where there is
  * one, stays up, stops in order.
  */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { dataFolder, writeRunFile } from "../../src/cli/run-file.ts";
 import { readClientConfig } from "../../src/config/config.ts";
+import { directLoopback } from "../../src/config/direct-loopback.ts";
+import { slipLine } from "../../src/config/slips.ts";
 import { startObservation } from "../servers/observe.ts";
 import { openSecureFiles, writeEnvironment } from "../servers/secure.ts";
 import { missingServers, type Servers, startServers } from "../servers/start-servers.ts";
@@ -14,10 +17,16 @@ import { ensureTools } from "../setup/ensure-tools.ts";
 import { lineProgress, type Progress } from "../setup/progress.ts";
 import { SetupError } from "../setup/setup-error.ts";
 import { failureLines } from "./failure.ts";
+import { type JobCorpus, loadCorpus } from "./ingest.ts";
 import { runJob } from "./job.ts";
 import { type JobOptions, readJobOptions, type StartCommand } from "./options.ts";
-import { type FreshetProcesses, replicaSettings, startFreshet } from "./processes.ts";
-import { writeReport } from "./report.ts";
+import {
+  type FreshetProcesses,
+  replicaSettings,
+  requireHttpPort,
+  startFreshet,
+} from "./processes.ts";
+import { prepareReport, writeReport } from "./report.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -99,9 +108,23 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/**
+ * Before the minutes of a first set-up and of the job: what it could not begin with, or not end
+ * with. Of settings the processes would say the same at their start.
+ */
+async function checkWhatItNeeds(
+  options: JobOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<JobCorpus | undefined> {
+  const { slips } = readClientConfig(env);
+  for (const slip of slips) process.stderr.write(`freshet: ${slipLine(slip)}\n`);
+  if (options.report !== undefined) prepareReport(options.report);
+  await requireHttpPort(env);
+  return options.hasJob ? loadCorpus(options.corpus, join(root, "node_modules")) : undefined;
+}
+
 async function run(options: JobOptions, interruption: Interruption): Promise<void> {
-  // Before minutes of set-up: the processes would say the same at their start.
-  readClientConfig(process.env);
+  const corpus = await checkWhatItNeeds(options, process.env);
   const dataDir = dataFolder(process.env);
   const progress = lineProgress(
     (line) => process.stderr.write(line),
@@ -140,8 +163,8 @@ async function run(options: JobOptions, interruption: Interruption): Promise<voi
     const urls = tellWhere(servers, freshet.httpUrl, { dataDir, isSecure });
     if (secure !== undefined) writeEnvironment(secure, environmentOf(servers, dataDir));
     const { signal } = interruption;
-    const job = { options, env: freshet.env, nodes: freshet.nodes, root, urls, signal, say };
-    const report = options.hasJob ? await runJob(job) : undefined;
+    const job = { env: freshet.env, nodes: freshet.nodes, urls, signal, say };
+    const report = corpus === undefined ? undefined : await runJob({ ...job, corpus });
     if (options.report !== undefined && report !== undefined) writeReport(options.report, report);
     say("");
     say(`HTTP API     ${urls.http}   (OpenAPI: ${urls.http}/openapi.json)`);
@@ -178,6 +201,8 @@ export async function runStart(command: StartCommand): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode;
     throw thrown;
   }
+  // Its children have it from here.
+  Object.assign(process.env, directLoopback(process.env));
   const interruption = watchForInterruption();
   try {
     await run(options, interruption);

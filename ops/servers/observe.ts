@@ -11,6 +11,7 @@
 import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hostAndPort, nearHost } from "../../src/contract/place.ts";
 import type { Environment } from "../setup/cache.ts";
 import { plainEnvironment } from "./context.ts";
 import { jaegerConfiguration, prometheusConfiguration, type Targets } from "./observe-config.ts";
@@ -54,6 +55,7 @@ export async function startObservation(options: ObserveOptions): Promise<Observa
       ? {}
       : { OTEL_EXPORTER_OTLP_ENDPOINT: given("OTEL_EXPORTER_OTLP_ENDPOINT", collector) }),
   };
+  const httpHost = env["FRESHET_HTTP_HOST"]?.trim() ?? "";
   const isForeign = (env["FRESHET_WEAVIATE_URL"] ?? "") !== "";
   return {
     env: { ...env, ...own },
@@ -61,7 +63,7 @@ export async function startObservation(options: ObserveOptions): Promise<Observa
     async watch(engines) {
       const targets = {
         engines: engines.map((url) => new URL(url).host),
-        mergeWorkers: [`127.0.0.1:${own.FRESHET_MERGE_METRICS_PORT}`],
+        mergeWorkers: [hostAndPort(nearHost(httpHost), own.FRESHET_MERGE_METRICS_PORT)],
         weaviate: isForeign ? [] : [`127.0.0.1:${own.FRESHET_WEAVIATE_METRICS_PORT}`],
         operatorToken: env["FRESHET_OPERATOR_TOKEN"] || undefined,
       };

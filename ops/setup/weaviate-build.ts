@@ -3,7 +3,7 @@
  * manager that carries it. Its download is checked by Go itself (module checksum database); the
  * binary carries the module's sum, which is compared with the pinned one.
  */
-import { createReadStream } from "node:fs";
+import { accessSync, constants, createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isIntactBuild, publishBuild } from "./built-file.ts";
@@ -45,7 +45,8 @@ async function build(context: SetupContext, final: string): Promise<void> {
   try {
     await withTemporaryFolder(context.cache, async (folder) => {
       // No flags of the user's: -mod=vendor, say, forbids what is done here.
-      const env = { GOTOOLCHAIN: "auto", ...context.env, GOBIN: folder, GOFLAGS: "" };
+      const own = { GOTOOLCHAIN: "auto", ...foldersOfGo(context.env, folder) };
+      const env = { ...own, ...context.env, GOBIN: folder, GOFLAGS: own.GOFLAGS };
       const options = { env, cwd: folder, timeoutMs: buildTimeoutMs };
       const target = `${module}/${command}@${version}`;
       const { code, output } = await runCommand(go, ["install", target], options);
@@ -58,6 +59,26 @@ async function build(context: SetupContext, final: string): Promise<void> {
     clearInterval(report);
   }
   context.progress.done(step, `${version} ready`);
+}
+
+/**
+ * Go keeps modules and what it compiled under HOME. Users of services have none that they may write
+ * to: then both are in this build's own folder, and writable, so that they go with it.
+ */
+export function foldersOfGo(env: Environment, folder: string) {
+  const home = env["HOME"] ?? "";
+  if (home !== "" && isWritable(home)) return { GOFLAGS: "" };
+  const [GOPATH, GOCACHE] = [join(folder, "modules"), join(folder, "compiled")];
+  return { GOPATH, GOCACHE, GOFLAGS: "-modcacherw" };
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function requirePinnedBuild(context: SetupContext, built: string): Promise<void> {

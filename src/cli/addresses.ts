@@ -5,6 +5,7 @@
 
 import { type Config, ConfigError, readClientConfig } from "../config/config.ts";
 import type { Links } from "../config/links.ts";
+import { hostAndPort, nearHost } from "../contract/place.ts";
 import { withoutEnd } from "../contract/without-end.ts";
 import { usageError } from "./exit.ts";
 import { dataFolder, type RunFile, readRunFile } from "./run-file.ts";
@@ -42,10 +43,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function resolveAddresses(
   flags: AddressFlags,
   env: Environment,
-  runFile: RunFile | undefined = readRunFile(dataFolder(env)),
+  runFile: RunFile | undefined = runFileFor(flags, env),
 ): Addresses {
   const config = readOrUsage(env);
-  const isSet = (name: string) => (env[name] ?? "").trim() !== "";
+  const isSet = isSetIn(env);
   /**
    * The configuration holds the default when its variables are unset: then what runs here goes
    * first.
@@ -83,6 +84,27 @@ export function resolveAddresses(
   };
 }
 
+const isSetIn =
+  (env: Environment) =>
+  (name: string): boolean =>
+    (env[name] ?? "").trim() !== "";
+
+/** Who says where things are does not need a file that somebody else may keep to himself. */
+export function runFileFor(
+  flags: AddressFlags,
+  env: Environment,
+  read = readRunFile,
+): RunFile | undefined {
+  try {
+    return read(dataFolder(env));
+  } catch (thrown) {
+    const isTold = [flags.url, flags.nats, flags.temporal].some((flag) => flag !== undefined);
+    const names = ["FRESHET_HTTP_HOST", "FRESHET_HTTP_PORT", "FRESHET_NATS_URL"];
+    if (isTold || names.some(isSetIn(env))) return undefined;
+    throw thrown;
+  }
+}
+
 function weaviateAt(
   configured: Links["weaviate"],
   isSet: (name: string) => boolean,
@@ -106,7 +128,7 @@ function weaviateAt(
  */
 function httpAddress({ http, api }: Pick<Config, "http" | "api">, runFile?: RunFile): string {
   const { host, port, tls } = http;
-  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const place = hostAndPort(nearHost(host), port);
   const runsSecure = runFile?.urls.http === `https://${place}`;
   const isSecure = (tls ?? api.tls) !== undefined || runsSecure;
   return `${isSecure ? "https" : "http"}://${place}`;

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { directLoopback } from "../config/direct-loopback.ts";
 import { programFor } from "./programs.ts";
 
 const program = programFor(process.argv.slice(2));
@@ -13,6 +14,7 @@ else {
 
 /** What it needs is loaded here: a program that it becomes has its own to load. */
 async function command(): Promise<number> {
+  Object.assign(process.env, directLoopback(process.env));
   const [{ z }, { runCli }] = await Promise.all([import("zod"), import("./program.ts")]);
   const manifest = z
     .object({ version: z.string() })

@@ -8,6 +8,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { makeFolder } from "../runtime/make-folder.ts";
+import { CliError } from "./exit.ts";
 
 const runFileSchema = z.looseObject({
   urls: z.looseObject({ http: z.url(), nats: z.string(), temporal_ui: z.string().optional() }),
@@ -65,12 +66,22 @@ export function runFilePath(dataDir: string): string {
   return join(dataDir, "run.json");
 }
 
-/** Undefined when nothing runs here, or when the file is not one of ours. */
-export function readRunFile(dataDir: string): RunFile | undefined {
+/**
+ * Undefined when nothing runs here, or when the file is not one of ours.
+ * @throws CliError when it belongs to somebody else: the defaults may be another installation
+ */
+export function readRunFile(
+  dataDir: string,
+  read: (path: string) => string = (path) => readFileSync(path, "utf8"),
+): RunFile | undefined {
   try {
-    return runFileSchema.parse(JSON.parse(readFileSync(runFilePath(dataDir), "utf8")));
-  } catch {
-    return undefined;
+    return runFileSchema.parse(JSON.parse(read(runFilePath(dataDir))));
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EACCES")) return;
+    throw new CliError(
+      `${runFilePath(dataDir)} says where the engine is, and is not yours to read: run this as the user ` +
+        "who started it, or choose your own folder with FRESHET_DATA_DIR",
+    );
   }
 }
 

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { ColdShard } from "../cold/port.ts";
 import type { Config } from "../config/config.ts";
+import { slipLine } from "../config/slips.ts";
 import { limits } from "../contract/limits.ts";
 import type { Logger } from "../contract/observation.ts";
 import type { Embedder } from "../embedding/port.ts";
@@ -65,13 +66,15 @@ export interface Seams {
 export function foundation(config: Config, version: string, seams: Start): Foundation {
   const { level, format } = config.log;
   const metrics = createMetrics();
+  const logger = createLogger({ level, format, node: config.node });
+  for (const slip of config.slips) logger.warn({}, slipLine(slip));
   metrics.set("build_info", 1, { version, runtime: process.versions.node });
   return {
     config,
     seams,
     identity: `${config.node}~${randomUUID().slice(0, 8)}`,
     clock: seams.clock ?? systemClock,
-    logger: createLogger({ level, format, node: config.node }),
+    logger,
     metrics,
     version,
   };

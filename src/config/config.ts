@@ -19,6 +19,7 @@ import {
 import { type LanguageModelLink, languageModelsOf } from "./models.ts";
 import type { ModelServers, Setting } from "./schemas.ts";
 import { settings } from "./settings.ts";
+import { type Slip, slipsIn } from "./slips.ts";
 import { isSecret, presentIn, secretIn, tlsIn, type Value, type Values } from "./values.ts";
 
 interface EmbedLink {
@@ -114,6 +115,8 @@ export interface Config extends Links {
   readonly tracing: (TracingSettings & { readonly service: string | undefined }) | undefined;
   /** Whether this node measures its partitions with documents of its own. */
   readonly canary: boolean;
+  /** What was meant as a setting, and is none. */
+  readonly slips: readonly Slip[];
   /** Where a merge worker shows its metrics; undefined: nowhere. */
   readonly mergeMetricsPort: number | undefined;
 }
@@ -177,7 +180,8 @@ function read(
   const wrong = new Set(own.map(nameIn));
   const lines = [...own, ...together.filter((line) => !wrong.has(nameIn(line)))];
   if (lines.length > 0) throw new ConfigError(lines);
-  return { ...assemble(values), languageModels: models.links };
+  const slips = slipsIn(Object.keys(env));
+  return { ...assemble(values), languageModels: models.links, slips };
 }
 
 /** Which variable a complaint is about. */
@@ -204,7 +208,7 @@ function complaint(name: string, raw: string, schema: Setting["schema"]): string
   return `${name}: expected ${expected}${got}`;
 }
 
-function assemble(values: Values): Omit<Config, "languageModels"> {
+function assemble(values: Values): Omit<Config, "languageModels" | "slips"> {
   const present = presentIn(values);
   return {
     ...assembleLinks(values),

@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import type { Secret } from "../contract/links.ts";
+import { hostAndPort } from "../contract/place.ts";
 import { hostCheck, operatorCheck } from "./auth.ts";
 import { explainListenError } from "./listen-error.ts";
 import { metricsPage, type ShownMetrics } from "./metrics-page.ts";
@@ -67,7 +68,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
     server.listen(port, host, resolve);
   });
   return {
-    url: `http://${host}:${(server.address() as AddressInfo).port}/metrics`,
+    url: `http://${hostAndPort(host, (server.address() as AddressInfo).port)}/metrics`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

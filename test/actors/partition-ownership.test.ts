@@ -90,6 +90,40 @@ it("takes a partition that its own node lets lie, after two lease times, and kee
   expect(entry.state).toBe("serving");
 });
 
+it("a log that is away for a minute is told once, and its return, not at each look", async () => {
+  let away = false;
+  const told: string[] = [];
+  const tell = (_: unknown, message: string) => void told.push(message);
+  const { start, clock: time } = setUp({
+    logger: { ...silentLogger, warn: tell, info: tell },
+    wrap: (log) => ({
+      ...log,
+      leases: {
+        ...bound(log.leases),
+        snapshot: () =>
+          away ? Promise.reject(new FreshetError("log_unavailable")) : log.leases.snapshot(),
+      },
+    }),
+  });
+  start();
+  const look = async (times: number) => {
+    for (let looks = 0; looks < times; looks += 1) {
+      await quiet();
+      await time.advance(lookEveryMs);
+    }
+  };
+  await look(2);
+  away = true;
+  await look(12);
+  away = false;
+  await look(2);
+  await until(() => told.includes("the other nodes are seen again"));
+  expect(told.filter((line) => line.startsWith("the other nodes"))).toEqual([
+    "the other nodes cannot be seen",
+    "the other nodes are seen again",
+  ]);
+});
+
 it("a full log is told once and not twice a second, shown meanwhile, and over by itself", async () => {
   let full = true;
   let announced = 0;

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { resolveAddresses } from "../../src/cli/addresses.ts";
+import { resolveAddresses, runFileFor } from "../../src/cli/addresses.ts";
+import { readRunFile } from "../../src/cli/run-file.ts";
 
 const run = {
   urls: { http: "http://127.0.0.1:1", nats: "nats://127.0.0.1:2" },
@@ -32,4 +33,19 @@ it("a port that is set says nothing of TLS: a certificate, a CA or what runs the
   expect(at({ FRESHET_API_TLS_CA_FILE: "/ca.pem" })).toBe("https://127.0.0.1:8443");
   expect(at({}, "https://127.0.0.1:8443")).toBe("https://127.0.0.1:8443");
   expect(at({}, "https://127.0.0.1:8444")).toBe("http://127.0.0.1:8443");
+});
+
+it("a run of somebody else is named, unless it was said where things are", () => {
+  const isHis = () => {
+    throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+  };
+  const read = (folder: string) => readRunFile(folder, isHis);
+  const env = { FRESHET_DATA_DIR: "/srv/his" };
+  expect(() => runFileFor({}, env, read)).toThrow(/^\/srv\/his\/run\.json .* not yours to read/);
+  expect(runFileFor({ url: "http://127.0.0.1:1" }, env, read)).toBeUndefined();
+  expect(runFileFor({}, { ...env, FRESHET_HTTP_PORT: "8787" }, read)).toBeUndefined();
+  const isGone = () => {
+    throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+  };
+  expect(readRunFile("/srv/his", isGone)).toBeUndefined();
 });

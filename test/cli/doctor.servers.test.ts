@@ -40,6 +40,15 @@ it("finds the log, the namespace and Weaviate of a site, and who polls for merge
   expect(levelOf("settings")).toBe("ok");
 });
 
+it("reaches servers of this machine past the proxy of the shell", async () => {
+  const nowhere = "http://127.0.0.1:9";
+  const env = { ...site.env, http_proxy: nowhere, HTTPS_PROXY: nowhere, NO_PROXY: "" };
+  const { report } = await doctor(env, "--timeout", "30");
+  const failed = report.findings.filter(({ level }) => level === "fail");
+  expect(failed.map(({ what }) => what)).not.toContain("Temporal");
+  expect(failed.map(({ what }) => what)).not.toContain("Weaviate gRPC");
+});
+
 it.each(["nobody", "another program"])("names Weaviate's gRPC where %s answers it", async (who) => {
   const rest = new URL(site.env["FRESHET_WEAVIATE_URL"] ?? "").host;
   const FRESHET_WEAVIATE_GRPC = who === "nobody" ? "127.0.0.1:9" : rest;

@@ -57,6 +57,18 @@ describe("a process that can not start says so in one line and exits with 1", ()
     expect(run.stderr()).not.toContain("short");
   });
 
+  it("and when a setting is misspelled it goes on, with a warning that names what was meant", async () => {
+    const run = runRole("engine", {
+      ...site.env,
+      FRESHET_HTTP_PORT: "0",
+      FRESHET_MERGE_AGE_M: "5",
+      FRESHET_LOG_FORMAT: "json",
+    });
+    await run.says(/FRESHET_MERGE_AGE_M is no setting.*did you mean FRESHET_MERGE_AGE_MS\?/);
+    run.signal("SIGTERM");
+    expect(await run.ended).toBe(0);
+  });
+
   it("when the log has another partition count, or the model is missing", async () => {
     const other = runRole("engine", { ...site.env, FRESHET_PARTITIONS: "4" });
     const bare = runRole("engine", {

@@ -8,16 +8,22 @@ afterEach(async () => {
   open.metrics?.close();
 });
 
-async function start(operatorToken?: string, keys = false): Promise<string> {
+async function start(operatorToken?: string, keys = false, host = "127.0.0.1"): Promise<string> {
   const metrics = createMetrics();
   open.metrics = metrics;
   const token = operatorToken === undefined ? undefined : () => operatorToken;
-  const place = { host: "127.0.0.1", port: 0, hosts: [], keys, operatorToken: token };
+  const place = { host, port: 0, hosts: [], keys, operatorToken: token };
   open.server = await startMetricsServer({ ...place, metrics });
   return open.server.url;
 }
 
 describe("the metrics of a process without an API", () => {
+  it("are shown on an address of IPv6, too, under a URL that can be used", async () => {
+    const url = await start(undefined, false, "::1");
+    expect(url).toMatch(/^http:\/\/\[::1\]:\d+\/metrics$/);
+    expect((await fetch(url)).status).toBe(200);
+  });
+
   it("are shown at one path, in the form that is asked for", async () => {
     const url = await start();
     open.metrics?.observe("cold_write_seconds", 0.2);

@@ -80,6 +80,20 @@ test("an engine whose port was taken meanwhile listens on another one", async ()
   expect((await fetch(`${freshet.httpUrl}/readyz`)).status).toBe(200);
 });
 
+test.each(["::1", "::", "localhost", "127.0.0.2"])(
+  "an engine that listens on %s is found there, and not on 127.0.0.1 only",
+  async (host) => {
+    const at = await place();
+    const [model, httpPort] = [await modelFiles(), await freePort()];
+    const keys = { FRESHET_API_KEYS: "0123456789abcdef0123456789abcdef=demo" };
+    const open = host === "::" ? { ...keys, FRESHET_HTTP_PLAIN_TEXT: "anywhere" } : {};
+    const env = { ...at.env, ...open, FRESHET_HTTP_HOST: host };
+    const freshet = await startFreshet({ ...at, env, model, httpPort, onDeath: () => undefined });
+    clean.push(() => freshet.stop());
+    expect((await fetch(`${freshet.httpUrl}/healthz`)).status).toBe(200);
+  },
+);
+
 test("an engine whose port was asked for and taken meanwhile says so in one line", async () => {
   const at = await place();
   const [model, port] = [await modelFiles(), await freePort()];

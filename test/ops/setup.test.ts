@@ -27,6 +27,7 @@ import { graphsFor, precisionFor } from "../../ops/setup/precision.ts";
 import { silentProgress } from "../../ops/setup/progress.ts";
 import { findVersion, isAcceptable, isAtLeast } from "../../ops/setup/version.ts";
 import { pinsForPlatform, readPins } from "../../ops/setup/versions.ts";
+import { foldersOfGo } from "../../ops/setup/weaviate-build.ts";
 import { writeTinyEncoder } from "../model/tiny-encoder.ts";
 
 /** sha256 of "hello\n", as sha256sum prints it. */
@@ -261,4 +262,11 @@ describe("an installation lock", () => {
     const path = fileWith("lock", String(2 ** 22 + 1));
     expect(await withLock(path, () => Promise.resolve("done"))).toBe("done");
   });
+});
+
+test("an account without a home that it may write to builds in the build's own folder", () => {
+  expect(foldersOfGo({ HOME: folder }, "/build")).toEqual({ GOFLAGS: "" });
+  const own = { GOPATH: "/build/modules", GOCACHE: "/build/compiled", GOFLAGS: "-modcacherw" };
+  expect(foldersOfGo({ HOME: "/nonexistent" }, "/build")).toEqual(own);
+  expect(foldersOfGo({}, "/build")).toEqual(own);
 });

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { readClientConfig } from "../../config/config.ts";
 import { limits } from "../../contract/limits.ts";
 import type { Secret, TlsFiles } from "../../contract/links.ts";
+import { hostAndPort, nearHost } from "../../contract/place.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { resolveAddresses } from "../addresses.ts";
 import { CliError, Stopped } from "../exit.ts";
@@ -150,7 +151,9 @@ function sourceOf({ url, mergeUrl }: TopOptions, env: Terminal["env"]): Source {
   const near = mergeMetricsPort === undefined || mergeMetricsPort === 0;
   return {
     engine: addresses.http,
-    merges: mergeUrl ?? (near ? undefined : `http://${http.host}:${mergeMetricsPort}`),
+    merges:
+      mergeUrl ??
+      (near ? undefined : `http://${hostAndPort(nearHost(http.host), mergeMetricsPort)}`),
     token: http.operatorToken,
     tls: addresses.api?.tls,
   };

@@ -1,7 +1,7 @@
 /** Settings that are wrong: by themselves, together, by name, or by what their file holds. */
 
 import { type Config, ConfigError, readConfig } from "../../config/config.ts";
-import { settings } from "../../config/settings.ts";
+import { slipsIn } from "../../config/slips.ts";
 import { silentLogger } from "../../contract/observation.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { QuotaFile } from "../../tenants/quota-file.ts";
@@ -10,8 +10,6 @@ import { type Finding, fail, ok, warn } from "./finding.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const settingRoundsMax = 4;
-/** A slip of the hand: two letters in each other's place are two. */
-const slipMax = 2;
 
 /**
  * Each setting that is wrong by itself or against another one. The rest is used as it is: what is
@@ -46,34 +44,10 @@ export function readSettings(env: Environment): {
   return { env: {}, findings: [...findings, ...unknown] };
 }
 
-/**
- * Nothing reads them, so that what they should say does not hold. Only those that look like a
- * setting: scripts beside Freshet have variables of their own.
- */
 export function unknownSettings(names: readonly string[]): readonly Finding[] {
-  const known = Object.keys(settings);
-  return names
-    .filter((name) => name.startsWith("FRESHET_") && !known.includes(name))
-    .flatMap((name) => {
-      const meant = known.find((one) => editsBetween(one, name) <= slipMax);
-      if (meant === undefined) return [];
-      return [warn(name, "is no setting, and nothing reads it", `did you mean ${meant}?`)];
-    });
-}
-
-/** How many letters have to be added, taken away or changed (Levenshtein). */
-function editsBetween(one: string, other: string): number {
-  if (Math.abs(one.length - other.length) > slipMax) return slipMax + 1;
-  let above = Array.from({ length: other.length + 1 }, (_, at) => at);
-  for (const [row, letter] of [...one].entries()) {
-    const line = [row + 1];
-    for (const [at, facing] of [...other].entries()) {
-      const changed = (above[at] ?? 0) + (letter === facing ? 0 : 1);
-      line.push(Math.min(changed, (above[at + 1] ?? 0) + 1, (line[at] ?? 0) + 1));
-    }
-    above = line;
-  }
-  return above[other.length] ?? 0;
+  return slipsIn(names).map(({ name, meant }) =>
+    warn(name, "is no setting, and nothing reads it", `did you mean ${meant}?`),
+  );
 }
 
 /** An engine does not start with a file of quotas that it cannot use. */
