@@ -2,8 +2,10 @@
 
 import { afterAll, describe, expect, test } from "vitest";
 import { asciidocDocument } from "../../src/ingest/formats/asciidoc.ts";
+import { inlineText } from "../../src/ingest/formats/asciidoc-inline.ts";
 import { withoutComments } from "../../src/ingest/formats/markdown-comments.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 import { readNamed } from "./support.ts";
 
 const reader = openFileReader();
@@ -13,6 +15,64 @@ async function textOf(name: string, content: string): Promise<string> {
   const { documents } = await readNamed(reader, name, content);
   return String(documents[0]?.["text"]);
 }
+
+describe("a line of AsciiDoc", () => {
+  test.each([
+    [
+      "links by their words",
+      "See xref:berths.adoc#fees[the fees] and <<depth,the depth>>.",
+      "See the fees and the depth.",
+    ],
+    [
+      "addresses of the web",
+      "link:https://a.example/x[Site^], https://b.example[other].",
+      "[Site](https://a.example/x), [other](https://b.example).",
+    ],
+    ["whom to write to", "Ask mailto:ann@b.example[Ann].", "Ask Ann (ann@b.example)."],
+    [
+      "foot notes where they are said first",
+      "300 kr.footnote:a[Half, see https://b.example[here].] 20.footnote:a[]",
+      "300 kr. (Half, see [here](https://b.example).) 20.",
+    ],
+    [
+      "keys and menus",
+      "kbd:[Ctrl+C], menu:File[Save > As], btn:[OK]",
+      "Ctrl+C, File > Save > As, OK",
+    ],
+    [
+      "pictures within it by their description",
+      "A image:flag.png[red flag,20] icon:x[]flies.",
+      "A red flag flies.",
+    ],
+    [
+      "nothing of anchors and of words for the index",
+      "[[a]]An anchor:b[](((x, y)))old ((pier)).",
+      "An old pier.",
+    ],
+    [
+      "what is no macro as it is",
+      "a[1], x << 2, $((i+1)), \\kbd:[x], kbd:[never",
+      "a[1], x << 2, $((i+1)), kbd:[x], kbd:[never",
+    ],
+    ["no sign for a new line", "One +\ntwo", "One\ntwo"],
+    [
+      "the same in headings and cells",
+      "== Press kbd:[F1]\n\n|===\n|A |B\n\n|<<x,y>> |kbd:[F2]\n|===",
+      "## Press F1\n\n\n| A | B |\n| --- | --- |\n| y | F2 |",
+    ],
+  ])("has %s", async (_name, content, text) => {
+    expect(await textOf("a.adoc", content)).toBe(text);
+  });
+
+  test.each(["kbd:[", "link:a[", "footnote:[x[", "<<a", "((", "[[a", "\\kbd:["])(
+    "of nothing but %s is read in one pass",
+    (sign) => {
+      const before = cpuMs();
+      inlineText(sign.repeat(200_000 / sign.length));
+      expect(cpuMs() - before).toBeLessThan(2_000);
+    },
+  );
+});
 
 describe("a table of AsciiDoc", () => {
   test.each([
