@@ -20,7 +20,7 @@ import { splitText } from "./split.ts";
 
 /** Kinds that our own code reads in time linear in the file: they need no process. */
 const readHere: ReadonlySet<FileKind> = new Set([
-  ...(["markdown", "mdx", "text", "asciidoc", "rst"] as const),
+  ...(["markdown", "mdx", "text", "asciidoc", "rst", "subtitles"] as const),
 ]);
 
 export interface FileReaderOptions {
