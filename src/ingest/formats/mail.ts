@@ -8,6 +8,7 @@ import { timestampOf } from "./dates.ts";
 import { readFragment } from "./html/page.ts";
 import { attributeOf, type Element } from "./html/tree.ts";
 import { kindOf } from "./kinds.ts";
+import { fromHead } from "./mail-head.ts";
 import type { FileKind } from "./port.ts";
 import { withoutQuotes } from "./quotes.ts";
 
@@ -28,9 +29,10 @@ interface MailContext {
 const neverAttached: ReadonlySet<FileKind> = new Set(["json", "ndjson"]);
 
 export async function mailParts(
-  bytes: Uint8Array,
+  written: Uint8Array,
   context: MailContext,
 ): Promise<readonly ConvertedPart[]> {
+  const bytes = fromHead(written);
   const mail = await mailOf(bytes);
   const message = withInvitation(await mended(messageOf(mail), mail, bytes), mail);
   const attached = await attachmentsOf(mail, context);
