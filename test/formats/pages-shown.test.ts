@@ -72,6 +72,16 @@ describe("a page", () => {
       "### How long?\n\nA week.",
     ],
     [
+      "what a button unfolds, by its id",
+      "<h3><button aria-expanded=false aria-controls=a>Refunds?</button></h3><div id=a hidden>Within 14 days.</div><a role=button href=# aria-expanded=false aria-controls='b c'>Dogs?</a><div id=b style='color:red;display:none'>On a lead.</div>",
+      "### Refunds?\n\nWithin 14 days.\n\nDogs?\n\nOn a lead.",
+    ],
+    [
+      "no menus and lists that a button unfolds, and nothing else that is hidden",
+      "<button aria-expanded=false aria-controls=m>More</button><div id=m hidden><a href=/a>Berths</a> <a href=/b>Fees</a></div><button aria-expanded=false aria-controls=l>Size</button><div role=listbox id=l hidden>Small or large</div><button aria-controls=d aria-expanded=false aria-haspopup=dialog>Help</button><div id=d hidden>Ask the pilot.</div><p hidden>Draft.</p><p>Open.</p>",
+      "More Size Help\n\nOpen.",
+    ],
+    [
       "what is crossed out as that",
       "<p>Fee <del>100</del><ins>120</ins>, <s>at noon</s> at one",
       "Fee ~~100~~120, ~~at noon~~ at one",

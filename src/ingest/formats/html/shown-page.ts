@@ -17,12 +17,45 @@ import {
 /** @throws TooDeep */
 export function shownPage(html: string, scriptingEnabled = true): Document {
   const page = parsePage(html, scriptingEnabled);
-  for (const element of elementsOf(page)) {
+  const elements = elementsOf(page);
+  const unfolded = new Set(elements.flatMap(unfoldedBy));
+  for (const element of elements) {
+    if (unfolded.size > 0 && unfolded.has(attributeOf(element, "id") ?? "")) unfold(element);
     const name = nameByRole(element);
     if (name !== undefined) rename(element, name);
     if (element.tagName === "a") sayAddress(element);
   }
   return page;
+}
+
+/** Ids of what a click on the element shows below it: not those of menus and of lists to choose from. */
+function unfoldedBy(element: Element): readonly string[] {
+  const controlled = attributeOf(element, "aria-controls");
+  if (controlled === undefined || attributeOf(element, "aria-haspopup") !== undefined) return [];
+  const role = attributeOf(element, "role");
+  const isButton = element.tagName === "button" || element.tagName === "a" || role === "button";
+  const isFolder = isButton && attributeOf(element, "aria-expanded") !== undefined;
+  return isFolder || role === "tab" ? controlled.split(/\s+/).filter((id) => id !== "") : [];
+}
+
+const notUnfolded = /^(?:menu|menubar|listbox|dialog|alertdialog|navigation|search|tree|tooltip)$/;
+const noDisplay = /(?:display\s*:\s*none|visibility\s*:\s*hidden)(?:\s*!important)?/gi;
+
+function unfold(panel: Element): void {
+  const isOther = panel.tagName === "nav" || notUnfolded.test(attributeOf(panel, "role") ?? "");
+  if (isOther || isOfLinks(panel)) return;
+  panel.attrs = panel.attrs.flatMap((attribute) => {
+    if (attribute.name === "hidden") return [];
+    if (attribute.name !== "style") return [attribute];
+    return [{ ...attribute, value: attribute.value.replace(noDisplay, "") }];
+  });
+}
+
+/** A menu says nothing of its own. */
+function isOfLinks(panel: Element): boolean {
+  const all = rawText(panel).trim().length;
+  const own = rawText(panel, ({ tagName }) => tagName === "a").trim().length;
+  return own * 2 <= all;
 }
 
 /** Elements without a meaning of their own: others keep theirs. */
