@@ -41,7 +41,7 @@ async function partsOf(
       return [await readPage(decodeText(bytes), findArticle)];
     }
     case "pdf":
-      return (await import("./pdf.ts")).pdfParts(bytes);
+      return (await import("./pdf.ts")).pdfParts(bytes, context);
     case "docx":
       return [await (await import("./docx.ts")).docxDocument(bytes)];
     case "eml":

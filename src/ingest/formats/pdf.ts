@@ -4,8 +4,10 @@
  */
 
 import type { PDFDocumentProxy } from "unpdf/pdfjs";
+import { type AttachedContext, type AttachedFile, attachedParts } from "./attached.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, Unreadable } from "./convert.ts";
 import { saysNoTitle } from "./file-names.ts";
+import { kindOf } from "./kinds.ts";
 import { writtenOver } from "./pdf-fields.ts";
 import {
   byColumns,
@@ -29,14 +31,42 @@ const picturePagesLookedAt = 3;
 const rangesShownMax = 10;
 const none: ReadonlySet<string> = new Set();
 
-/** @throws Unreadable locked, scan */
-export async function pdfParts(bytes: Uint8Array): Promise<readonly ConvertedPart[]> {
+/**
+ * Its pages are a document, and so is each file that is attached to it.
+ *
+ * @throws Unreadable locked, scan
+ */
+export async function pdfParts(
+  bytes: Uint8Array,
+  context: AttachedContext,
+): Promise<readonly ConvertedPart[]> {
   const { getDocumentProxy } = await import("unpdf");
   const pdf = await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 }).catch(
     (error: Error) => {
       throw error.name === "PasswordException" ? new Unreadable("locked") : error;
     },
   );
+  const attached = await attachedParts(await filesWithin(pdf), context);
+  const pages = await pagesOf(pdf).catch((error: unknown): readonly ConvertedPart[] => {
+    // A picture as the cover of its files.
+    if (!(error instanceof Unreadable) || attached.length === 0) throw error;
+    return [{ skipped: error.reason, detail: error.detail }];
+  });
+  return [...pages, ...attached];
+}
+
+/** A file that cannot be listed costs no page. */
+async function filesWithin(pdf: PDFDocumentProxy): Promise<readonly AttachedFile[]> {
+  const listed: unknown = await pdf.getAttachments().catch(() => null);
+  if (!(listed instanceof Map)) return [];
+  return [...listed].map(([id, said]: readonly [string, { readonly filename?: unknown }]) => {
+    const name = typeof said.filename === "string" && said.filename !== "" ? said.filename : id;
+    const bytes = async () => (await pdf.getAttachmentContent(id)) ?? new Uint8Array();
+    return { name, shownName: name, kind: kindOf(name), bytes };
+  });
+}
+
+async function pagesOf(pdf: PDFDocumentProxy): Promise<readonly ConvertedPart[]> {
   const read: Page[] = [];
   const written: string[] = [];
   const unreadable: number[] = [];

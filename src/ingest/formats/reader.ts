@@ -51,8 +51,12 @@ export function openFileReader(options: FileReaderOptions = {}): FileReader {
       const request = { kind, bytes };
       const here = readHere.has(kind);
       const parts = here ? await convertFile(request) : await conversion.convert(request);
-      const isScan = parts.every((part) => !isConverted(part) && part.skipped === "scan");
-      const read = isScan && remote !== undefined ? await remote.parse(file, bytes) : parts;
+      // Files that are attached to a scan follow it.
+      const [pages, ...others] = parts;
+      const isScan =
+        kind === "pdf" && pages !== undefined && !isConverted(pages) && pages.skipped === "scan";
+      const read =
+        isScan && remote !== undefined ? [...(await remote.parse(file, bytes)), ...others] : parts;
       return documents(file, read, documentTextBytesMax);
     },
     close: () => conversion.close(),
