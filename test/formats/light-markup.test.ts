@@ -74,6 +74,31 @@ describe("a line of AsciiDoc", () => {
   );
 });
 
+describe("a line of reStructuredText", () => {
+  test.each([
+    [
+      "links by their words",
+      "See :ref:`the fees <fees>`, :doc:`/berths` and `rules`_.",
+      "See the fees, /berths and rules.",
+    ],
+    [
+      "addresses of the web",
+      "`Site <https://a.example/x>`_ or `here <fees_>`__",
+      "[Site](https://a.example/x) or here",
+    ],
+    [
+      "names of a program",
+      ":py:func:`~os.path.join`, :class:`!Boat`, :rfc:`2822`, 10\\ :sup:`3`",
+      "join, Boat, RFC 2822, 10\\ ^3",
+    ],
+    ["marks of foot notes", "Free [1]_ or half [#dogs]_.", "Free [1] or half [dogs]."],
+    ["code as it is", "``:ref:`a``` and ``b_`` and `c`", "``:ref:`a``` and ``b_`` and `c`"],
+    ["the same in a heading", "The :ref:`fees <f>`\n==================", "# The fees"],
+  ])("has %s", async (_name, content, text) => {
+    expect(await textOf("a.rst", content)).toBe(text);
+  });
+});
+
 describe("a table of AsciiDoc", () => {
   test.each([
     [
@@ -232,7 +257,7 @@ describe("what its authors hide", () => {
     [".. A remark\n   over two lines.\n\n   And more.\n\nText.", "Text."],
     ["Text.\n\n..\n   Hidden\n\nBelow.", "Text.\n\nBelow."],
     ["- one\n\n..\n\n   a quotation", "- one\n\n   a quotation"],
-    ["See [1]_.\n\n.. [1] The note.", "See [1]_.\n\n.. [1] The note."],
+    ["See [1]_.\n\n.. [1] The note.", "See [1].\n\n.. [1] The note."],
     [".. py:function:: run(x)\n\n   Runs.", ".. py:function:: run(x)\n\n   Runs."],
   ])("in reStructuredText is no text: %j", async (content, text) => {
     expect(await textOf("a.rst", content)).toBe(text);
