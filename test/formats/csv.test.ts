@@ -27,8 +27,8 @@ describe("a table in text", () => {
     ["one column, of which a value is the name", "Fruit\n7\nFruit\n", "Fruit: 7\n\nFruit: Fruit"],
     [
       "names and values above its columns",
-      "Account statement,,,\nIBAN,SE12 3456,,\n,,,\nDate,Text,Amount,Balance\n2026-05-01,Rent,-300,700\n2026-05-02,Fuel,-1,6\n",
-      "Account statement\n\nIBAN; SE12 3456\n\nDate: 2026-05-01; Text: Rent; Amount: -300; Balance: 700\n\nDate: 2026-05-02; Text: Fuel; Amount: -1; Balance: 6",
+      "Account statement,,,\nIBAN,4711 3456,,\n,,,\nDate,Text,Amount,Balance\n2026-05-01,Rent,-300,700\n2026-05-02,Fuel,-1,6\n",
+      "Account statement\n\nIBAN; 4711 3456\n\nDate: 2026-05-01; Text: Rent; Amount: -300; Balance: 700\n\nDate: 2026-05-02; Text: Fuel; Amount: -1; Balance: 6",
     ],
     [
       "rows that are longer than its names",

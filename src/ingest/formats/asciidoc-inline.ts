@@ -1,4 +1,4 @@
-/** What is written within a line of AsciiDoc, as its reader sees it: names of links, keys, notes. */
+/** What is written within a line of AsciiDoc, as its reader sees it: links, keys, notes. */
 
 /** `xref:page#part[…`, `kbd:[…`; a web address names its link in the same way. */
 const opening =

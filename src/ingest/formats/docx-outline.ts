@@ -1,4 +1,4 @@
-/** Headings of a Word document by the level of the paragraph itself, without a style that says it. */
+/** Headings of a Word document by the level of a paragraph itself, which no style says. */
 
 const paragraphEnd = "</w:p>";
 const properties = "<w:pPr>";

@@ -1,6 +1,7 @@
 /**
- * Text that runs up, down or upside down on its page: tables too wide for it, pages that were turned
- * after they were written. It is read as if the page had been turned so that it is upright. Pure.
+ * Text that runs up, down or upside down on its page: tables too wide for it, pages that were
+ * turned after they were written. It is read as if the page had been turned so that it is upright.
+ * Pure.
  */
 
 import { linesOf, type Page, type TextItem } from "./pdf-lines.ts";

@@ -1,4 +1,4 @@
-/** Words that a line of a PDF ends within: which hyphens are the printer's, and which the word's. Pure. */
+/** Words that a line of a PDF ends within: hyphens of the printer, and of the word. Pure. */
 
 /** `state-of-the-`: a word with hyphens of its own is cut at one of them, which stays. */
 const compoundCut = /(?<=\p{Ll}[-\u2010]\p{Ll}{1,30}\u00ad?)([-\u2010])\n(?=\p{Ll})/gu;

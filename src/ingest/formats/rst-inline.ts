@@ -1,6 +1,6 @@
-/** What is written within a line of reStructuredText, as its reader sees it: names, links, notes. */
+/** What is written within a line of reStructuredText, as its reader sees it. */
 
-/** Code, which stays; `:role:` before a text; a text that leads somewhere; the mark of a foot note. */
+/** Code, which stays; `:role:` before a text; a text that leads somewhere; the mark of a note. */
 const markup =
   /(``[^`]{1,500}``)|(?<![\w:`])(?::((?:[\w.+-]{1,40}:){1,3}))?`([^`]{1,500})`(__?)?(?!\w)|\[#?([\w.-]{1,60})\]_(?!\w)/g;
 const withTarget = /^([^<>]*[^<>\s])\s*<([^<>]{1,300})>$/;

@@ -1,6 +1,6 @@
 /**
- * What was said, and when: subtitles and transcripts of meetings (WebVTT, SubRip). Short cues become
- * paragraphs of one speaker that say when they begin. Linear in the file.
+ * What was said, and when: subtitles and transcripts of meetings (WebVTT, SubRip). Short cues
+ * become paragraphs of one speaker that say when they begin. Linear in the file.
  */
 
 import { type Converted, Unreadable } from "./convert.ts";

@@ -28,7 +28,7 @@ export function shownPage(html: string, scriptingEnabled = true): Document {
   return page;
 }
 
-/** Ids of what a click on the element shows below it: not those of menus and of lists to choose from. */
+/** Ids of what a click on the element shows below it: not of menus and of lists to choose from. */
 function unfoldedBy(element: Element): readonly string[] {
   const controlled = attributeOf(element, "aria-controls");
   if (controlled === undefined || attributeOf(element, "aria-haspopup") !== undefined) return [];
