@@ -25,6 +25,21 @@ describe("a table in text", () => {
     ],
     ["names again on each page", "q,a\n1,x\nq,a\n2,q\n", "q: 1; a: x\n\nq: 2; a: q"],
     ["one column, of which a value is the name", "Fruit\n7\nFruit\n", "Fruit: 7\n\nFruit: Fruit"],
+    [
+      "names and values above its columns",
+      "Account statement,,,\nIBAN,4711 3456,,\n,,,\nDate,Text,Amount,Balance\n2026-05-01,Rent,-300,700\n2026-05-02,Fuel,-1,6\n",
+      "Account statement\n\nIBAN; 4711 3456\n\nDate: 2026-05-01; Text: Rent; Amount: -300; Balance: 700\n\nDate: 2026-05-02; Text: Fuel; Amount: -1; Balance: 6",
+    ],
+    [
+      "rows that are longer than its names",
+      "A;B\n1;2\n3;4;x\n5;6;y\n",
+      "A: 1; B: 2\n\nA: 3; B: 4; x\n\nA: 5; B: 6; y",
+    ],
+    [
+      "numbers that are kept as text",
+      'Zip;Town\n="01234";"=""Askby"""\n',
+      "Zip: 01234; Town: Askby",
+    ],
     ["years as values", "Ann,1999,2004\nBo,2001,2003\n", "Ann; 1999; 2004\n\nBo; 2001; 2003"],
   ])("with %s is read", (_name, content, text) => {
     expect(csvDocument(content).text).toBe(text);

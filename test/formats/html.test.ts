@@ -28,6 +28,11 @@ describe("the structure of a page", () => {
       "| Oslo | 1 |\n| Bergen | 2 |",
     ],
     [
+      "the items of a list in a cell apart",
+      "<table><tr><th>Berth</th><th>Has</th></tr><tr><td>A1</td><td><ul><li>Water<li>Power</ul></td></tr></table>",
+      "| Berth | Has |\n| --- | --- |\n| A1 | Water; Power |",
+    ],
+    [
       "rows with names at their side",
       "<table><tr><th>Length</th><td>12 m</td></tr><tr><th>Crew</th><td>3</td></tr></table>",
       "| Length | 12 m |\n| Crew | 3 |",

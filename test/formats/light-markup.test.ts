@@ -2,9 +2,11 @@
 
 import { afterAll, describe, expect, test } from "vitest";
 import { asciidocDocument } from "../../src/ingest/formats/asciidoc.ts";
+import { inlineText } from "../../src/ingest/formats/asciidoc-inline.ts";
 import { withoutComments } from "../../src/ingest/formats/markdown-comments.ts";
 import { openFileReader } from "../../src/ingest/formats/reader.ts";
 import { rstDocument } from "../../src/ingest/formats/rst.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 import { readNamed } from "./support.ts";
 
 const reader = openFileReader();
@@ -14,6 +16,89 @@ async function textOf(name: string, content: string): Promise<string> {
   const { documents } = await readNamed(reader, name, content);
   return String(documents[0]?.["text"]);
 }
+
+describe("a line of AsciiDoc", () => {
+  test.each([
+    [
+      "links by their words",
+      "See xref:berths.adoc#fees[the fees] and <<depth,the depth>>.",
+      "See the fees and the depth.",
+    ],
+    [
+      "addresses of the web",
+      "link:https://a.example/x[Site^], https://b.example[other].",
+      "[Site](https://a.example/x), [other](https://b.example).",
+    ],
+    ["whom to write to", "Ask mailto:ann@b.example[Ann].", "Ask Ann (ann@b.example)."],
+    [
+      "foot notes where they are said first",
+      "300 kr.footnote:a[Half, see https://b.example[here].] 20.footnote:a[]",
+      "300 kr. (Half, see [here](https://b.example).) 20.",
+    ],
+    [
+      "keys and menus",
+      "kbd:[Ctrl+C], menu:File[Save > As], btn:[OK]",
+      "Ctrl+C, File > Save > As, OK",
+    ],
+    [
+      "pictures within it by their description",
+      "A image:flag.png[red flag,20] icon:x[]flies.",
+      "A red flag flies.",
+    ],
+    [
+      "nothing of anchors and of words for the index",
+      "[[a]]An anchor:b[](((x, y)))old ((pier)).",
+      "An old pier.",
+    ],
+    [
+      "what is no macro as it is",
+      "a[1], x << 2, $((i+1)), \\kbd:[x], kbd:[never",
+      "a[1], x << 2, $((i+1)), kbd:[x], kbd:[never",
+    ],
+    ["no sign for a new line", "One +\ntwo", "One\ntwo"],
+    [
+      "the same in headings and cells",
+      "== Press kbd:[F1]\n\n|===\n|A |B\n\n|<<x,y>> |kbd:[F2]\n|===",
+      "## Press F1\n\n\n| A | B |\n| --- | --- |\n| y | F2 |",
+    ],
+  ])("has %s", async (_name, content, text) => {
+    expect(await textOf("a.adoc", content)).toBe(text);
+  });
+
+  test.each(["kbd:[", "link:a[", "footnote:[x[", "<<a", "((", "[[a", "\\kbd:["])(
+    "of nothing but %s is read in one pass",
+    (sign) => {
+      const before = cpuMs();
+      inlineText(sign.repeat(200_000 / sign.length));
+      expect(cpuMs() - before).toBeLessThan(2_000);
+    },
+  );
+});
+
+describe("a line of reStructuredText", () => {
+  test.each([
+    [
+      "links by their words",
+      "See :ref:`the fees <fees>`, :doc:`/berths` and `rules`_.",
+      "See the fees, /berths and rules.",
+    ],
+    [
+      "addresses of the web",
+      "`Site <https://a.example/x>`_ or `here <fees_>`__",
+      "[Site](https://a.example/x) or here",
+    ],
+    [
+      "names of a program",
+      ":py:func:`~os.path.join`, :class:`!Boat`, :rfc:`2822`, 10\\ :sup:`3`",
+      "join, Boat, RFC 2822, 10\\ ^3",
+    ],
+    ["marks of foot notes", "Free [1]_ or half [#dogs]_.", "Free [1] or half [dogs]."],
+    ["code as it is", "``:ref:`a``` and ``b_`` and `c`", "``:ref:`a``` and ``b_`` and `c`"],
+    ["the same in a heading", "The :ref:`fees <f>`\n==================", "# The fees"],
+  ])("has %s", async (_name, content, text) => {
+    expect(await textOf("a.rst", content)).toBe(text);
+  });
+});
 
 describe("a table of AsciiDoc", () => {
   test.each([
@@ -173,7 +258,7 @@ describe("what its authors hide", () => {
     [".. A remark\n   over two lines.\n\n   And more.\n\nText.", "Text."],
     ["Text.\n\n..\n   Hidden\n\nBelow.", "Text.\n\nBelow."],
     ["- one\n\n..\n\n   a quotation", "- one\n\n   a quotation"],
-    ["See [1]_.\n\n.. [1] The note.", "See [1]_.\n\n.. [1] The note."],
+    ["See [1]_.\n\n.. [1] The note.", "See [1].\n\n.. [1] The note."],
     [".. py:function:: run(x)\n\n   Runs.", ".. py:function:: run(x)\n\n   Runs."],
   ])("in reStructuredText is no text: %j", async (content, text) => {
     expect(await textOf("a.rst", content)).toBe(text);

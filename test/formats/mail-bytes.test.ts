@@ -9,6 +9,18 @@ afterAll(() => reader.close());
 const read = (name: string, content: string | Uint8Array) => readNamed(reader, name, content);
 const head = "From: ann@depot.example\r\nSubject: Ferries\r\n";
 
+test.each([
+  ["blank lines", "\r\n\n"],
+  ["a byte order mark", "\ufeff"],
+  ["both", "\ufeff\n"],
+])("a mail has its head below %s", async (_name, above) => {
+  expect((await read("a.eml", `${above}${head}\r\nAt nine.`)).documents).toMatchObject([
+    { title: "Ferries", text: "At nine.", metadata: { from: "ann@depot.example" } },
+  ]);
+  const { documents } = await read("a.eml", "\n\nAt nine: the ferry.\n");
+  expect(documents).toMatchObject([{ text: "At nine: the ferry." }]);
+});
+
 test("a mail is read with a wrong byte among many right ones, whose letter is kept where it can be", async () => {
   const long =
     "The ferry to Vikholm leaves at nine, and the caf\xe9 beside it opens at ten o'clock.";

@@ -12,6 +12,36 @@ async function documentOf(html: string) {
 describe("a page", () => {
   test.each([
     [
+      "the number and the address behind words that do not say them",
+      "<p><a href='tel:+46%208-765'>Call us</a>, <a href='mailto:a@b.example?subject=x'>write</a>",
+      "Call us (+46 8-765), write (a@b.example)",
+    ],
+    [
+      "an address once, where the words of its link are that, and none where it has none",
+      "<p><a href=tel:+468765432>08-765 432</a> <a href=mailto:A@b.example>a@b.example</a> <a href='mailto:?body=x'>Share</a>",
+      "08-765 432 a@b.example Share",
+    ],
+    [
+      "the address of a link that is a picture",
+      "<p>Fax: <a href=mailto:fax@b.example><img src=a.png alt=''></a>",
+      "Fax: fax@b.example",
+    ],
+    [
+      "what is a heading by its role",
+      "<div role=heading aria-level=3>Open</div><p>At nine.</p><span role=heading>Shut</span><p>At six.</p>",
+      "### Open\n\nAt nine.\n\n## Shut\n\nAt six.",
+    ],
+    [
+      "what is a table by its roles, with its cells apart",
+      "<div role=table><div role=rowgroup><div role=row><span role=columnheader>Berth</span><span role=columnheader>Fee</span></div></div><div role=rowgroup><div role=row><span role=cell>A1</span><span role=cell>30</span></div></div></div>",
+      "| Berth | Fee |\n| --- | --- |\n| A1 | 30 |",
+    ],
+    [
+      "cells and rows that belong to no table as they are",
+      "<div role=row><div role=cell>A1</div></div><div role=cell>30</div>",
+      "A1\n\n30",
+    ],
+    [
       "the foot of a table below its rows, where it is written above them",
       "<table><thead><tr><th>Day<th>Hours<tfoot><tr><td>Sum<td>9<tbody><tr><td>Mon<td>8</table>",
       "| Day | Hours |\n| --- | --- |\n| Mon | 8 |\n| Sum | 9 |",
@@ -40,6 +70,16 @@ describe("a page", () => {
       "what it folds up",
       "<h3><button id=q>How long?</button></h3><div role=region aria-labelledby=q style='display:none'>A week.</div>",
       "### How long?\n\nA week.",
+    ],
+    [
+      "what a button unfolds, by its id",
+      "<h3><button aria-expanded=false aria-controls=a>Refunds?</button></h3><div id=a hidden>Within 14 days.</div><a role=button href=# aria-expanded=false aria-controls='b c'>Dogs?</a><div id=b style='color:red;display:none'>On a lead.</div>",
+      "### Refunds?\n\nWithin 14 days.\n\nDogs?\n\nOn a lead.",
+    ],
+    [
+      "no menus and lists that a button unfolds, and nothing else that is hidden",
+      "<button aria-expanded=false aria-controls=m>More</button><div id=m hidden><a href=/a>Berths</a> <a href=/b>Fees</a></div><button aria-expanded=false aria-controls=l>Size</button><div role=listbox id=l hidden>Small or large</div><button aria-controls=d aria-expanded=false aria-haspopup=dialog>Help</button><div id=d hidden>Ask the pilot.</div><p hidden>Draft.</p><p>Open.</p>",
+      "More Size Help\n\nOpen.",
     ],
     [
       "what is crossed out as that",

@@ -105,6 +105,11 @@ describe("a Word document", () => {
 
   test.each([
     [
+      "headings by a level of the paragraph, but no long clause as one",
+      `<w:p><w:pPr><w:pStyle w:val="Normal"/><w:outlineLvl w:val="1"/></w:pPr><w:r><w:t>Fees</w:t></w:r></w:p><w:p><w:pPr><w:outlineLvl w:val="9"/></w:pPr><w:r><w:t>Nine.</w:t></w:r></w:p><w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr><w:r><w:t>${"clause ".repeat(40).trim()}</w:t></w:r></w:p>`,
+      `## Fees\n\nNine.\n\n${"clause ".repeat(40).trim()}`,
+    ],
+    [
       "the results of fields",
       '<w:p><w:r><w:t>Dear </w:t></w:r><w:fldSimple w:instr=" MERGEFIELD N "><w:r><w:t>Ann</w:t></w:r></w:fldSimple></w:p>',
       "Dear Ann",

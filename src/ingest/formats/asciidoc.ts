@@ -3,6 +3,7 @@
 import { withoutEnd } from "../../contract/without-end.ts";
 import { plainTitle } from "../../text/markdown-title.ts";
 import { AsciidocAttributes } from "./asciidoc-attributes.ts";
+import { inlineText, withoutLineBreak } from "./asciidoc-inline.ts";
 import { delimiterIn, separatedTableLines, tableLines } from "./asciidoc-table.ts";
 import type { Converted } from "./convert.ts";
 import { fencedCode } from "./fence.ts";
@@ -19,12 +20,13 @@ const attributesLine = /^\[\[?[^\]]*\]\]?$/;
 const pictureLine = /^image::[^[\]]+\[([^\]]*)\]$/;
 /** A condition with its text on one line. */
 const conditional = /^ifn?def::[^[\]]*\[(\S.*)\]$/;
-const silentLine = /^(?:ifdef|ifndef|ifeval|endif|include|toc)::.*$/;
+const silentLine = /^(?:ifdef|ifndef|ifeval|endif|include|toc|video|audio)::.*$/;
 
 export function asciidocDocument(source: string): Converted {
   const lines = withOneLineTitles(source.split(/\r\n|\r|\n/));
   const out: string[] = [];
   const attributes = new AsciidocAttributes(source.length);
+  const shown = (written: string): string => inlineText(attributes.resolved(written));
   let title: string | undefined;
   let language = "";
   let attributesAbove = "";
@@ -34,7 +36,7 @@ export function asciidocDocument(source: string): Converted {
     const heading = headingLine.exec(line);
     if (tableFence.test(line)) {
       const end = endOf(lines, at, line);
-      const rows = lines.slice(at + 1, end).map((row) => attributes.resolved(row));
+      const rows = lines.slice(at + 1, end).map(shown);
       const mark = line.charAt(0);
       const delimiter = mark === "|" ? delimiterIn(attributesAbove) : mark;
       const table =
@@ -52,12 +54,12 @@ export function asciidocDocument(source: string): Converted {
       language = "";
     } else if (heading !== null) {
       const [, marks = "=", written = ""] = heading;
-      const text = attributes.resolved(withoutClosingMarks(written));
+      const text = shown(withoutClosingMarks(written));
       title ??= plainTitle(text);
       out.push(`${"#".repeat(marks.length)} ${text}`, "");
     } else if (conditional.test(line)) {
       // What is shown for some readers only is there for them.
-      out.push(textLine(attributes.resolved(conditional.exec(line)?.[1] ?? "")));
+      out.push(textLine(shown(conditional.exec(line)?.[1] ?? "")));
     } else if (pictureLine.test(line)) {
       out.push(pictureText(attributes.resolved(line)));
     } else if (attributes.take(line)) {
@@ -69,7 +71,7 @@ export function asciidocDocument(source: string): Converted {
       out.push(...saidBy(line));
       continue;
     } else if (!line.startsWith("//") && !otherFence.test(line) && !silentLine.test(line)) {
-      out.push(textLine(attributes.resolved(line)));
+      out.push(textLine(withoutLineBreak(shown(line))));
       // Between attributes and their block may stand its title.
       if (line.startsWith(".")) continue;
     }

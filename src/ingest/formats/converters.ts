@@ -8,6 +8,7 @@ import { decodeText } from "./decode.ts";
 import { markdownDocument } from "./markdown-file.ts";
 import { withoutProgram } from "./mdx.ts";
 import { rstDocument } from "./rst.ts";
+import { subtitlesDocument } from "./subtitles.ts";
 
 /** What becomes of a file: its documents, and reasons for what is left out. Never throws. */
 export async function convertFile(
@@ -40,7 +41,7 @@ async function partsOf(
       return [await readPage(decodeText(bytes), findArticle)];
     }
     case "pdf":
-      return (await import("./pdf.ts")).pdfParts(bytes);
+      return (await import("./pdf.ts")).pdfParts(bytes, context);
     case "docx":
       return [await (await import("./docx.ts")).docxDocument(bytes)];
     case "eml":
@@ -62,6 +63,8 @@ async function partsOf(
       return [asciidocDocument(decodeText(bytes))];
     case "rst":
       return [rstDocument(decodeText(bytes))];
+    case "subtitles":
+      return [subtitlesDocument(decodeText(bytes))];
     case "text":
       return [{ text: decodeText(bytes) }];
     case "notebook":

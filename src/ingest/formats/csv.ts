@@ -22,8 +22,8 @@ export function csvDocument(source: string, given?: string): Converted {
   const names = hasHeader(first, others) ? columnNames(first) : undefined;
   const above = all.slice(0, start).map((cells) => rowText(cells, undefined));
   // Exports of many pages say it on each.
-  const below = others.filter((cells) => first.length === 1 || !isSameRow(cells, first));
-  const rows = (names === undefined ? [first, ...others] : below)
+  const data = others.filter((cells) => first.length === 1 || !isSameRow(cells, first));
+  const rows = (names === undefined ? [first, ...others] : data)
     .map((cells) => rowText(cells, names))
     .filter((row) => row !== "");
   if (rows.length === 0) throw new Unreadable("empty");
@@ -33,13 +33,27 @@ export function csvDocument(source: string, given?: string): Converted {
   };
 }
 
-/** Above many tables stands what they are about, in the first column. */
+/** Above many tables stands what they are about: in one column, or a name beside its value. */
 function tableStart(rows: readonly (readonly string[])[]): number {
-  const filled = rows.slice(0, 10).map((cells) => cells.filter((cell) => cell !== "").length);
+  const filled = rows.slice(0, sampleRows).map((cells) => cells.filter(isFilled).length);
   const start = filled.findIndex((count) => count > 1);
   const below = filled.slice(start + 1);
   const isTable = below.length > 0 && below.every((count) => count > 1);
-  return start > 0 && isTable ? start : 0;
+  if (start < 0 || !isTable) return 0;
+  const wide = filled.findIndex((count) => count > 2);
+  const isBelowPairs = wide > start && filled.slice(start, wide).every((count) => count === 2);
+  if (!isBelowPairs) return start;
+  const [names = [], ...others] = rows.slice(wide);
+  const isWide = filled.slice(wide).every((count) => count > 2);
+  return isWide && names.every((name) => !isNumber(name)) && isOverNumbers(names, others)
+    ? wide
+    : start;
+}
+
+const sampleRows = 20;
+
+function isFilled(cell: string): boolean {
+  return cell !== "";
 }
 
 /** How marks of quotation are written within quotations: doubled, or as C has them. */
@@ -151,12 +165,24 @@ function hasHeader(first: readonly string[], others: readonly (readonly string[]
   if (isOverYears(first, others)) return true;
   const isWords = names.every((name) => name.length <= nameCharsMax && !isNumber(name));
   if (!isWords) return false;
-  // A header that is repeated further down stays one.
-  const sample = others.slice(0, 20).filter((row) => !isSameRow(row, first));
-  if (first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")))) return true;
+  if (isOverNumbers(first, others)) return true;
+  const sample = below(first, others);
   // What stands in a column as a value as well is no name of it.
   const isValue = sample.some((row) => row.some((cell, at) => cell !== "" && cell === first[at]));
   return new Set(names).size === names.length && !isValue;
+}
+
+function isOverNumbers(first: readonly string[], others: readonly (readonly string[])[]): boolean {
+  const sample = below(first, others);
+  return first.some((_, column) => sample.every((row) => isNumber(row[column] ?? "")));
+}
+
+/** A header that is repeated further down stays one. */
+function below(
+  first: readonly string[],
+  others: readonly (readonly string[])[],
+): readonly (readonly string[])[] {
+  return others.slice(0, sampleRows).filter((row) => !isSameRow(row, first));
 }
 
 /**
@@ -172,8 +198,10 @@ function isOverYears(first: readonly string[], others: readonly (readonly string
     step !== 0 &&
     years.every((year, index) => year === (years[0] ?? 0) + step * index);
   if (!isInSteps || isNumber(first[0] ?? "")) return false;
-  const below = others.slice(0, 20).flatMap((row) => columns.map((column) => row[column] ?? ""));
-  return below.some(isNumber) && !below.every((cell) => yearCell.test(cell));
+  const data = others
+    .slice(0, sampleRows)
+    .flatMap((row) => columns.map((column) => row[column] ?? ""));
+  return data.some(isNumber) && !data.every((cell) => yearCell.test(cell));
 }
 
 const yearCell = /^(?:19|20)\d{2}$/;
@@ -187,10 +215,13 @@ function columnNames(cells: readonly string[]): readonly string[] {
   return cells.map((cell) => oneLine(cell).replace(/[:：]$/, ""));
 }
 
+/** So that programs of tables keep the zeros of `01234`, it is written as what they compute. */
+const keptAsText = /^="([^"]*)"$/;
+
 function rowText(cells: readonly string[], names: readonly string[] | undefined): string {
   return cells
     .map((cell, column) => {
-      const value = oneLine(cell);
+      const value = oneLine(cell.replace(keptAsText, "$1"));
       const name = names?.[column] ?? "";
       return value === "" || name === "" ? value : `${name}: ${value}`;
     })

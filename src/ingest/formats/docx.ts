@@ -5,13 +5,18 @@ import { limits } from "../../contract/limits.ts";
 import { isEncryptedOffice } from "./content-signs.ts";
 import { type Converted, Unreadable } from "./convert.ts";
 import { htmlOfChunk, withChunks, withChunksNamed } from "./docx-chunks.ts";
+import { outlineStyles, withOutlineStyles } from "./docx-outline.ts";
 import { withoutWrappers } from "./docx-wrappers.ts";
 import { ownHeadingStyles, propertiesOf, textPartOf, withoutHiddenRuns } from "./docx-xml.ts";
 import { readFragment } from "./html/page.ts";
 import { unpacked, type ZipPart, zipParts } from "./zip.ts";
 
 /** Beside the styles that the library knows itself. */
-const styleMap = ["p[style-name='Title'] => h1:fresh", "p[style-name='Subtitle'] => p:fresh"];
+const styleMap = [
+  "p[style-name='Title'] => h1:fresh",
+  "p[style-name='Subtitle'] => p:fresh",
+  ...outlineStyles,
+];
 const stylesPart = "word/styles.xml";
 const propertiesPart = "docProps/core.xml";
 
@@ -107,7 +112,7 @@ function inputOf(
 const notesPart = /^word\/(?:foot|end)notes\.xml$/;
 
 function readable(xml: string): string {
-  return withoutWrappers(withoutHiddenRuns(xml));
+  return withOutlineStyles(withoutWrappers(withoutHiddenRuns(xml)));
 }
 
 function textOf(bytes: Uint8Array, parts: readonly ZipPart[], name: string): string | undefined {

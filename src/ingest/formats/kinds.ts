@@ -27,6 +27,8 @@ const kinds: Readonly<Record<string, FileKind>> = {
   eml: "eml",
   mbox: "mbox",
   ics: "calendar",
+  vtt: "subtitles",
+  srt: "subtitles",
 };
 
 export function kindOf(path: string): FileKind | undefined {

@@ -2,35 +2,22 @@
 
 import PostalMime, { type Address, type Attachment, type Email } from "postal-mime";
 import { limits } from "../../contract/limits.ts";
+import { type AttachedContext, attachedParts } from "./attached.ts";
 import { calendarDocument } from "./calendar.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, isConverted } from "./convert.ts";
 import { timestampOf } from "./dates.ts";
 import { readFragment } from "./html/page.ts";
 import { attributeOf, type Element } from "./html/tree.ts";
 import { kindOf } from "./kinds.ts";
+import { fromHead } from "./mail-head.ts";
 import type { FileKind } from "./port.ts";
 import { withoutQuotes } from "./quotes.ts";
 
-/** Reads an attachment as the file that it is; `depth` counts mails within mails. */
-export type ReadAttachment = (
-  file: { readonly kind: FileKind; readonly bytes: Uint8Array },
-  depth: number,
-) => Promise<readonly ConvertedPart[]>;
-
-interface MailContext {
-  readonly depth: number;
-  readonly readAttachment: ReadAttachment;
-}
-
-/**
- * Operations of a publisher, not documents: what comes by mail may not delete anything.
- */
-const neverAttached: ReadonlySet<FileKind> = new Set(["json", "ndjson"]);
-
 export async function mailParts(
-  bytes: Uint8Array,
-  context: MailContext,
+  written: Uint8Array,
+  context: AttachedContext,
 ): Promise<readonly ConvertedPart[]> {
+  const bytes = fromHead(written);
   const mail = await mailOf(bytes);
   const message = withInvitation(await mended(messageOf(mail), mail, bytes), mail);
   const attached = await attachmentsOf(mail, context);
@@ -130,7 +117,7 @@ function readable(message: Converted, bytes: Uint8Array): ConvertedPart {
 /** Messages begin with a line `From ` after a blank one and before a header. */
 export async function mailboxParts(
   bytes: Uint8Array,
-  context: MailContext,
+  context: AttachedContext,
 ): Promise<readonly ConvertedPart[]> {
   const parts: ConvertedPart[] = [];
   for (const message of splitMailbox(bytes)) {
@@ -143,7 +130,7 @@ export async function mailboxParts(
 /** Parts of one message among others are named after it: its place changes when others go. */
 async function messageParts(
   bytes: Uint8Array,
-  context: MailContext,
+  context: AttachedContext,
 ): Promise<readonly ConvertedPart[]> {
   let parts: readonly ConvertedPart[];
   try {
@@ -280,44 +267,24 @@ function peopleOf(addresses: readonly Address[]): readonly string[] {
     .filter((person) => person !== "");
 }
 
-async function attachmentsOf(
+function attachmentsOf(
   { attachments }: Email,
-  { depth, readAttachment }: MailContext,
+  context: AttachedContext,
 ): Promise<readonly ConvertedPart[]> {
-  const parts: ConvertedPart[] = [];
-  const files = attachments.filter((attachment) => !isInvitation(attachment) && isFile(attachment));
-  for (const [index, attachment] of files.entries()) {
-    const kind = kindOfAttachment(attachment);
-    const name = attachment.filename ?? `${index + 1}`;
-    const detail = `its attachment ${JSON.stringify(attachment.filename ?? attachment.mimeType)}`;
-    if (kind === undefined || neverAttached.has(kind)) {
-      parts.push({ skipped: "type", detail });
-    } else if (index >= limits.attachmentsMax || depth >= limits.attachmentDepthMax) {
-      parts.push({ skipped: "size", detail });
-    } else {
-      const bytes = bytesOf(attachment);
-      const read = await readAttachment({ kind, bytes }, depth + 1);
-      parts.push(
-        ...read.map((part) => ("skipped" in part ? { detail, ...part } : named(part, name))),
-      );
-    }
-  }
-  return parts;
+  const files = attachments
+    .filter((attachment) => !isInvitation(attachment) && isFile(attachment))
+    .map((attachment, index) => ({
+      name: attachment.filename ?? `${index + 1}`,
+      shownName: attachment.filename ?? attachment.mimeType,
+      kind: kindOfAttachment(attachment),
+      bytes: () => bytesOf(attachment),
+    }));
+  return attachedParts(files, context);
 }
 
 /** A picture within the text has no name. */
 function isFile({ disposition, filename, mimeType }: Attachment): boolean {
   return disposition !== "inline" || Boolean(filename) || mimeType === "message/rfc822";
-}
-
-function named(document: Converted, name: string): Converted {
-  const { part, title, metadata = {} } = document;
-  return {
-    ...document,
-    title: title ?? name,
-    part: part === undefined ? name : `${name}/${part}`,
-    metadata: { ...metadata, attachment: name },
-  };
 }
 
 function kindOfAttachment({ filename, mimeType }: Attachment): FileKind | undefined {

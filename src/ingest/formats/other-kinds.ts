@@ -9,7 +9,7 @@ const ways: Readonly<Record<string, string>> = {
   ...each("tex", "pandoc -t markdown"),
   ...each("org textile mediawiki wiki", "pandoc -t markdown"),
   ...each("mkdn qmd rmd", "it is Markdown: call it .md"),
-  ...each("log srt vtt", "it is text: call it .txt"),
+  ...each("log", "it is text: call it .txt"),
   ...each("xml", "convert it to .html, .md or .ndjson"),
   ...each("yaml yml", "convert it to .ndjson"),
   ...each("parquet sqlite db", "export it as .csv or .ndjson"),

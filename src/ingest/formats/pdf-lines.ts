@@ -36,6 +36,10 @@ const wideGap = 1.5;
 const edgeSlack = 0.5;
 /** Fake bold, and shadows: the same words again, moved by less than this share of their height. */
 const shadowShare = 0.2;
+/** Smaller than the line, and up by more than its letters differ. */
+const raisedHeightShare = 0.8;
+const raisedShareMin = 0.15;
+const raised = /^\d{1,3}\s?$/;
 /** Shorter cells are those of a table. */
 const columnCharsMin = 18;
 /** Sentences go on from line to line, cells do not: lines of a column that begin small. */
@@ -77,6 +81,12 @@ class LineMaker {
     const [x = 0, y = 0] = item.transform.slice(4);
     const end = x + item.width;
     const segment = this.#segments.at(-1);
+    if (this.#isRaised(item)) {
+      segment?.items.push({ ...item, str: `^${item.str}` });
+      if (segment !== undefined) segment.end = end;
+      this.#isWide = false;
+      return;
+    }
     if (this.#last !== undefined && isFurtherLeft(this.#last, item)) this.#isWide = true;
     if (segment === undefined || this.#isWide) this.#segments.push({ x, end, items: [item] });
     else {
@@ -87,6 +97,15 @@ class LineMaker {
     this.#height = Math.max(this.#height, item.height);
     this.#last = item;
     this.#isWide = false;
+  }
+
+  /** The number of a foot note, an exponent: without a sign it would be a part of the word. */
+  #isRaised({ str, height, transform }: TextItem): boolean {
+    if (this.#last === undefined || this.#isWide || !raised.test(str)) return false;
+    const before = this.#segments.at(-1)?.items.at(-1)?.str ?? "";
+    const isSmall = height > 0 && height <= this.#height * raisedHeightShare;
+    const rise = (transform[5] ?? 0) - this.#y;
+    return isSmall && rise > this.#height * raisedShareMin && /[\p{L}\p{N}\p{P}]$/u.test(before);
   }
 
   gap(item: TextItem): void {

@@ -4,18 +4,21 @@
  */
 
 import type { PDFDocumentProxy } from "unpdf/pdfjs";
+import { type AttachedContext, type AttachedFile, attachedParts } from "./attached.ts";
 import { type Converted, type ConvertedPart, type FileMetadata, Unreadable } from "./convert.ts";
 import { saysNoTitle } from "./file-names.ts";
+import { kindOf } from "./kinds.ts";
 import { writtenOver } from "./pdf-fields.ts";
 import {
   byColumns,
   isGarbled,
-  linesOf,
   type Page,
   type PageLine,
   type TextItem,
   withoutRepeatedEdges,
 } from "./pdf-lines.ts";
+import { readLines } from "./pdf-turned.ts";
+import { compoundsIn, joinWords } from "./pdf-words.ts";
 
 /** A page with fewer letters has a stamp on its picture, and no text layer. */
 const pageCharsMin = 8;
@@ -26,32 +29,67 @@ const paragraphGap = 1.6;
 /** Of pages without text so many are looked at for a picture: each may take a second. */
 const picturePagesLookedAt = 3;
 const rangesShownMax = 10;
+const none: ReadonlySet<string> = new Set();
 
-/** @throws Unreadable locked, scan */
-export async function pdfParts(bytes: Uint8Array): Promise<readonly ConvertedPart[]> {
+/**
+ * Its pages are a document, and so is each file that is attached to it.
+ *
+ * @throws Unreadable locked, scan
+ */
+export async function pdfParts(
+  bytes: Uint8Array,
+  context: AttachedContext,
+): Promise<readonly ConvertedPart[]> {
   const { getDocumentProxy } = await import("unpdf");
   const pdf = await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0 }).catch(
     (error: Error) => {
       throw error.name === "PasswordException" ? new Unreadable("locked") : error;
     },
   );
+  const attached = await attachedParts(await filesWithin(pdf), context);
+  const pages = await pagesOf(pdf).catch((error: unknown): readonly ConvertedPart[] => {
+    // A picture as the cover of its files.
+    if (!(error instanceof Unreadable) || attached.length === 0) throw error;
+    return [{ skipped: error.reason, detail: error.detail }];
+  });
+  return [...pages, ...attached];
+}
+
+/** A file that cannot be listed costs no page. */
+async function filesWithin(pdf: PDFDocumentProxy): Promise<readonly AttachedFile[]> {
+  const listed: unknown = await pdf.getAttachments().catch(() => null);
+  if (!(listed instanceof Map)) return [];
+  return [...listed].map(([id, said]: readonly [string, { readonly filename?: unknown }]) => {
+    const name = typeof said.filename === "string" && said.filename !== "" ? said.filename : id;
+    const bytes = async () => (await pdf.getAttachmentContent(id)) ?? new Uint8Array();
+    return { name, shownName: name, kind: kindOf(name), bytes };
+  });
+}
+
+async function pagesOf(pdf: PDFDocumentProxy): Promise<readonly ConvertedPart[]> {
   const read: Page[] = [];
   const written: string[] = [];
   const unreadable: number[] = [];
   for (let number = 1; number <= pdf.numPages; number += 1) {
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
-    const [, bottom = 0, , top = 0] = page.view;
-    const lines = linesOf(items.filter((item): item is typeof item & TextItem => "str" in item));
+    const { lines, bottom, top } = readLines(
+      items.filter((item): item is typeof item & TextItem => "str" in item),
+      page.view,
+    );
     const garbled = isGarbled(lines);
     if (garbled) unreadable.push(number);
     read.push({ lines: garbled ? [] : lines, bottom, top });
     // A form that cannot be read is a page like others.
-    written.push(joinLines(writtenOver(await page.getAnnotations().catch(() => []))));
+    const over = writtenOver(await page.getAnnotations().catch(() => []));
+    written.push(joinLines(over, none));
     page.cleanup();
   }
+  const compounds = compoundsIn(read.flatMap(({ lines }) => lines.map(({ text }) => text)));
   const pages = withoutRepeatedEdges(read).map(({ lines }, index) =>
-    [pageText(byColumns(lines)), written[index] ?? ""].filter((each) => each !== "").join("\n\n"),
+    [pageText(byColumns(lines), compounds), written[index] ?? ""]
+      .filter((each) => each !== "")
+      .join("\n\n"),
   );
   const bare = read.flatMap(({ lines }, index) => {
     const chars = lines.reduce((sum, { text }) => sum + text.length, written[index]?.length ?? 0);
@@ -99,7 +137,7 @@ function rangesOf(numbers: readonly number[]): string {
     .join(", ");
 }
 
-function pageText(lines: readonly PageLine[]): string {
+function pageText(lines: readonly PageLine[], compounds: ReadonlySet<string>): string {
   const paragraphs: string[][] = [];
   let lastY: number | undefined;
   for (const { text, y, height } of lines) {
@@ -108,22 +146,16 @@ function pageText(lines: readonly PageLine[]): string {
     else paragraphs.at(-1)?.push(text);
     lastY = y;
   }
-  return paragraphs.map(joinLines).join("\n\n");
+  return paragraphs.map((each) => joinLines(each, compounds)).join("\n\n");
 }
 
 /** What would be a heading, a fence or a rule to Markdown stands in a PDF as letters. */
 const looksLikeMarkup = /^(?=#{1,6}\s|`{3}|~{3}|[=-]+$)/;
 
-/** `state-of-the-`: a word with hyphens of its own is cut at one of them, which stays. */
-const compoundCut = /(?<=\p{Ll}[-\u2010]\p{Ll}{1,30}\u00ad?)([-\u2010])\n(?=\p{Ll})/gu;
-
 /** Lines of a paragraph; a word that was cut at the end of one is whole again. */
-function joinLines(lines: readonly string[]): string {
-  return lines
-    .map((line) => line.replace(looksLikeMarkup, "\\"))
-    .join("\n")
-    .replace(compoundCut, "$1")
-    .replace(/(\p{Ll})\u00ad?[-\u00ad\u2010]\n(?=\p{Ll})/gu, "$1");
+function joinLines(lines: readonly string[], compounds: ReadonlySet<string>): string {
+  const text = lines.map((line) => line.replace(looksLikeMarkup, "\\")).join("\n");
+  return joinWords(text, compounds);
 }
 
 function describe(

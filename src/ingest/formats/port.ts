@@ -19,6 +19,7 @@ export type FileKind =
   | "docx"
   | "eml"
   | "calendar"
+  | "subtitles"
   | "mbox";
 
 /**

@@ -19,7 +19,13 @@ import { createDoclingParser, type RemoteParserOptions } from "./remote-parser.t
 import { splitText } from "./split.ts";
 
 /** Kinds that our own code reads in time linear in the file: few of them need a process. */
-const readHere: ReadonlySet<FileKind> = new Set(["markdown", "mdx", "asciidoc", "rst"]);
+const readHere: ReadonlySet<FileKind> = new Set([
+  "markdown",
+  "mdx",
+  "asciidoc",
+  "rst",
+  "subtitles",
+]);
 
 /** Plain text is copied; of the others a large one may need more memory than an import has. */
 export function isReadHere(kind: FileKind, bytes: number): boolean {
@@ -55,8 +61,12 @@ export function openFileReader(options: FileReaderOptions = {}): FileReader {
       const parts = isReadHere(kind, bytes.length)
         ? await convertFile(request)
         : await conversion.convert(request);
-      const isScan = parts.every((part) => !isConverted(part) && part.skipped === "scan");
-      const read = isScan && remote !== undefined ? await remote.parse(file, bytes) : parts;
+      // Files that are attached to a scan follow it.
+      const [pages, ...others] = parts;
+      const isScan =
+        kind === "pdf" && pages !== undefined && !isConverted(pages) && pages.skipped === "scan";
+      const read =
+        isScan && remote !== undefined ? [...(await remote.parse(file, bytes)), ...others] : parts;
       return documents(file, read, documentTextBytesMax);
     },
     close: () => conversion.close(),

@@ -3,6 +3,7 @@
 import { plainTitle } from "../../text/markdown-title.ts";
 import type { Converted } from "./convert.ts";
 import { Growth } from "./growth.ts";
+import { rstInline } from "./rst-inline.ts";
 import { csvTable, drawnTable, listTable } from "./rst-table.ts";
 
 /** A row of one sign, under or over a title. */
@@ -111,7 +112,7 @@ class RstReader {
     const style = `${isOver ? "over" : ""}${under[0]}`;
     if (!this.#levels.includes(style)) this.#levels.push(style);
     const level = Math.min(6, this.#levels.indexOf(style) + 1);
-    const text = title.trim();
+    const text = rstInline(title.trim());
     this.#title ??= plainTitle(text);
     this.#out.push("", `${"#".repeat(level)} ${text}`, "");
     this.#at += isOver ? 3 : 2;
@@ -227,8 +228,9 @@ class RstReader {
   }
 
   #substituted(line: string): string {
-    if (this.#substitutions.size === 0) return line;
-    return line.replace(/\|([^|]{1,100})\|/g, (whole, name: string) => {
+    const shown = rstInline(line);
+    if (this.#substitutions.size === 0) return shown;
+    return shown.replace(/\|([^|]{1,100})\|/g, (whole, name: string) => {
       const value = this.#substitutions.get(name);
       return value !== undefined && this.#growth.takes(value) ? value : whole;
     });

@@ -7,7 +7,8 @@
 
 import { isWayfinding } from "./elements.ts";
 import { type PageText, pageText } from "./page-text.ts";
-import { attributeOf, type Document, type Element, elementsOf, parsePage } from "./tree.ts";
+import { shownPage } from "./shown-page.ts";
+import { attributeOf, type Document, type Element, elementsOf } from "./tree.ts";
 
 /** Text that is not for readers who see the page. */
 function ordinary(element: Element): boolean {
@@ -58,7 +59,7 @@ async function shownContent(
   if (!isWorthAGuess(whole, html)) return whole;
   const article = await findArticle(html);
   if (article === undefined) return whole;
-  const guessed = pageText(parsePage(article), ordinary);
+  const guessed = pageText(shownPage(article), ordinary);
   if (guessed.ownChars < whole.ownChars * guessedShareMin) return whole;
   return { ...guessed, heading: whole.heading };
 }
@@ -72,7 +73,7 @@ function isWorthAGuess({ ownChars, linkedChars }: PageText, { length }: string):
 function everything(page: Document, html: string): MainContent {
   const menus = pageText(page, ({ tagName }) => tagName === "noscript");
   if (menus.text !== "") return { ...menus, isNotice: false };
-  return { ...pageText(parsePage(html, false), () => false), isNotice: true };
+  return { ...pageText(shownPage(html, false), () => false), isNotice: true };
 }
 
 /** The one element that the page calls its main content, or its only article. */

@@ -5,15 +5,8 @@ import { timestampOf } from "../dates.ts";
 import { flatPage } from "./flat.ts";
 import { type FindArticle, mainContent } from "./main-content.ts";
 import { pageText } from "./page-text.ts";
-import {
-  attributeOf,
-  type Document,
-  type Element,
-  elementsOf,
-  parsePage,
-  rawText,
-  TooDeep,
-} from "./tree.ts";
+import { shownPage } from "./shown-page.ts";
+import { attributeOf, type Document, type Element, elementsOf, rawText, TooDeep } from "./tree.ts";
 import { withEnds } from "./unended.ts";
 
 /** Head fields that date a page, the one that says most first. */
@@ -32,7 +25,7 @@ export async function readPage(source: string, findArticle: FindArticle): Promis
   const html = withEnds(withClosedElements(source));
   let page: Document;
   try {
-    page = parsePage(html);
+    page = shownPage(html);
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;
     const { title, heading, text } = flatPage(html);
@@ -91,7 +84,7 @@ export function readFragment(
   const html = withEnds(written);
   try {
     const { text, heading } = pageText(
-      parsePage(html),
+      shownPage(html),
       (element) => element.tagName === "noscript" || leaveOut(element),
     );
     return { text, title: heading };

@@ -70,7 +70,9 @@ function spread(rows: readonly (readonly FilledCell[])[]): TableRow[] {
     };
     for (const cell of cells) {
       takePending();
-      const text = cell.blocks.map((block) => block.replace(/^- /gm, "")).join("; ");
+      const text = cell.blocks
+        .map((block) => block.replace(/^ *- /, "").replace(/\n {0,20}- /g, "; "))
+        .join("; ");
       const columns = Math.min(cell.columns, spanMax, spare + 1);
       spare -= columns - 1;
       for (let column = 0; column < columns; column += 1) {
