@@ -28,8 +28,8 @@ import { limits } from "../contract/limits.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
 import { probeText } from "./model-probe.ts";
-
 import type { Lane } from "./port.ts";
 import { type Failure, misconfigured, reasonOf } from "./remote-failure.ts";
 import type { ServerLink } from "./remote-link.ts";
@@ -124,7 +124,8 @@ export class ServerPool {
       const reply = await this.#replyOf(server, asked, both);
       server.heardAtMs = clock.monotonicMs();
       server.hasReplied(isFault(reply), server.heardAtMs);
-      const judged = await this.#judged(server, reply);
+      const blamed = this.#blamed(server, asked, reply);
+      const judged = await this.#judged(server, await (both ? raceAbort(blamed, both) : blamed));
       this.#follow(server, judged, sentAtMs);
       return judged;
     } catch (thrown) {
@@ -218,6 +219,19 @@ export class ServerPool {
       logger.warn({ server, why }, "an embedding server fails whatever it is asked, texts wait");
     }
     this.#count();
+  }
+
+  /** EP8. */
+  async #blamed(server: PoolServer, { texts }: AskedTexts, reply: Reply): Promise<Reply> {
+    if (reply.kind !== "refused" && reply.kind !== "broken") return reply;
+    const isOfSentence = texts.length === 1 && texts[0] === probeText;
+    const { probedAtMs } = server;
+    const control = isOfSentence ? reply : await this.#probe(server);
+    // It says nothing of the model: when that is looked at next stays as it was (EP7).
+    server.probedAtMs = probedAtMs;
+    if (control.kind === "vectors") return reply;
+    if (control.kind !== "refused" && control.kind !== "broken") return control;
+    return misconfigured(reasonOf(control));
   }
 
   /** EP1, and what a failure says of the server. */

@@ -21,6 +21,7 @@ it.each([
   [500, "does not answer (status 500)"],
   [503, "does not answer (503)"],
   [429, "is overloaded (429)"],
+  [400, "refuses a plain sentence (400)"],
   [401, "refuses access (401): check FRESHET_EMBED_API_KEY"],
 ])(
   "an only server that answers %i to all is told of once, and once when it is well (EP6)",
