@@ -1,4 +1,4 @@
-/** The body of an endpoint's reply: whether it is a stream of events, and as much of it as counts. */
+/** The body of an endpoint's reply: whether it is a stream of events, and so much as counts. */
 
 export interface ModelBody {
   readonly isStream: boolean;

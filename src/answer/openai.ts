@@ -162,6 +162,7 @@ class Call {
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
       // All of its tokens went into its thoughts, or there were too few for a word.
       if (this.#isCut && this.#answer.trim() === "") throw unavailable({ reason: "spent" });
+      if (this.#isCut) this.#completion.onCut?.();
       return this.#answer;
     } catch (thrown) {
       if (caller.aborted) throw new FreshetError("cancelled");
@@ -266,7 +267,7 @@ class Call {
     await waitAtMost(this.#options.clock, limits.modelDrainMs, drained);
   }
 
-  /** Never throws: the answer is whole without it. Some count in each event what there is so far. */
+  /** Never throws: the answer is whole without it. Some count in each event. */
   #takeUsage(payload: string): void {
     const usage = usageIn(payload);
     if (usage !== undefined && sumOf(usage) >= sumOf(this.#usage)) this.#usage = usage;
@@ -288,9 +289,9 @@ class Call {
     const isWhole = this.#say(this.#thinking.push(this.#pairs.push(chunk.text)));
     this.#isCut ||= chunk.isCut;
     if (chunk.cutBy !== undefined) throw unavailable({ reason: chunk.cutBy });
-    if (chunk.isLast || !isWhole || this.#answer.length >= limits.answerCharsMax) {
-      this.#isFinished = true;
-    }
+    const isFull = !isWhole || this.#answer.length >= limits.answerCharsMax;
+    this.#isCut ||= isFull;
+    if (chunk.isLast || isFull) this.#isFinished = true;
   }
 
   /** @returns false where it had to be cut */

@@ -30,7 +30,11 @@ export interface Attempt {
   /** The whole text. @throws FreshetError */
   complete(
     messages: readonly ChatMessage[],
-    heard?: { readonly onText?: (text: string) => void; readonly signal?: AbortSignal },
+    heard?: {
+      readonly onText?: (text: string) => void;
+      readonly onCut?: () => void;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<string>;
 }
 
@@ -104,6 +108,7 @@ export class Run {
         signal: enough.signal,
         traceparent: this.#span.traceparent,
         onUsage: (usage) => this.#count(usage),
+        onCut: heard.onCut,
         onText: (text) => {
           if (this.#said === "") this.#hearsFirst();
           this.#said += text;

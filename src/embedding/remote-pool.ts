@@ -20,7 +20,9 @@
  *   EP6  one that is asked and fails everything for `embedPoolSilentMs` is told of once, and once
  *        more when it answers; a fixed one counts as away in between;
  *   EP7  a fixed one that names no fingerprint is asked for the sentence beside its work, at most
- *        every `embedPoolReprobeMs`; from then on nothing of another model counts.
+ *        every `embedPoolReprobeMs`; from then on nothing of another model counts;
+ *   EP8  a refusal, or a vector that is none, is the texts' doing only if the server embeds the
+ *        known sentence behind it: gateways refuse everything (400) once a budget is spent.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";

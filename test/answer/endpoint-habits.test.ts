@@ -23,6 +23,7 @@ const done = "data: [DONE]\n\n";
 
 async function ask() {
   const [heard, usages]: [string[], TokenUsage[]] = [[], []];
+  let isCut = false;
   const { signal } = new AbortController();
   const said = await model
     .complete({
@@ -31,12 +32,15 @@ async function ask() {
       signal,
       onText: (text) => void heard.push(text),
       onUsage: (usage) => void usages.push(usage),
+      onCut: () => {
+        isCut = true;
+      },
     })
     .catch((thrown: unknown) => {
       if (!(thrown instanceof FreshetError)) throw thrown;
       return thrown.details ?? {};
     });
-  return { said, heard, usages };
+  return { said, heard, usages, isCut };
 }
 
 const counting = (content: string, prompt_tokens: number, completion_tokens: number): string => {
@@ -117,7 +121,9 @@ describe("habits of endpoints", () => {
     endpoint.handle = stream(`data: ${JSON.stringify({ choices })}\n\n`, delta("", "stop"), done);
     expect((await ask()).said).toEqual({ reason: "withheld" });
     endpoint.handle = stream(delta("The pool", "length"), done);
-    expect((await ask()).said).toBe("The pool");
+    expect(await ask()).toMatchObject({ said: "The pool", isCut: true });
+    endpoint.handle = stream(delta("The pool.", "stop"), done);
+    expect(await ask()).toMatchObject({ said: "The pool.", isCut: false });
   });
 
   test("status 422 that names nothing is asked once more without the count (OA4)", async () => {
