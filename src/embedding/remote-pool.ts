@@ -40,6 +40,7 @@ import {
   type AskedTexts,
   type ComputedBy,
   isFault,
+  isSame,
   type Reply,
   type VectorsReply,
 } from "./remote-wire.ts";
@@ -240,7 +241,7 @@ export class ServerPool {
   async #judged(server: PoolServer, reply: Reply): Promise<Reply> {
     if (reply.kind === "vectors") {
       if (isSame((server.computedBy ??= reply.computedBy), reply.computedBy)) return reply;
-      return this.#afterChange(server);
+      return (await this.#isOneMore(server, reply.computedBy)) ? reply : this.#afterChange(server);
     }
     const { isAlone } = this.#options;
     // It may have been started again, and refuse the fingerprint of its earlier life.
@@ -250,6 +251,17 @@ export class ServerPool {
     if (isAlone || (reply.kind !== "down" && reply.kind !== "misconfigured")) return reply;
     this.#leave(server, reply.kind === "down" ? reply.reason : reply.what);
     return reply;
+  }
+
+  /** Behind one address may be several servers, and each names the model as it likes. */
+  async #isOneMore(server: PoolServer, { fingerprint, model }: ComputedBy): Promise<boolean> {
+    if ((fingerprint ?? server.computedBy?.fingerprint) !== undefined) return false;
+    for (let at = 0; at < probesOfAName && !server.names.has(model); at += 1) {
+      const reply = await this.#probe(server);
+      if (reply.kind !== "vectors" || this.#strangenessOf(reply) !== undefined) return false;
+      if (server.names.size < namesMax) server.names.add(reply.computedBy.model);
+    }
+    return server.names.has(model);
   }
 
   #mayHaveChanged({ computedBy, probedAtMs }: PoolServer): boolean {
@@ -332,6 +344,7 @@ export class ServerPool {
       logger.info({ server: server.link.name, fingerprint }, "an embedding server serves");
     }
     server.computedBy = reply.computedBy;
+    server.names.clear();
     server.state = { kind: "serving" };
     // What is under way at a server that serves stays within its reach (EP2).
     if (server.cut.signal.aborted) server.cut = new AbortController();
@@ -372,14 +385,14 @@ export class ServerPool {
   }
 }
 
+/** Whoever is behind a gateway has its turn within so many. */
+const probesOfAName = 4;
+const namesMax = 8;
+
 function down(reason: string): Failure {
   return { kind: "down", reason, retryAfterMs: undefined };
 }
 
 function anyOf(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
   return second === undefined ? first : AbortSignal.any([first, second]);
-}
-
-function isSame(left: ComputedBy, right: ComputedBy): boolean {
-  return left.fingerprint === right.fingerprint && left.model === right.model;
 }
