@@ -14,9 +14,10 @@
  *       batches run meanwhile;
  *   E4  while the backend restarts nothing fails: texts wait, up to `requestMs`;
  *   E5  a caller that leaves is answered at once, and none of its texts is sent from then on;
- *   E6  a failure without a reason costs a text nothing while a control text fails too; a text that
- *       fails `controlsMax` times in a row while the control passes is refused, so one text cannot
- *       stop its tenant for ever;
+ *   E6  a failure costs a text nothing while a control text fails too, also one that is told as
+ *       the text's: an account without money, or a device without memory, refuses everything. A
+ *       text that fails without a reason `controlsMax` times in a row while the control passes is
+ *       refused, so one text cannot stop its tenant for ever;
  *   E7  texts that were in a batch when the backend was lost are not sent again: their requests
  *       fail as lost;
  *   E8  while several tenants are there, batches are so small that a text waits for others no
@@ -34,7 +35,7 @@ import {
 } from "../../src/embedding/batching.ts";
 import { joinedBy, limitsIn, noCompany } from "../../src/embedding/company.ts";
 import { learn, serviceMs, unmeasured } from "../../src/embedding/cost-model.ts";
-import { failsAlone, isLost, isUnexplained } from "../../src/embedding/failures.ts";
+import { failsAll, failsAlone, isLost, isUnexplained } from "../../src/embedding/failures.ts";
 import { noTurns } from "../../src/embedding/fair-queue.ts";
 import type { EmbedInput, Encoder, Lane } from "../../src/embedding/port.ts";
 import type { ActorContext, Behaviour } from "../../src/runtime/actor.ts";
@@ -186,6 +187,8 @@ class EmbedderBehaviour<Vector> implements Behaviour<EmbedderMessage<Vector>> {
       await this.#oneByOne(batch);
     } else if (away) {
       await this.#again(batch, error, tried);
+    } else if (error.code === "embedding_failed" && !(await this.#controlPasses())) {
+      await this.#again(batch, failsAll(error), tried);
     } else {
       for (const { request } of batch) request.fail(error);
     }

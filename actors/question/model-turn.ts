@@ -79,8 +79,13 @@ export function toldOf(written: Written): Told {
 
 /** The fields of a reply that speak of models. */
 export function modelFields(
-  { model, fallback }: Told,
+  { model, isCut, fallback }: Told,
   usage: ModelUsage,
-): Pick<Answer, "model" | "fallback" | "usage"> {
-  return { ...(model !== undefined && { model }), ...(fallback && { fallback }), usage };
+): Pick<Answer, "model" | "finish_reason" | "fallback" | "usage"> {
+  return {
+    ...(model !== undefined && { model }),
+    ...(isCut === true && { finish_reason: "length" }),
+    ...(fallback && { fallback }),
+    usage,
+  };
 }

@@ -93,10 +93,12 @@ class Joiner {
 
   add(token: Token, isVerbatim: boolean): void {
     if (token.removed === true) this.#spaces = "";
-    if (!isVerbatim) this.#seam = true;
+    // What is broken in code only got longer.
+    const isSeam = !isVerbatim && token.isCode !== true;
+    if (isSeam) this.#seam = true;
     if (/^[ \t]+$/.test(token.text)) this.#spaces += token.text;
     else if (token.text !== "") this.#emit(token);
-    if (!isVerbatim) this.#seam = true;
+    if (isSeam) this.#seam = true;
   }
 
   take(isLast: boolean): string {
@@ -153,17 +155,27 @@ function createReader(shown: number): Reader {
   };
 }
 
-/** `[1]`, `[^1]`, `[i]`, `[1:-1]`: whatever brackets mean in code, unless a link would begin. */
+/**
+ * `[1]`, `[^1]`, `[i]`, `[1:-1]`: whatever brackets mean in code. What would begin a link, a
+ * picture or a tag is broken by a space, not taken out: `handlers[0](event)` is code, and a line
+ * that got shorter could be read in another way by who looks for the end of its backticks (MC1).
+ */
 function readCode(text: string, isLast: boolean, readProse: Reader): Token | undefined {
   // Nothing that is taken out may close the fence.
   const lineFeed = text.indexOf("\n");
   const isWhole = isLast || lineFeed !== -1;
   const line = lineFeed <= 0 ? text : text.slice(0, lineFeed);
   const isBracket = line.startsWith("[") || line.startsWith("]");
-  const own = /^(?:\[[^[\]<(\n]{0,200}\]|\]|【)(?!\()/.exec(line)?.[0];
-  if (own === undefined) return readProse(line, isWhole);
+  const own = /^(?:\[[^[\]<(\n]{0,200}\]|\]|【)/.exec(line)?.[0];
+  if (own === undefined) return broken(line, readProse(line, isWhole));
   if (isBracket && own.length === line.length && !isWhole) return undefined;
-  return { length: own.length, text: own, isCode: true };
+  const opens = isBracket && line[own.length] === "(";
+  return { length: own.length, text: opens ? `${own} ` : own, isCode: true };
+}
+
+function broken(line: string, token: Token | undefined): Token | undefined {
+  if (token === undefined || token.text.length >= token.length) return token;
+  return { length: 1, text: `${line.slice(0, 1)} `, isCode: true };
 }
 
 function proseReader(shown: number): Reader {

@@ -23,7 +23,7 @@ export const fullDialect: Dialect = {
 };
 
 /**
- * @param body of a reply with status 400
+ * @param body of a reply with status 400, or 422 as servers in Python send it
  * @returns undefined where nothing is left to take away: it was refused for something else
  */
 export function afterRefusal(dialect: Dialect, body: string, counts: boolean): Dialect | undefined {
@@ -42,10 +42,16 @@ export function afterRefusal(dialect: Dialect, body: string, counts: boolean): D
   }
 }
 
-/** By its name alone: an error's message may repeat the prompt. */
+/**
+ * By its name alone: an error's message may repeat the prompt. OpenAI says it as `param`, FastAPI
+ * by the place in the body, which Mistral puts into its message.
+ */
 function refusedField(body: string): unknown {
   try {
-    return field(field(JSON.parse(body), "error"), "param");
+    const json: unknown = JSON.parse(body);
+    const detail = field(json, "detail") ?? field(field(json, "message"), "detail");
+    const place = field(field(detail, "0"), "loc");
+    return field(field(json, "error"), "param") ?? field(place, "1");
   } catch {
     return undefined;
   }

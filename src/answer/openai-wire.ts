@@ -9,6 +9,8 @@ export interface Chunk {
   readonly text: string;
   readonly isLast: boolean;
   readonly isError: boolean;
+  /** Its end is that of its tokens. */
+  readonly isCut: boolean;
   /** Why its end is not that of an answer. */
   readonly cutBy: "withheld" | "useless" | undefined;
 }
@@ -26,17 +28,22 @@ export function parseChunk(payload: string): Chunk {
   }
   const choice = field(field(json, "choices"), "0");
   const finish = field(choice, "finish_reason");
-  const content = field(field(choice, "delta") ?? field(choice, "message"), "content");
+  const said = field(choice, "delta") ?? field(choice, "message");
+  const hasRefused = (field(said, "refusal") ?? "") !== "";
   return {
-    text: textOf(content),
-    isLast: typeof finish === "string",
+    text: textOf(field(said, "content")),
+    isLast: typeof finish === "string" && !notYet.has(finish),
     isError: isError(json) || finish === "error",
-    cutBy: typeof finish === "string" ? noAnswer.get(finish) : undefined,
+    isCut: finish === "length",
+    cutBy: hasRefused ? "withheld" : noAnswer.get(finish),
   };
 }
 
+/** What gateways write in each event where others write null. */
+const notYet: ReadonlySet<string> = new Set(["", "null"]);
+
 /** A filter ended it where the model had not, or the model wants to call what nobody offered. */
-const noAnswer: ReadonlyMap<string, NonNullable<Chunk["cutBy"]>> = new Map([
+const noAnswer: ReadonlyMap<unknown, Chunk["cutBy"]> = new Map<unknown, Chunk["cutBy"]>([
   ["content_filter", "withheld"],
   ["tool_calls", "useless"],
   ["function_call", "useless"],

@@ -26,6 +26,7 @@ import { loadedLater } from "../runtime/loaded-later.ts";
 import { explainTls } from "../runtime/tls-fault.ts";
 import { readTlsFiles } from "../runtime/tls-files.ts";
 import { explainUrl } from "../runtime/tls-probe.ts";
+import { openBody, readAtMost } from "./model-body.ts";
 import { afterRefusal, bodyFields, type Dialect, fullDialect } from "./openai-dialect.ts";
 import {
   errorNames,
@@ -36,7 +37,7 @@ import {
   usageIn,
 } from "./openai-wire.ts";
 import { createPairGate } from "./pairs.ts";
-import type { Completion, LanguageModel } from "./port.ts";
+import type { Completion, LanguageModel, TokenUsage } from "./port.ts";
 import { createEventParser, type ModelEvent } from "./sse.ts";
 import { createThinkingGate } from "./thinking.ts";
 
@@ -139,7 +140,8 @@ class Call {
   #answer = "";
   #hasBegun = false;
   #isFinished = false;
-  #hasUsage = false;
+  #usage: TokenUsage | undefined;
+  #isCut = false;
 
   constructor(options: OpenAiOptions, known: Known, completion: Completion) {
     this.#options = options;
@@ -158,6 +160,9 @@ class Call {
       await this.#read(response);
       this.#say(this.#thinking.push(this.#pairs.end()) + this.#thinking.end());
       if (!this.#isFinished) throw unavailable({ reason: "broke off" });
+      // All of its tokens went into its thoughts, or there were too few for a word.
+      if (this.#isCut && this.#answer.trim() === "") throw unavailable({ reason: "spent" });
+      if (this.#isCut) this.#completion.onCut?.();
       return this.#answer;
     } catch (thrown) {
       if (caller.aborted) throw new FreshetError("cancelled");
@@ -167,6 +172,7 @@ class Call {
       throw this.#hasBegun ? unavailable({ reason: "broke off" }) : failed(this.#options, thrown);
     } finally {
       this.#ended.abort();
+      if (this.#usage !== undefined) this.#completion.onUsage?.(this.#usage);
     }
   }
 
@@ -176,14 +182,15 @@ class Call {
       const counts =
         this.#completion.onUsage !== undefined && dialect.countsTokens && dialect.streams;
       const response = await this.#request(signal, bodyFields(dialect, this.#maxTokens, counts));
-      if (response.statusCode !== 400) {
+      const { statusCode: status } = response;
+      if (status !== 400 && status !== 422) {
         this.#known.dialect = dialect;
         return response;
       }
       const body = await readAtMost(response.body, limits.modelErrorBytesMax);
       const less = afterRefusal(dialect, body, counts);
       // OA4. What is refused without it as well was refused for something else.
-      if (less === undefined) throw unavailable({ status: 400, ...errorNames(body) });
+      if (less === undefined) throw unavailable({ status, ...errorNames(body) });
       dialect = less;
     }
   }
@@ -222,21 +229,21 @@ class Call {
         ...errorNames(await readAtMost(body, limits.modelErrorBytesMax)),
       });
     }
-    if (!/^text\/event-stream/i.test(String(headers["content-type"] ?? ""))) {
+    const { isStream, bytes } = await openBody(headers["content-type"], body);
+    if (!isStream) {
       // A server that cannot stream answers with the whole; its JSON is a few times its text.
-      this.#take(await readAtMost(body, limits.answerCharsMax * 8));
+      this.#take(await readAtMost(bytes, limits.answerCharsMax * 8));
       this.#isFinished = true;
       return;
     }
     const parser = createEventParser();
-    const reader = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     while (!this.#isFinished) {
-      const next = await reader.next();
+      const next = await bytes.next();
       const events = next.done === true ? parser.end() : parser.push(next.value);
       for (const event of events) this.#takeEvent(event);
       if (next.done === true) return;
     }
-    if (this.#answer.length < limits.answerCharsMax) await this.#drain(reader, parser);
+    if (this.#answer.length < limits.answerCharsMax) await this.#drain(bytes, parser);
   }
 
   /**
@@ -250,21 +257,20 @@ class Call {
     const toEnd = async (): Promise<void> => {
       for (;;) {
         const next = await reader.next();
-        if (next.done === true) return;
+        const events = next.done === true ? parser.end() : parser.push(next.value);
         // The count of tokens comes after the last word.
-        for (const { payload } of parser.push(next.value)) this.#takeUsage(payload);
+        for (const { payload } of events) this.#takeUsage(payload);
+        if (next.done === true) return;
       }
     };
     const drained = toEnd().catch(() => undefined);
     await waitAtMost(this.#options.clock, limits.modelDrainMs, drained);
   }
 
-  /** Never throws: the answer is whole without it. */
+  /** Never throws: the answer is whole without it. Some count in each event. */
   #takeUsage(payload: string): void {
     const usage = usageIn(payload);
-    if (usage === undefined || this.#hasUsage) return;
-    this.#hasUsage = true;
-    this.#completion.onUsage?.(usage);
+    if (usage !== undefined && sumOf(usage) >= sumOf(this.#usage)) this.#usage = usage;
   }
 
   #takeEvent({ payload, isError }: ModelEvent): void {
@@ -281,10 +287,11 @@ class Call {
     if (payload.includes('"usage"')) this.#takeUsage(payload);
     if (chunk.isError) throw errorIn(payload);
     const isWhole = this.#say(this.#thinking.push(this.#pairs.push(chunk.text)));
+    this.#isCut ||= chunk.isCut;
     if (chunk.cutBy !== undefined) throw unavailable({ reason: chunk.cutBy });
-    if (chunk.isLast || !isWhole || this.#answer.length >= limits.answerCharsMax) {
-      this.#isFinished = true;
-    }
+    const isFull = !isWhole || this.#answer.length >= limits.answerCharsMax;
+    this.#isCut ||= isFull;
+    if (chunk.isLast || isFull) this.#isFinished = true;
   }
 
   /** @returns false where it had to be cut */
@@ -296,20 +303,11 @@ class Call {
   }
 }
 
+const sumOf = (usage: TokenUsage | undefined): number =>
+  usage === undefined ? 0 : usage.prompt + usage.completion;
+
 function errorIn(payload: string): FreshetError {
   return unavailable({ reason: "error in the stream", ...errorNames(payload) });
-}
-
-async function readAtMost(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
-  const decoder = new TextDecoder("utf-8");
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body) {
-    text += decoder.decode(chunk.subarray(0, bytesMax - bytes), { stream: true });
-    bytes += chunk.length;
-    if (bytes >= bytesMax) break;
-  }
-  return text + decoder.decode();
 }
 
 /** The name of a failed connection (`ECONNREFUSED`), never a message. */

@@ -22,6 +22,8 @@ export interface Completion {
   readonly onText?: ((text: string) => void) | undefined;
   /** Called at most once, where the endpoint counts tokens. */
   readonly onUsage?: ((usage: TokenUsage) => void) | undefined;
+  /** Called at most once, at the end: its tokens were used up, or its bound was reached. */
+  readonly onCut?: (() => void) | undefined;
   /** The trace that the completion belongs to, for the endpoint. */
   readonly traceparent?: string | undefined;
 }
@@ -128,6 +130,8 @@ export interface Written {
   readonly llm: string;
   /** What that endpoint runs; undefined where no model wrote it. */
   readonly model?: string | undefined;
+  /** Its tokens were used up before it was at its end. */
+  readonly isCut?: boolean | undefined;
   /** There are models, and the request said to ask none. */
   readonly isLimited?: boolean | undefined;
   /** Endpoints that were to write it before; absent where none was. */

@@ -26,6 +26,13 @@ export function createEventParser(): EventParser {
   let data: string[] = [];
   let isError = false;
 
+  function takeEvent(): ModelEvent[] {
+    const events = data.length > 0 ? [{ payload: data.join("\n"), isError }] : [];
+    data = [];
+    isError = false;
+    return events;
+  }
+
   function readLines(isLast: boolean): ModelEvent[] {
     const events: ModelEvent[] = [];
     // A carriage return at the end may be half of a line end.
@@ -35,13 +42,13 @@ export function createEventParser(): EventParser {
     if (isLast) lines.push("");
     for (const line of lines) {
       if (line === "") {
-        if (data.length > 0) events.push({ payload: data.join("\n"), isError });
-        data = [];
-        isError = false;
+        events.push(...takeEvent());
       } else if (line.startsWith("event:")) {
         isError = line.slice(6).trim() === "error";
       } else if (line.startsWith("data:")) {
-        data.push(line.slice(line.startsWith("data: ") ? 6 : 5));
+        const value = line.slice(line.startsWith("data: ") ? 6 : 5);
+        if (beginsAnew(data.at(-1), value)) events.push(...takeEvent());
+        data.push(value);
       }
     }
     const waiting = data.reduce((sum, line) => sum + line.length, rest.length);
@@ -62,4 +69,12 @@ export function createEventParser(): EventParser {
       return readLines(true);
     },
   };
+}
+
+/**
+ * Some servers leave out the empty line between two events. No JSON goes on with a second object,
+ * however many lines it takes.
+ */
+function beginsAnew(before: string | undefined, value: string): boolean {
+  return before?.endsWith("}") === true && (value.startsWith("{") || value.startsWith("[DONE]"));
 }

@@ -33,7 +33,7 @@ export interface KeptAnswersOptions {
   readonly metrics: Pick<Metrics, "count" | "set">;
 }
 
-interface KeptAnswer extends Pick<Written, "answer" | "llm" | "model" | "passed"> {
+interface KeptAnswer extends Pick<Written, "answer" | "llm" | "model" | "isCut" | "passed"> {
   readonly pieces: readonly string[];
 }
 
@@ -111,10 +111,11 @@ class KeptAnswers {
 
   /** WK2. */
   #keep(keep: Keep<KeptAnswer>, key: string, written: KeptAnswer): void {
-    const { answer, llm, model, passed, pieces } = written;
+    const { answer, llm, model, isCut, passed, pieces } = written;
     if (model === undefined || answer.includes(declined)) return;
     const bytes = 2 * 2 * answer.length + pieceBytes * pieces.length;
-    const value = { answer, llm, model, pieces, ...(passed && { passed }) };
+    const how = { ...(isCut && { isCut }), ...(passed && { passed }) };
+    const value = { answer, llm, model, pieces, ...how };
     keep(key, { value, bytes });
     this.#options.metrics.set("question_cache_bytes", this.#kept.bytes, { cache: "answers" });
   }

@@ -129,7 +129,7 @@ function isAway({ reason }: ErrorDetails): boolean {
 }
 
 /** What another question's text would not meet. */
-const ofTheText: ReadonlySet<unknown> = new Set(["window", "useless", "withheld"]);
+const ofTheText: ReadonlySet<unknown> = new Set(["window", "useless", "withheld", "spent"]);
 
 /** Statuses that speak of what was sent: too long, or in words that this model does not take. */
 export function isOfTheCall(status: unknown): boolean {

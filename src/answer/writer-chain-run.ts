@@ -30,7 +30,11 @@ export interface Attempt {
   /** The whole text. @throws FreshetError */
   complete(
     messages: readonly ChatMessage[],
-    heard?: { readonly onText?: (text: string) => void; readonly signal?: AbortSignal },
+    heard?: {
+      readonly onText?: (text: string) => void;
+      readonly onCut?: () => void;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<string>;
 }
 
@@ -50,6 +54,7 @@ export class Run {
   #said = "";
   #counted: TokenUsage | undefined;
   #wasSilent = false;
+  #isWhole = false;
 
   constructor(link: Link, asking: Asking, budget: Deadline) {
     this.#link = link;
@@ -103,6 +108,7 @@ export class Run {
         signal: enough.signal,
         traceparent: this.#span.traceparent,
         onUsage: (usage) => this.#count(usage),
+        onCut: heard.onCut,
         onText: (text) => {
           if (this.#said === "") this.#hearsFirst();
           this.#said += text;
@@ -111,6 +117,7 @@ export class Run {
         },
       });
       if (this.#said === "") this.#said = whole;
+      this.#isWhole = true;
       return whole;
     } catch (thrown) {
       this.#wasSilent = first.isOver;
@@ -158,10 +165,13 @@ export class Run {
   #call(): ModelCall {
     const { rates, endpoint, name, options } = this.#link;
     const read = this.#texts.reduce((sum, text) => sum + bytesOf(text), 0);
-    const { prompt, completion } = this.#counted ?? {
-      prompt: Math.ceil(read * rates.expected),
-      completion: Math.ceil(bytesOf(this.#said) * rates.expected),
-    };
+    const said = Math.ceil(bytesOf(this.#said) * rates.expected);
+    const counted = this.#counted;
+    const prompt = counted?.prompt ?? Math.ceil(read * rates.expected);
+    // Of one that broke off, the count may be that of its beginning.
+    const completion = this.#isWhole
+      ? (counted?.completion ?? said)
+      : Math.max(counted?.completion ?? 0, said);
     const { price } = endpoint;
     const cost = price && (prompt * price.input + completion * price.output) / 1000;
     const labels = { model: name };
@@ -172,7 +182,7 @@ export class Run {
       const { tenant } = this.#asking;
       metrics.count("language_model_cost_total", { ...labels, tenant }, cost);
     }
-    const isEstimate = this.#counted === undefined;
+    const isEstimate = counted === undefined;
     return { prompt, completion, cost, isEstimate, ms: this.#elapsedMs };
   }
 
@@ -209,6 +219,7 @@ const reasons: Readonly<Record<string, string>> = {
   silent: "silent",
   timeout: "silent",
   empty: "empty",
+  spent: "empty",
   useless: "empty",
   window: "window",
   "broke off": "broke_off",

@@ -8,7 +8,8 @@
  *       sentences follow what the reader has seen already, after a line that says so, and `llm` is
  *       `extractive`: no reply claims a model that did not finish;
  *   AW4  asked for quotes, an answer is sentences of the sources with their markers and nothing
- *        else: empty where none can be quoted, and without the line of AW3.
+ *        else: empty where none can be quoted, and without the line of AW3;
+ *   AW5  an answer whose tokens were used up says so: half of a procedure is none.
  */
 
 import { FreshetError } from "../contract/errors.ts";
@@ -54,8 +55,9 @@ export function createAnswerWriter(options: WriterOptions): AnswerWriter {
         answer: answer.text,
         llm: by?.name ?? "extractive",
         ...(by !== undefined && { model: by.model ?? by.name }),
+        ...(value?.isCut === true && { isCut: true }),
         ...(passed.length > 0 && { passed }),
-        ...(request.explains === true && value && { prompt: value }),
+        ...(request.explains === true && value && { prompt: value.read }),
       } satisfies Written;
     },
     standAlone: (asked) => standingAlone(options, asked),
@@ -86,8 +88,13 @@ interface ModelRun extends WriterOptions {
   readonly answer: GrowingAnswer;
 }
 
+interface Wrote {
+  readonly read: PromptRead;
+  readonly isCut: boolean;
+}
+
 /** @returns what the model read when it wrote the answer. @throws FreshetError where it did not */
-async function writeWith(run: ModelRun): Promise<PromptRead> {
+async function writeWith(run: ModelRun): Promise<Wrote> {
   const { attempt, request, answer, clock } = run;
   const { question, sources, form, signal } = request;
   const room = attempt.room(promptMessages);
@@ -99,13 +106,17 @@ async function writeWith(run: ModelRun): Promise<PromptRead> {
   const guard = createRepetitionGuard();
   const enough = new AbortController();
   let streamed = "";
+  let isCut = false;
+  const onCut = (): void => {
+    isCut = true;
+  };
   const onText = (text: string): void => {
     streamed += text;
     answer.add(filter.push(guard.push(text)));
     if (guard.isLooping()) enough.abort();
   };
   const whole = await attempt
-    .complete(messages, { onText, signal: enough.signal })
+    .complete(messages, { onText, onCut, signal: enough.signal })
     .catch((thrown: unknown) => {
       // A loop was ended by us: what came before it is the answer.
       if (guard.isLooping() && !signal.aborted) return streamed;
@@ -118,7 +129,7 @@ async function writeWith(run: ModelRun): Promise<PromptRead> {
   if (answer.text === "") throw saidNothing(whole);
   const markers = isQuoted ? "" : missingCitations(answer.text, sources.slice(0, shown));
   if (markers !== "") answer.add(` ${markers}`);
-  return read;
+  return { read, isCut };
 }
 
 /** Words of which none may leave are no fault of the endpoint. */

@@ -270,6 +270,7 @@ export interface Answer {
   readonly relevance?: Relevance | undefined;
   readonly explain?: Explanation | undefined;
   readonly model?: string | undefined;
+  readonly finish_reason?: "length" | undefined;
   readonly fallback?: Fallback | undefined;
   readonly usage?: ModelUsage | undefined;
   readonly timings: Timings;

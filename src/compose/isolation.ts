@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { toFreshetError } from "../contract/errors.ts";
 import { limits } from "../contract/limits.ts";
 import { type Logger, silentLogger } from "../contract/observation.ts";
-import { failsAlone, isLost, isUnexplained } from "../embedding/failures.ts";
+import { failsAll, failsAlone, isLost, isUnexplained } from "../embedding/failures.ts";
 import { probeText } from "../embedding/model-probe.ts";
 import type { Embedder, EmbedInput } from "../embedding/port.ts";
 import { timeoutFactor } from "../embedding/timeout-factor.ts";
@@ -147,8 +147,10 @@ async function embedOrBlame(
       return await parts.embedder.embed(inputs, { lane: "ingest" });
     } catch (thrown) {
       const error = toFreshetError(thrown);
-      if (!isUnexplained(error)) throw error;
+      const isRefused = error.code === "embedding_failed" && !isLost(error);
+      if (!isRefused && !isUnexplained(error)) throw error;
       await embedProbe(parts);
+      if (isRefused) throw error;
       if (controls >= limits.embedControlsMax) throw failsAlone(error);
     }
   }
@@ -156,5 +158,10 @@ async function embedOrBlame(
 
 async function embedProbe({ embedder, tokenizer }: EmbeddingParts): Promise<void> {
   const tokens = tokenizer.encode(probeText, embedder.model.maxTokens);
-  await embedder.embed([{ text: probeText, tokens }], { lane: "ingest" });
+  try {
+    await embedder.embed([{ text: probeText, tokens }], { lane: "ingest" });
+  } catch (thrown) {
+    const error = toFreshetError(thrown);
+    throw error.code === "embedding_failed" && !isLost(error) ? failsAll(error) : error;
+  }
 }

@@ -220,6 +220,8 @@ export const answerSchema = z.object({
   explain: explanationSchema.optional(),
   /** What the endpoint in `coverage.llm` runs; absent where no model wrote the answer. */
   model: z.string().optional(),
+  /** Only where the model's tokens (`max_tokens`) were used up before its answer was at its end. */
+  finish_reason: z.literal("length").optional(),
   /** Only where it was not the first endpoint of the chain that wrote the answer. */
   fallback: fallbackSchema.optional(),
   /** Absent in a search, and from a node of an older release. */

@@ -64,6 +64,12 @@ export function failsAlone(cause: FreshetError): EmbedFailure {
   );
 }
 
+/** For a text that was refused where a control text was, too: it waits. */
+export function failsAll(cause: FreshetError): FreshetError {
+  const message = `the embedder fails a plain sentence, too: ${cause.message}`;
+  return new FreshetError("embedding_unavailable", message, { cause });
+}
+
 /** Undefined for an error whose code says all there is. */
 export function reasonOf(thrown: unknown): EmbedFailureReason | undefined {
   return thrown instanceof EmbedFailure ? thrown.reason : undefined;

@@ -20,7 +20,9 @@
  *   EP6  one that is asked and fails everything for `embedPoolSilentMs` is told of once, and once
  *        more when it answers; a fixed one counts as away in between;
  *   EP7  a fixed one that names no fingerprint is asked for the sentence beside its work, at most
- *        every `embedPoolReprobeMs`; from then on nothing of another model counts.
+ *        every `embedPoolReprobeMs`; from then on nothing of another model counts;
+ *   EP8  a refusal, or a vector that is none, is the texts' doing only if the server embeds the
+ *        known sentence behind it: gateways refuse everything (400) once a budget is spent.
  */
 
 import { FreshetError, toFreshetError } from "../contract/errors.ts";
@@ -28,8 +30,8 @@ import { limits } from "../contract/limits.ts";
 import type { Logger, Metrics } from "../contract/observation.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Deadline } from "../runtime/deadline.ts";
+import { raceAbort } from "../runtime/race-abort.ts";
 import { probeText } from "./model-probe.ts";
-
 import type { Lane } from "./port.ts";
 import { type Failure, misconfigured, reasonOf } from "./remote-failure.ts";
 import type { ServerLink } from "./remote-link.ts";
@@ -38,6 +40,7 @@ import {
   type AskedTexts,
   type ComputedBy,
   isFault,
+  isSame,
   type Reply,
   type VectorsReply,
 } from "./remote-wire.ts";
@@ -124,7 +127,8 @@ export class ServerPool {
       const reply = await this.#replyOf(server, asked, both);
       server.heardAtMs = clock.monotonicMs();
       server.hasReplied(isFault(reply), server.heardAtMs);
-      const judged = await this.#judged(server, reply);
+      const blamed = this.#blamed(server, asked, reply);
+      const judged = await this.#judged(server, await (both ? raceAbort(blamed, both) : blamed));
       this.#follow(server, judged, sentAtMs);
       return judged;
     } catch (thrown) {
@@ -220,11 +224,24 @@ export class ServerPool {
     this.#count();
   }
 
+  /** EP8. */
+  async #blamed(server: PoolServer, { texts }: AskedTexts, reply: Reply): Promise<Reply> {
+    if (reply.kind !== "refused" && reply.kind !== "broken") return reply;
+    const isOfSentence = texts.length === 1 && texts[0] === probeText;
+    const { probedAtMs } = server;
+    const control = isOfSentence ? reply : await this.#probe(server);
+    // It says nothing of the model: when that is looked at next stays as it was (EP7).
+    server.probedAtMs = probedAtMs;
+    if (control.kind === "vectors") return reply;
+    if (control.kind !== "refused" && control.kind !== "broken") return control;
+    return misconfigured(reasonOf(control));
+  }
+
   /** EP1, and what a failure says of the server. */
   async #judged(server: PoolServer, reply: Reply): Promise<Reply> {
     if (reply.kind === "vectors") {
       if (isSame((server.computedBy ??= reply.computedBy), reply.computedBy)) return reply;
-      return this.#afterChange(server);
+      return (await this.#isOneMore(server, reply.computedBy)) ? reply : this.#afterChange(server);
     }
     const { isAlone } = this.#options;
     // It may have been started again, and refuse the fingerprint of its earlier life.
@@ -234,6 +251,17 @@ export class ServerPool {
     if (isAlone || (reply.kind !== "down" && reply.kind !== "misconfigured")) return reply;
     this.#leave(server, reply.kind === "down" ? reply.reason : reply.what);
     return reply;
+  }
+
+  /** Behind one address may be several servers, and each names the model as it likes. */
+  async #isOneMore(server: PoolServer, { fingerprint, model }: ComputedBy): Promise<boolean> {
+    if ((fingerprint ?? server.computedBy?.fingerprint) !== undefined) return false;
+    for (let at = 0; at < probesOfAName && !server.names.has(model); at += 1) {
+      const reply = await this.#probe(server);
+      if (reply.kind !== "vectors" || this.#strangenessOf(reply) !== undefined) return false;
+      if (server.names.size < namesMax) server.names.add(reply.computedBy.model);
+    }
+    return server.names.has(model);
   }
 
   #mayHaveChanged({ computedBy, probedAtMs }: PoolServer): boolean {
@@ -316,6 +344,7 @@ export class ServerPool {
       logger.info({ server: server.link.name, fingerprint }, "an embedding server serves");
     }
     server.computedBy = reply.computedBy;
+    server.names.clear();
     server.state = { kind: "serving" };
     // What is under way at a server that serves stays within its reach (EP2).
     if (server.cut.signal.aborted) server.cut = new AbortController();
@@ -356,14 +385,14 @@ export class ServerPool {
   }
 }
 
+/** Whoever is behind a gateway has its turn within so many. */
+const probesOfAName = 4;
+const namesMax = 8;
+
 function down(reason: string): Failure {
   return { kind: "down", reason, retryAfterMs: undefined };
 }
 
 function anyOf(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
   return second === undefined ? first : AbortSignal.any([first, second]);
-}
-
-function isSame(left: ComputedBy, right: ComputedBy): boolean {
-  return left.fingerprint === right.fingerprint && left.model === right.model;
 }

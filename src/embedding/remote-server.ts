@@ -18,6 +18,8 @@ export class PoolServer {
   heardAtMs = 0;
   probedAtMs = 0;
   computedBy: ComputedBy | undefined;
+  /** Further names of the same model, of a gateway that has several servers behind it. */
+  readonly names = new Set<string | undefined>();
   /** Aborts when it leaves: its requests end, and are made again elsewhere. */
   cut = new AbortController();
   isGone = false;

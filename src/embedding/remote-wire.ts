@@ -46,6 +46,10 @@ export interface ComputedBy {
   readonly model: string | undefined;
 }
 
+export function isSame(left: ComputedBy, right: ComputedBy): boolean {
+  return left.fingerprint === right.fingerprint && left.model === right.model;
+}
+
 /** The base URL of an OpenAI-compatible API, or the URL of one of the two routes itself. */
 export function endpointOf(url: string): Endpoint {
   const { origin, pathname, search } = new URL(url);

@@ -113,6 +113,7 @@ const descriptions: Readonly<Record<string, string>> = {
   llm_reason: "why no model was asked although there is one",
   relevance: "how far what was found is about the question",
   threshold: "below it the question is declined, where that is asked for",
+  finish_reason: "`length` where its tokens were used up before the answer was at its end",
   fallback: "why it was not the first endpoint of the chain that wrote the answer",
   passed: "endpoints that were passed over, in their order",
   endpoint: "its name in the configuration",

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { FreshetError } from "../../src/contract/errors.ts";
 import { isLost, lostError, unexplainedError } from "../../src/embedding/failures.ts";
 import { codeOf } from "../support/promises.ts";
 import { input, setUp } from "./embedder-kit.ts";
@@ -57,6 +58,34 @@ it("E6: of a batch that fails without a reason each text is asked for alone", as
   }
   for (const { promise } of requests) await promise;
   expect(backend.calls.map(({ texts }) => texts.join(""))).toEqual(["a", "bc", "b", "c"]);
+});
+
+const refusal = (): FreshetError => new FreshetError("embedding_failed", "refused (400)");
+
+it("E6: a text that is refused waits while the control is refused too, and has its vector then", async () => {
+  const { ask, backend, clock } = setUp();
+  const request = ask("acme", [input("a")]);
+  for (let at = 0; at < 4; at += 1) {
+    await until(() => backend.calls.length > at);
+    backend.calls[at]?.fail(refusal());
+    await quiet();
+    await clock.advance(20);
+  }
+  await until(() => backend.calls.length > 4);
+  backend.calls[4]?.answer();
+  expect(await request.promise).toHaveLength(1);
+  const texts = backend.calls.map(({ texts: [text] }) => text);
+  expect(texts).toEqual(["a", "control", "a", "control", "a"]);
+});
+
+it("E6: a text that is refused where the control passes fails at once", async () => {
+  const { ask, backend } = setUp();
+  const request = ask("acme", [input("a")]);
+  await until(() => backend.calls.length === 1);
+  backend.calls[0]?.fail(refusal());
+  await until(() => backend.calls.length === 2);
+  backend.calls[1]?.answer();
+  expect(await codeOf(request.promise)).toBe("embedding_failed");
 });
 
 it("E7: texts that were in hand when the backend was lost are not sent again; others are", async () => {

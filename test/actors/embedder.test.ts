@@ -98,7 +98,7 @@ it("E3: a refused text fails alone; the others of its batch get their vectors", 
   const bad = ask("globex", [input("!")]);
   await quiet();
   backend.calls[0]?.answer();
-  for (let at = 1; at < 5; at += 1) {
+  for (let at = 1; at < 6; at += 1) {
     await until(() => backend.calls.length > at);
     const call = backend.calls[at];
     if (call?.texts.includes("!") === true) call.fail(refusal());

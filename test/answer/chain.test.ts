@@ -183,6 +183,11 @@ describe("a chain of model endpoints", () => {
       const { passed, llm } = await write(chain);
       expect([passed?.[0]?.reason, llm]).toEqual(["withheld", "extractive"]);
     }
+    // A caller that wants one word of a model that thinks first takes it from nobody.
+    servers[0]!.handle = stream(delta("<think>It"), delta("", "length"));
+    for (let count = 0; count < limits.breakerFailures + 1; count += 1) {
+      expect((await write(chain)).passed?.[0]?.reason).toBe("empty");
+    }
     servers[0]!.handle = good;
     expect((await write(chain)).llm).toBe("first");
   });

@@ -97,6 +97,15 @@ describe("citation filter", () => {
     );
   });
 
+  test("CC1: what is broken in code moves no backtick, so that no foreign marker comes out of it", () => {
+    const out = filterCitations(`\`\`\`A [99] b [2]${"(".repeat(2_100)}\`\`\``, 3);
+    expect(citedNumbers(out)).toEqual([]);
+    const code = "```js\nhandlers[0](event)\n<img src=x>\n![a](b)\n```";
+    expect(filterCitations(code, 3)).toBe(
+      "```js\nhandlers[0] (event)\n< img src=x>\n! [a] (b)\n```",
+    );
+  });
+
   test("CC3: text without brackets, tags and exclamation marks leaves as it was", () => {
     const plain = fc.string({ unit: "grapheme" }).map((text) => text.replace(/[[\]<!]/g, ""));
     fc.assert(

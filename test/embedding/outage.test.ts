@@ -5,8 +5,8 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Logger, silentLogger, silentMetrics } from "../../src/contract/observation.ts";
 import { Outage } from "../../src/embedding/outage.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
-import { type AskedBody, asNumbers, embedding } from "./remote-endpoint.ts";
-import { ask, failure, remoteKit, status } from "./remote-kit.ts";
+import { type AskedBody, asNumbers, embedding, sendJson } from "./remote-endpoint.ts";
+import { ask, failure, hasty, model, remoteKit, status } from "./remote-kit.ts";
 
 const kit = remoteKit();
 const silentMs = limits.embedPoolSilentMs;
@@ -21,6 +21,7 @@ it.each([
   [500, "does not answer (status 500)"],
   [503, "does not answer (503)"],
   [429, "is overloaded (429)"],
+  [400, "refuses a plain sentence (400)"],
   [401, "refuses access (401): check FRESHET_EMBED_API_KEY"],
 ])(
   "an only server that answers %i to all is told of once, and once when it is well (EP6)",
@@ -116,4 +117,19 @@ it("failures between answers are no outage, a time-out by itself is one (EP6)", 
   expect(outage.isOut).toBe(false);
   const late = { sentAtMs: 10 * silentMs, nowMs: 11 * silentMs };
   expect([outage.replied(true, late), outage.isOut]).toEqual(["out", true]);
+});
+
+const axisOf = (at: number): number[] =>
+  Array.from({ length: model.dimensions }, (_, own) => (own === at ? 1 : 0));
+
+it("one address with several servers behind it, each with its own name, is one model", async () => {
+  let turns = 0;
+  kit.endpoint.handle = (request, response) => {
+    const { input: texts = [] } = JSON.parse(request.body) as AskedBody;
+    const data = texts.map((_, index) => ({ index, embedding: axisOf(0) }));
+    sendJson(response, { model: ["/data/bge", "BAAI/bge"][(turns += 1) % 2], data });
+  };
+  const embedder = await kit.open({ clock: hasty() });
+  for (let at = 0; at < 6; at += 1) expect(await ask(embedder)).toHaveLength(2);
+  expect(turns).toBeLessThan(12);
 });

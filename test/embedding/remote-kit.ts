@@ -6,6 +6,7 @@
 import { afterEach, beforeEach, expect } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
+import { probeText } from "../../src/embedding/model-probe.ts";
 import type { Embedder, EmbedInput, Lane } from "../../src/embedding/port.ts";
 import { createRemoteEmbedder, type RemoteEmbedderOptions } from "../../src/embedding/remote.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock.ts";
@@ -24,7 +25,8 @@ export function hasty(): Clock & { readonly pausesMs: number[] } {
     pausesMs,
     ...systemClock,
     sleep: (ms, signal) => {
-      if (ms === limits.embedRemoteRequestMs) return systemClock.sleep(600_000, signal);
+      const isOfARequest = ms === limits.embedRemoteRequestMs || ms === limits.embedPoolProbeMs;
+      if (isOfARequest) return systemClock.sleep(600_000, signal);
       pausesMs.push(ms);
       return Promise.resolve();
     },
@@ -64,6 +66,12 @@ export const status =
   (_request, response) => {
     response.writeHead(code, headers).end(`{"error": {"message": "${secretText}"}}`);
   };
+
+/** What a server says of everything but the known sentence. */
+export const toTexts =
+  (handle: Handler): Handler =>
+  (request, response) =>
+    (request.body.includes(probeText) ? embedding() : handle)(request, response);
 
 export interface RemoteKit {
   /** A new one for each test, which behaves well until it is told otherwise. */

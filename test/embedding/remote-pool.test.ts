@@ -16,7 +16,7 @@ import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { type Endpoint, type Handler, startEndpoint } from "../answer/misbehaving-endpoint.ts";
 import { eventually } from "../support/promises.ts";
 import { asNumbers, embedding } from "./remote-endpoint.ts";
-import { ask, failure, input, inTurn, model, status } from "./remote-kit.ts";
+import { ask, failure, input, inTurn, model, status, toTexts } from "./remote-kit.ts";
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -191,9 +191,9 @@ describe("a pool", () => {
   it("believes a server that refuses the texts only when another one refuses them too", async () => {
     const { endpoints, embedder } = await pool();
     const [picky, well] = endpoints as [Counted, Counted];
-    picky.handle = status(400);
+    picky.handle = toTexts(status(400));
     for (let at = 0; at < 3; at += 1) expect(await ask(embedder)).toHaveLength(2);
-    well.handle = status(413);
+    well.handle = toTexts(status(413));
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_failed" });
   });
 

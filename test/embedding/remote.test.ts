@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { FreshetError } from "../../src/contract/errors.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { plainOnTlsMessage } from "../../src/contract/plain-on-tls.ts";
+import { probeText } from "../../src/embedding/model-probe.ts";
 import type { Embedder } from "../../src/embedding/port.ts";
 import { createRemoteEmbedder } from "../../src/embedding/remote.ts";
 import { problemOf } from "../../src/gateway/problem.ts";
@@ -27,6 +28,7 @@ import {
   remoteKit,
   secretText,
   status,
+  toTexts,
 } from "./remote-kit.ts";
 
 const kit = remoteKit();
@@ -155,8 +157,9 @@ describe("a reply", () => {
 
   it("with NaN written as Python does fails its batch", async () => {
     const embedder = await kit.open();
-    kit.endpoint.handle = (_request, response) =>
-      response.end('{"data": [{"index": 0, "embedding": [0.1, NaN]}]}');
+    kit.endpoint.handle = toTexts((_request, response) =>
+      response.end('{"data": [{"index": 0, "embedding": [0.1, NaN]}]}'),
+    );
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_failed" });
   });
 
@@ -207,10 +210,28 @@ describe("a status", () => {
   it.each([400, 413, 422])("%i is about the texts: the batch fails at once", async (code) => {
     const embedder = await kit.open({ clock: hasty() });
     const handle = inTurn(status(code));
-    kit.endpoint.handle = handle;
+    kit.endpoint.handle = toTexts(handle);
     const error = await failure(ask(embedder));
     expect(error).toMatchObject({ code: "embedding_failed", details: { status: code } });
     expect(handle.calls()).toBe(1);
+  });
+
+  it("400 to a plain sentence, too, is about the account, and costs no text (EP8)", async () => {
+    const embedder = await kit.open({ clock: hasty() });
+    kit.endpoint.handle = status(400);
+    const error = await failure(ask(embedder));
+    expect(error).toMatchObject({ code: "embedding_unavailable", retryable: true });
+    expect(error.message).toContain("refuses a plain sentence (400)");
+  });
+
+  it("a caller that leaves while the sentence is asked for is answered at once (RL3)", async () => {
+    const embedder = await kit.open();
+    const leaving = new AbortController();
+    kit.endpoint.handle = (request, response) => {
+      if (request.body.includes(probeText)) leaving.abort();
+      else status(400)(request, response);
+    };
+    expect((await failure(ask(embedder, "ingest", leaving.signal))).code).toBe("cancelled");
   });
 
   const settings: readonly [number, RegExp][] = [
@@ -252,8 +273,9 @@ describe("a status", () => {
 
   it("400 that repeats a text which speaks of TLS is about the text", async () => {
     const embedder = await kit.open({ clock: hasty() });
-    kit.endpoint.handle = ({ body }, response) =>
-      void response.writeHead(400).end(JSON.stringify({ ...told, detail: `too long: ${body}` }));
+    kit.endpoint.handle = toTexts(({ body }, response) =>
+      response.writeHead(400).end(JSON.stringify({ ...told, detail: `too long: ${body}` })),
+    );
     expect(await failure(ask(embedder))).toMatchObject({ code: "embedding_failed" });
   });
 

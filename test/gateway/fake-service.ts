@@ -49,6 +49,8 @@ export class FakeService implements Service {
   hold: Promise<void> | undefined;
   /** Deltas that a streamed answer sends. */
   deltas: readonly string[] = ["It ", "was."];
+  /** The model's tokens were used up. */
+  isCut = false;
   failsAtOnce = false;
   stored: readonly StoredEvent[] = [];
   /** Readers of events now. */
@@ -77,6 +79,7 @@ export class FakeService implements Service {
     }
     return {
       answer: this.deltas.join(""),
+      ...(this.isCut && { finish_reason: "length" as const }),
       sources,
       coverage,
       visible_seq: this.#seq,

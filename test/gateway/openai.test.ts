@@ -95,6 +95,15 @@ describe("POST /v1/chat/completions", () => {
     expect(completion.usage?.["total_tokens"]).toBeGreaterThan(5);
   });
 
+  it("an answer whose tokens were used up is told as cut, whole and streamed", async () => {
+    await publish({ id: "a", text: "rivers are long" });
+    current.service.isCut = true;
+    const [choice] = (await chat(asking("rivers"))).json<Completion>().choices;
+    expect(choice?.finish_reason).toBe("length");
+    const streamed = chunksOf((await chat(asking("rivers", { stream: true }))).payload);
+    expect(streamed.chunks.at(-1)?.choices[0]?.finish_reason).toBe("length");
+  });
+
   it("an index in code annotates nothing (MC1)", async () => {
     await publish({ id: "a", text: "rivers are long" });
     await publish({ id: "b", text: "rivers are wet" });

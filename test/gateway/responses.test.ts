@@ -177,6 +177,19 @@ describe("the stream by hand", () => {
     ]);
   });
 
+  it("an answer whose tokens were used up is incomplete, whole and streamed", async () => {
+    current.service.isCut = true;
+    const incomplete_details = { reason: "max_output_tokens" };
+    const whole = await client.responses.create({
+      model,
+      input: [{ role: "user", content: "rivers" }],
+    });
+    expect(whole).toMatchObject({ status: "incomplete", incomplete_details, output_text: text });
+    const { payload } = await post({ input: "rivers", stream: true });
+    expect(payload).toContain("event: response.incomplete");
+    expect(payload).not.toContain("response.completed");
+  });
+
   it("ends with response.failed when it fails on the way", async () => {
     const { service } = current;
     const ask = service.ask.bind(service);

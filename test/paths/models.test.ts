@@ -83,6 +83,19 @@ describe("what a reply says of models", () => {
     expect(metrics.counted("language_model_fallbacks_total", { reason: "resting" })).toBe(1);
   });
 
+  it("says that a model's tokens were used up, also of the kept answer (AW5)", async () => {
+    const model = playing(async ({ onCut }) => {
+      onCut?.();
+      return "It was built in 1902 [1]. Then";
+    });
+    const engine = await started({ model });
+    for (const kept of ["miss", "hit"]) {
+      const { cache, finish_reason } = await ask(engine);
+      expect([cache?.answer, finish_reason]).toEqual([kept, "length"]);
+    }
+    expect(await ask(await started({ model: speaking }))).not.toHaveProperty("finish_reason");
+  });
+
   it("a follow-up asks its quotas once: one refusal is counted, and one turn is taken (QI1)", async () => {
     let quota: Quota = { model_tokens_per_day: 0 };
     const metrics = countingMetrics();

@@ -123,8 +123,9 @@ function addReadingTools(server: McpServer, { handler, asker }: ToolsOptions): v
         const body = parsed(answered, given);
         const reply = await handler.answer({ ...asker, body, signal });
         const sources = reply.sources.map((source) => resultOf(asker.tenant, source));
-        const { answer, visible_seq, coverage, model, fallback, usage } = reply;
-        return { answer, sources, visible_seq, coverage, model, fallback, usage };
+        const { answer, visible_seq, coverage, model, finish_reason, fallback, usage } = reply;
+        const written = { model, finish_reason, fallback, usage };
+        return { answer, sources, visible_seq, coverage, ...written };
       }),
   );
 }

@@ -185,7 +185,14 @@ export interface ReplyHead {
 /** What a completion is made of: an answer, or that nothing matches. */
 export type Completed = Pick<
   Answer,
-  "answer" | "sources" | "citations" | "rewritten_query" | "model" | "fallback" | "usage"
+  | "answer"
+  | "sources"
+  | "citations"
+  | "rewritten_query"
+  | "model"
+  | "finish_reason"
+  | "fallback"
+  | "usage"
 > & {
   readonly coverage: Answer["coverage"] | undefined;
   readonly visible_seq: number | undefined;
@@ -212,12 +219,12 @@ export function orNothing(answering: Promise<Answer>): Promise<Completed> {
 }
 
 export function completionOf(head: ReplyHead, query: string, completed: Completed): object {
-  const { answer: content } = completed;
+  const { answer: content, finish_reason = "stop" } = completed;
   const annotations = annotationsOf(completed, head.baseUrl);
   const message = { role: "assistant", content, refusal: null, annotations };
   return {
     ...envelope(head, "chat.completion"),
-    choices: [{ index: 0, message, logprobs: null, finish_reason: "stop" }],
+    choices: [{ index: 0, message, logprobs: null, finish_reason }],
     usage: usageOf(query, completed),
     freshet: ownFieldsOf(completed),
   };
@@ -232,7 +239,7 @@ export const chunks = {
     return annotations.length === 0 ? undefined : chunkOf(head, { annotations });
   },
   end: (head: ReplyHead, completed: Completed) => ({
-    ...chunkOf(head, {}, "stop"),
+    ...chunkOf(head, {}, completed.finish_reason ?? "stop"),
     freshet: ownFieldsOf(completed),
   }),
   usage: (head: ReplyHead, query: string, completed: Completed) => ({
@@ -242,7 +249,7 @@ export const chunks = {
   }),
 };
 
-function chunkOf(head: ReplyHead, delta: object, finish_reason: "stop" | null = null) {
+function chunkOf(head: ReplyHead, delta: object, finish_reason: "stop" | "length" | null = null) {
   return {
     ...envelope(head, "chat.completion.chunk"),
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],

@@ -115,7 +115,11 @@ export interface ResponseHead extends ReplyHead {
   readonly query: string;
 }
 
-type Status = "in_progress" | "completed" | "failed";
+type Status = "in_progress" | "completed" | "incomplete" | "failed";
+
+/** One whose tokens were used up is `incomplete`. */
+const endOf = ({ finish_reason }: Completed): Status =>
+  finish_reason === "length" ? "incomplete" : "completed";
 
 function responseOf(head: ResponseHead, status: Status, more: object): object {
   const { asked, created } = head;
@@ -161,9 +165,12 @@ function annotationsOf(head: ResponseHead, completed: Completed): readonly objec
 export function completedResponse(head: ResponseHead, completed: Completed, atMs: number): object {
   const annotations = annotationsOf(head, completed);
   const { prompt_tokens, completion_tokens, total_tokens } = usageOf(head.query, completed);
-  return responseOf(head, "completed", {
-    completed_at: Math.floor(atMs / 1_000),
-    output: [messageOf(head, "completed", [partOf(completed.answer, annotations)])],
+  const status = endOf(completed);
+  return responseOf(head, status, {
+    ...(status === "completed"
+      ? { completed_at: Math.floor(atMs / 1_000) }
+      : { incomplete_details: { reason: "max_output_tokens" } }),
+    output: [messageOf(head, status, [partOf(completed.answer, annotations)])],
     usage: {
       input_tokens: prompt_tokens,
       input_tokens_details: { cached_tokens: 0 },
@@ -206,7 +213,8 @@ export function lastEvents(
 ): readonly ResponseEvent[] {
   const annotations = annotationsOf(head, completed);
   const part = partOf(completed.answer, annotations);
-  const text = completed.answer;
+  const { answer: text } = completed;
+  const status = endOf(completed);
   return [
     ...annotations.map((annotation, annotation_index) => ({
       ...{ type: "response.output_text.annotation.added", ...place(head) },
@@ -216,9 +224,9 @@ export function lastEvents(
     { type: "response.content_part.done", ...place(head), part },
     {
       ...{ type: "response.output_item.done", output_index: 0 },
-      item: messageOf(head, "completed", [part]),
+      item: messageOf(head, status, [part]),
     },
-    { type: "response.completed", response: completedResponse(head, completed, atMs) },
+    { type: `response.${status}`, response: completedResponse(head, completed, atMs) },
   ];
 }
 
