@@ -36,6 +36,7 @@ import { takesOnly } from "./query-names.ts";
 import { readinessOf } from "./readiness.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import { statusFor } from "./tenant-status.ts";
+import { refuseUnheeded } from "./unheeded.ts";
 import { addWebhookRoute, webhookPath } from "./webhook-route.ts";
 
 export interface RouteOptions {
@@ -70,6 +71,7 @@ interface DocumentRoute {
 const jsonType = /^application\/json\b/i;
 
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
+  refuseUnheeded(app);
   addTenantRoutes(app, options);
   addOperatorRoutes(app, options);
   addConsoleRoutes(app, options);

@@ -56,6 +56,8 @@ function partsOf(message: unknown): Parts {
     return { op: "delete", row: undefined, source: {} };
   }
   if (!isRow(message)) return { op: "no change of a row", row: undefined, source: {} };
+  const notice = noticeOf(message);
+  if (notice !== undefined) return { op: notice, row: undefined, source: {} };
   return isEnvelope(message) ? envelopeParts(message) : flatParts(message);
 }
 
@@ -68,6 +70,21 @@ function envelopeParts(message: Row): Parts {
   const before = rowOf(message["before"]);
   const row = op === "delete" ? before : completed(rowOf(message["after"]), before);
   return { op, row, source: isRow(message["source"]) ? message["source"] : {} };
+}
+
+/**
+ * What Debezium says beside the changes of rows, on topics of its own, which a source that reads
+ * all topics of a server gets as well: its heartbeats, the marks of transactions, and changes of
+ * the schema.
+ */
+function noticeOf(message: Row): string | undefined {
+  const names = Object.keys(message);
+  if (names.length === 1 && typeof message["ts_ms"] === "number") return "heartbeat";
+  if ("ddl" in message && "tableChanges" in message) return "schema change";
+  const isMark = message["status"] === "BEGIN" || message["status"] === "END";
+  return isMark && "event_count" in message && "data_collections" in message
+    ? "transaction"
+    : undefined;
 }
 
 const unavailable = "__debezium_unavailable_value";

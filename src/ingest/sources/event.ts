@@ -18,14 +18,15 @@ export function eventOf(raw: RawEvent, keyHeader?: string): SourceEvent {
   return {
     subject,
     headers,
-    body: payload.byteLength === 0 ? null : valueOf(textOf(payload)),
+    body: payload.byteLength === 0 ? null : valueOf(utf8Text(payload)),
     key: keyName === undefined ? undefined : valueOf(headers[keyName] ?? ""),
     sequence,
     publishedAt: new Date(atMs).toISOString(),
   };
 }
 
-function textOf(payload: Uint8Array): string {
+/** @throws FreshetError invalid_document (bytes that are no UTF-8, never silently replaced) */
+export function utf8Text(payload: Uint8Array): string {
   try {
     return utf8.decode(payload);
   } catch (cause) {

@@ -74,13 +74,20 @@ export function unwrap(value: unknown): unknown {
   return isEnvelope ? value["payload"] : value;
 }
 
-/** `$keyOf(value)`: a key as one text; of several columns their values, with commas between. */
+/**
+ * `$keyOf(value)`: a key as one text; of several columns their values, with commas between. A comma
+ * within one of several values stands behind a backslash: `1,2` and `3` are another row than `1`
+ * and `2,3`.
+ */
 export function keyOf(value: unknown): string | undefined {
   if (isEmpty(value)) return undefined;
   if (!isRow(value)) return textOf(value);
   const parts = Object.values(value).map((part) => (isEmpty(part) ? "" : textOf(part)));
-  return parts.every((part) => part === "") ? undefined : parts.join(",");
+  if (parts.every((part) => part === "")) return undefined;
+  return parts.length === 1 ? parts[0] : parts.map(withoutBareCommas).join(",");
 }
+
+const withoutBareCommas = (part: string): string => part.replace(/[\\,]/g, "\\$&");
 
 /** `$columns(row, "a,b")`: the row with these columns only. */
 export function columns(row: unknown, names: unknown): Row | undefined {

@@ -38,7 +38,8 @@ const kafka = "$keyed($, $options)";
 const cloudevents = `$cloudEvents(headers, body).(
   $row := $type(data) = "object";
   $own := $options.id ? $keyOf($columns(data, $options.id));
-  $about := $own ? $own : subject ? subject : $row and data.id ? $keyOf(data.id) : id;
+  $named := $own ? $own : subject ? subject : $row and data.id ? $keyOf(data.id) : id;
+  $about := $named ? $named : $error("no CloudEvent: it has neither id nor subject");
   $id := ($options.prefix ? $options.prefix : source) & "/" & $about;
   deletes ? {"op": "delete", "id": $id}
   : $not($exists(data)) ? {"op": "skip", "reason": "no data"}
@@ -74,6 +75,7 @@ const github = `(
   $not($exists($event)) ? $error("no x-github-event header")
   : $not($event in $kinds) ? {"op": "skip", "reason": $event}
   : $type(body) != "object" ? $error("the body is no JSON object")
+  : $not($type($repo) = "string") ? $error("the event names no repository")
   : $event = "issues" ? $doc("issues/" & body.issue.number, body.issue,
       {"kind": "issue", "title": body.issue.title,
        "metadata": {"state": body.issue.state, "labels": $labels(body.issue)}})
