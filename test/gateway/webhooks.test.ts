@@ -143,6 +143,10 @@ describe("POST /v1/sources/{name}/events", () => {
     expect((await post("standard", body, signed(now))).statusCode).toBe(202);
     const old = signed(now - limits.webhookToleranceMs / 1_000 - 5);
     expect((await post("standard", body, old)).statusCode).toBe(401);
+    // Sent again by somebody who has read it, under a name that no signature covers.
+    const renamed = { ...signed(now), "x-github-delivery": "another", "ce-id": "another" };
+    expect((await post("standard", body, renamed)).statusCode).toBe(202);
+    expect(new Set(published.map(({ messageId }) => messageId)).size).toBe(1);
   });
 
   it("asks for the tenant where a source has no signature (WH2)", async () => {

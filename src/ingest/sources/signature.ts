@@ -2,6 +2,7 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { limits } from "../../contract/limits.ts";
+import type { signatureKinds } from "../../contract/source.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -38,8 +39,15 @@ export function isSignedByStandard(
   });
 }
 
-/** What the sender calls this delivery: a repetition has the same name. */
-export function deliveryOf(headers: Headers): string | undefined {
+/**
+ * What the sender calls this delivery: a repetition has the same name. Where a signature covers a
+ * name only that one counts: whoever has read a request could send it again under another.
+ */
+export function deliveryOf(
+  headers: Headers,
+  signature: (typeof signatureKinds)[number] | undefined,
+): string | undefined {
+  if (signature === "standard") return headers["webhook-id"];
   const ceId = headers["ce-id"];
   return (
     headers["x-github-delivery"] ??

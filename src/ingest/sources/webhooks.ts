@@ -77,7 +77,8 @@ class WebhookDoor implements RunningWebhooks {
     const event = { subject, headers, payload, sequence: 0, atMs: clock.nowMs() };
     const [mapped] = await this.#mapperOf(source).map([event]);
     if (mapped === undefined) throw new FreshetError("internal", "an event without an outcome");
-    const receipt = await this.#dealWith(source, mapped, deliveryOf(headers));
+    const delivery = deliveryOf(headers, source.input.signature?.kind);
+    const receipt = await this.#dealWith(source, mapped, delivery);
     const outcome = mapped.kind === "operations" ? "mapped" : mapped.kind;
     metrics.count("source_events_total", { source: source.name, outcome });
     return receipt;
