@@ -22,7 +22,7 @@ import { terms } from "../text/lexical.ts";
 import { splitSentences } from "../text/sentences.ts";
 import { stopWords } from "../text/stop-words.ts";
 import { citedNumbers, filterCitations } from "./citations.ts";
-import { type EvidenceSentence, evidenceOf } from "./evidence.ts";
+import { type EvidenceSentence, evidenceOf, isInText } from "./evidence.ts";
 import { declined } from "./prompt.ts";
 import { agreesIn, comparedIn, cueOf, deniesFor, meets, wantsSteps } from "./question-cue.ts";
 import { type Choice, choose, opensSteps, type Scored, withLead } from "./sentence-choice.ts";
@@ -127,6 +127,7 @@ function spanOf(
   { number, start, end }: EvidenceSentence,
   sources: readonly Source[],
 ): string | undefined {
+  if (!isInText({ start })) return undefined;
   const span = sources[number - 1]?.text.slice(start, end) ?? "";
   return filterCitations(span, 0) === span ? span : undefined;
 }
@@ -160,7 +161,9 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   const ranked = scored.sort((left, right) => right.score - left.score);
   const [best] = ranked;
   // Without a word in common the best source's beginning stands in: its meaning was near.
-  if (best?.score === 0) return [best];
+  if (best?.score === 0) {
+    return ranked.filter(({ sentence }) => sentence.isHeader !== true).slice(0, 1);
+  }
   const isOther = namesOther(own, best?.sentence);
   return ranked.filter(({ sentence, score }) => score > 0 && !isOther(sentence));
 }

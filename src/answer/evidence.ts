@@ -2,7 +2,8 @@
  * The sentences of sources as evidence: each whole, with its place in the text of its source, and
  * as it may be shown. Pure.
  *
- *   EV1  `text.slice(start, end)` of the source is what the sentence was made of;
+ *   EV1  `text.slice(start, end)` of the source is what the sentence was made of, but for the names
+ *        of columns that only its heading holds: they lie before its text, at -1;
  *   EV2  what is shown cites nothing and leads nowhere: markers and links in a source are its own,
  *        and were checked by nobody;
  *   EV3  a sentence ends where its author ended it: not behind an abbreviation, an initial or
@@ -14,6 +15,7 @@ import type { Source } from "../contract/query.ts";
 import { terms } from "../text/lexical.ts";
 import { sentenceStarts } from "../text/sentences.ts";
 import { filterCitations } from "./citations.ts";
+import { type ColumnsAbove, columnsAbove } from "./columns-above.ts";
 import { type LineKind, linesOf, type TextLine } from "./evidence-lines.ts";
 
 export interface EvidenceSentence {
@@ -57,7 +59,7 @@ const known = new WeakMap<Text, readonly Place[]>();
 function placesOf(source: Text): readonly Place[] {
   const before = known.get(source);
   if (before !== undefined) return before;
-  const [first, ...rest] = sentencesOf(source.text);
+  const [first, ...rest] = sentencesOf(source);
   const places =
     first === undefined
       ? []
@@ -104,11 +106,14 @@ const linkPattern = /\[([^[\]]{1,200})\]\([^()\s]{0,500}\)/g;
 const layoutPattern = /^[ \t]*(?:#{1,6}(?=[ \t])|```.*$|~~~.*$|[=-]{3,}$)/gm;
 const paragraphPattern = /\n[ \t]*\n/g;
 
-function sentencesOf(text: string): Place[] {
+function sentencesOf(source: Text): Place[] {
+  const { text } = source;
   const prose = withoutMarkup(text);
   const lines = linesOf(text);
+  const above = columnsAbove(source, lines);
   const headers = headersOf(prose, lines);
-  const found: Place[] = [];
+  const first = above && placeAbove(above);
+  const found: Place[] = first === undefined ? [] : [first];
   const breaks = breaksIn(prose, lines);
   let from = 0;
   let before: Break | undefined;
@@ -117,7 +122,10 @@ function sentencesOf(text: string): Place[] {
     const places = placesWithin(prose, { start: from, end: each.index }, before);
     for (const [index, place] of places.entries()) {
       const isFirst = index === 0;
-      found.push(known ?? { ...place, ...roleOf(place, before, headers), isFirst });
+      const isBelow = before?.line !== undefined && above?.rows.has(before.line) === true;
+      const role = roleOf(place, before, headers);
+      const columns = isBelow ? { columns: first } : {};
+      found.push(known ?? { ...place, ...role, ...columns, isFirst });
     }
     from = each.index + each.length;
     before = each;
@@ -134,6 +142,16 @@ function headersOf(prose: string, lines: readonly TextLine[]): ReadonlyMap<TextL
   }
   return headers;
 }
+
+function placeAbove({ text }: ColumnsAbove): Place | undefined {
+  const shown = shownOf(text);
+  return /[\p{L}\p{N}]/u.test(shown)
+    ? { text: shown, start: -1, end: -1, part: "row", isHeader: true, isFirst: true }
+    : undefined;
+}
+
+/** Whether it is in the text of its source. */
+export const isInText = ({ start }: Pick<EvidenceSentence, "start">): boolean => start >= 0;
 
 type Span = Pick<Place, "start" | "end">;
 

@@ -14,7 +14,7 @@ import { withoutCode } from "../contract/code-spans.ts";
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
 import { terms } from "../text/lexical.ts";
-import { type EvidenceSentence, evidenceOf, sentencesIn } from "./evidence.ts";
+import { type EvidenceSentence, evidenceOf, isInText, sentencesIn } from "./evidence.ts";
 import { type Passage, supportOf } from "./support.ts";
 
 /** A sentence of an answer with the markers behind it. */
@@ -88,7 +88,7 @@ interface Place {
 }
 
 function fitOf(claim: string, source: Source): Fit {
-  const sentences = evidenceOf([source]);
+  const sentences = evidenceOf([source]).filter(isInText);
   const plain = claim.replace(/\s+/g, " ").trim();
   const same = sentences.find(({ text }) => text === plain);
   if (same !== undefined) return joined([same]);

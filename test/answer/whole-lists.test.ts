@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { extractiveAnswer } from "../../src/answer/cited-sentences.ts";
+import { citationsOf } from "../../src/answer/references.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { runs } from "../support/runs.ts";
 import { sources } from "./sources.ts";
@@ -163,6 +164,40 @@ describe("a table", () => {
     expect(asked("How many plans are there?", `${plans}\n\nThere are four plans in all.`)).toMatch(
       /^(?:Plans \[1\] )?There are four plans in all\. \[1\]$/,
     );
+  });
+});
+
+describe("rows of a table that began in an earlier passage", () => {
+  const below =
+    "| Team | 29 EUR | 10 |\n| Business | 99 EUR | 50 |\n| Enterprise | 300 EUR | 900 |";
+  const passage = (text: string, heading: string) =>
+    sources(text).map((source) => ({ ...source, heading }));
+
+  test("bring the names of its columns, which only the heading of the passage has (ES3)", () => {
+    const found = passage(below, "Plans > Plan | Price | Seats");
+    const question = "What is the price of the Business plan?";
+    const said = extractiveAnswer({ question, sources: found });
+    expect(said).toBe("| Plan | Price | Seats | [1] | Business | 99 EUR | 50 | [1]");
+    const [columns, row] = citationsOf(said, found);
+    expect(columns?.support).toBe("supported");
+    expect(row?.support).toBe("supported");
+    // To the letter only what the text holds.
+    expect(extractiveAnswer({ question, sources: found, isVerbatim: true })).toBe(
+      "| Business | 99 EUR | 50 | [1]",
+    );
+  });
+
+  test("bring none where their cells are not as many, or another table follows", () => {
+    const other = `${below}\n\n## Rooms\n\n| Room | Floor | Seats |\n|---|---|---|\n| Oslo | 2 | 8 |`;
+    const question = "How many seats has Oslo?";
+    const found = passage(other, "Plans > Plan | Price | Seats");
+    expect(extractiveAnswer({ question, sources: found })).toBe(
+      "| Room | Floor | Seats | [1] | Oslo | 2 | 8 | [1]",
+    );
+    const two = passage(below, "Plans > Plan | Price");
+    const said = extractiveAnswer({ question: "What costs Business?", sources: two });
+    expect(said).toContain("| Business | 99 EUR | 50 | [1]");
+    expect(said).not.toContain("Plan | Price");
   });
 });
 
