@@ -167,7 +167,11 @@ export function rank(options: FuseOptions): Ranking {
   const asked = queried.map((term, index) => ({ term, rarity: words.rarities[index] ?? 0 }));
   return {
     fused: inUnits(kept.slice(0, options.limit)),
-    relevance: relevanceSignals(best && { ...best, ...best.signals }, asked, pool),
+    relevance: relevanceSignals(
+      best && { ...best, ...best.signals },
+      { question: options.question, queried: asked },
+      pool,
+    ),
     counts: {
       pool: pool.length,
       repeated: found.length - pool.length,

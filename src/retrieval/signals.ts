@@ -6,7 +6,7 @@
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
 import { bm25Constants, bm25Max, bm25Of, type TermWeights, termWeights } from "../text/lexical.ts";
-import { onlyAsks } from "./asking-words.ts";
+import { askingShare, onlyAsks } from "./asking-words.ts";
 import { lacksSparse, type Pooled } from "./pool.ts";
 
 /**
@@ -36,9 +36,6 @@ export function nearness(nearest: readonly Pooled[]): (cosine: number) => number
   if (high === low) return (cosine) => (cosine < low ? 0 : 1);
   return (cosine) => (cosine - low) / (high - low);
 }
-
-/** What a word that only asks keeps of its rarity. Measured. */
-const askingShare = 0.4;
 
 interface WordScorer {
   bm25(candidate: Candidate): number;

@@ -126,6 +126,41 @@ describe("relevance", () => {
     text: "The factory burnt down in 2001; nobody was hurt in the fire. Its cookie is kc_session.",
   };
 
+  test("a word that only asks is little evidence where the passage names another thing", () => {
+    const codes = { id: "codes", cosine: 0.24, text: "Code, meaning: 404 not found, 429 slow." };
+    const meansNothing = judged("What does 418 mean?", codes);
+    expect(meansNothing.coverage).toBeLessThan(0.35);
+    expect(relevanceOf(meansNothing)).toBeLessThan(relevanceThreshold);
+    expect(judged("What does 429 mean?", codes).coverage).toBe(1);
+  });
+
+  const strike = { id: "strike", cosine: 0.2, text: "The strike began on 5 March 2026." };
+
+  test.each(["2026-03-05", "5.3.2026", "March 5th, 2026", "2026/03/05"])(
+    "a passage that names the day holds it, however the question writes it: %s",
+    (day) => {
+      expect(judged(`What began on ${day}?`, strike).coverage).toBe(1);
+      expect(relevanceOf(judged(`What began on ${day}?`, strike))).toBeGreaterThan(0.2);
+    },
+  );
+
+  const tale = "We had a very long meeting about nothing in particular. ".repeat(40);
+
+  test("of a long text what it asks counts, not how much it tells beside that", () => {
+    const about = { ...history, cosine: 0.15 };
+    const asks = judged(`${tale}Was anybody hurt in the fire?`, about);
+    expect(asks.coverage).toBe(1);
+    expect(relevanceOf(asks)).toBeGreaterThan(relevanceThreshold);
+    expect(relevanceOf(judged(`${tale}Who won the chess game?`, about))).toBeLessThan(
+      relevanceThreshold,
+    );
+    expect(relevanceOf(judged(`${tale}How are you?`, about))).toBeLessThan(relevanceThreshold);
+  });
+
+  test("another day is not the one that was asked for", () => {
+    expect(judged("What began on 2026-03-06?", strike).coverage).toBeLessThan(0.6);
+  });
+
   test.each([
     ["Was anybody hurt in the fire?", 1],
     ["What is the cookie called?", 1],
