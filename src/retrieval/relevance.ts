@@ -84,7 +84,7 @@ export function relevanceSignals(
   return { cosine: best.cosine, coverage, isAnotherCode };
 }
 
-/** What is longer than this is no question any more, but holds some: a mail, a report of a fault. */
+/** A longer one is no question any more, but holds some: a mail, a report of a fault. */
 const questionChars = 1_000;
 
 /** Of such a text its words tell less of what is asked than those of the sentences that ask. */
