@@ -133,7 +133,7 @@ export function rank(options: FuseOptions): Ranking {
   const byNearness = pool.toSorted(compareNearness);
   const nearest = byNearness.slice(0, options.perList);
   const queried = queryTerms(options.question);
-  const words = wordScorer(queried, nearest);
+  const words = wordScorer(queried, nearest, options.question);
   const near = nearness(nearest);
   const alpha = nearnessWeights[rankBy];
   const sparse = sparseScorer(rankBy === "hybrid" ? options.sparse : undefined, nearest);

@@ -11,12 +11,13 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import { shownText } from "../text/chunk-terms.ts";
-import { daysIn, isOfDay } from "../text/days.ts";
+import { isOfDay } from "../text/days.ts";
 import { queryTerms, terms } from "../text/lexical.ts";
 import { splitSentences } from "../text/sentences.ts";
 import { stopWords } from "../text/stop-words.ts";
 import { askingShare, onlyAsks } from "./asking-words.ts";
 import type { Pooled } from "./pool.ts";
+import { namesDayOf } from "./signals.ts";
 
 export interface RelevanceSignals {
   /** Of the best chunk and the question, -1…1. */
@@ -99,7 +100,7 @@ const isSubject = (term: string): boolean => !stopWords.has(term) && !onlyAsks(t
 function coverageOf(best: Candidate, { question, queried }: Asked): number {
   const words = { all: 0, held: 0 };
   const codes = { all: 0, held: 0 };
-  const isOnDay = namesDayOf(best, question);
+  const isOnDay = namesDayOf(question)(best);
   const own = new Set(queryTerms(question));
   for (const [index, { term, rarity }] of queried.entries()) {
     if (!own.has(term)) continue;
@@ -117,14 +118,6 @@ function coverageOf(best: Candidate, { question, queried }: Asked): number {
   // A question without any word (`?`, an emoji) has no evidence in words: its meaning decides.
   const share = ({ all, held }: typeof words): number => (all === 0 ? 0 : held / all);
   return Math.max(share(words), share(codes));
-}
-
-/** `2026-03-04` and `4 March 2026` have no term in common. */
-function namesDayOf(best: Candidate, question: string): boolean {
-  const asked = daysIn(question);
-  if (asked.size === 0) return false;
-  const named = daysIn(shownText(best));
-  return [...asked].some((day) => named.has(day));
 }
 
 /**

@@ -144,6 +144,16 @@ describe("relevance", () => {
     },
   );
 
+  test("the passage of the day comes first, though another is as near and a word more", () => {
+    const asked = "What is on 2026-03-08?";
+    const fair = { id: "fair", cosine: 0.3, text: "The market is on the 8th of March 2026." };
+    const rose = { id: "rose", cosine: 0.36, text: "Turnover rose on and on in Q3 2026." };
+    const hot = [fair, rose].map((each) => askedFor(asked, candidate(each)));
+    const found = rank({ question: asked, hot, cold: [], limit: 10, perList: 64 });
+    expect(ids(found)[0]).toBe("fair");
+    expect(found.relevance.coverage).toBe(1);
+  });
+
   const tale = "We had a very long meeting about nothing in particular. ".repeat(40);
 
   test("of a long text what it asks counts, not how much it tells beside that", () => {
