@@ -85,7 +85,7 @@ export function relevanceSignals(
   return { cosine: best.cosine, coverage, isAnotherCode };
 }
 
-/** A longer one is no question any more, but holds some: a mail, a report of a fault. */
+/** A longer one is no question any more, but holds some: a mail, a report. */
 const questionChars = 1_000;
 
 /** Of such a text its words tell less of what is asked than those of the sentences that ask. */
@@ -138,20 +138,28 @@ function squeezed(text: string): string {
   return text.toLowerCase().replace(/[\s._/\u2010-\u2015-]+/g, "");
 }
 
+/** `2026-03-04` is a term as `20260304`, too, and a day is no code. */
+function identitiesIn(list: readonly string[]): readonly string[] {
+  const days = new Set(list.filter((term) => isDay.test(term)).map(squeezed));
+  return list.filter((term) => identityPattern.test(term) && !days.has(term));
+}
+
+const isDay = /^\p{N}{4}-\p{N}{2}-\p{N}{2}$/u;
+
 function namesAnother(
   best: Candidate,
   queried: readonly { readonly term: string }[],
   pool: readonly Pooled[],
 ): boolean {
-  const named = queried.map(({ term }) => term).filter((term) => identityPattern.test(term));
+  const named = identitiesIn(queried.map(({ term }) => term));
   // The first half of `E619-1610` is that of its neighbours, too.
   const asked = named.filter((term) =>
     named.every((other) => other === term || !other.includes(term)),
   );
   if (asked.length === 0) return false;
   const kinds = new Set(asked.map(kindOf));
-  const isOne = (term: string): boolean => identityPattern.test(term) && kinds.has(kindOf(term));
-  if (!terms(shownText(best)).some(isOne)) return false;
+  const held = identitiesIn(terms(shownText(best)));
+  if (!held.some((term) => kinds.has(kindOf(term)))) return false;
   const codes = asked.map(squeezed);
   return !pool.some(({ candidate }) => {
     const { documentId, info } = candidate;

@@ -144,6 +144,16 @@ describe("relevance", () => {
     },
   );
 
+  test("a day is no code: a passage with another one beside it is relevant", () => {
+    const both = { ...strike, text: `The audit was on 2026-03-04. ${strike.text}` };
+    expect(judged("What began on 2026-03-05?", both).isAnotherCode).toBe(false);
+    const serial = { ...strike, text: "Serial 87654321 came on 2026-03-04." };
+    expect(judged("What is 12345678?", serial).isAnotherCode).toBe(true);
+    expect(judged("What is 12345678?", { ...strike, text: "On 2026-03-04." }).isAnotherCode).toBe(
+      false,
+    );
+  });
+
   test("the passage of the day comes first, though another is as near and a word more", () => {
     const asked = "What is on 2026-03-08?";
     const fair = { id: "fair", cosine: 0.3, text: "The market is on the 8th of March 2026." };
