@@ -1,7 +1,7 @@
 /**
  * The days that a text names, whatever way it writes them: `2026-03-04`, `4 March 2026`,
- * `March 4th, 2026`, `4.3.2026`, `le 4 mars 2026`. Of `03/04/2026` nobody can tell which it is: both are named.
- * A day without its year is none. Pure.
+ * `March 4th, 2026`, `4.3.2026`, `le 4 mars 2026`. Of `03/04/2026` nobody can tell which it
+ * is: both are named. A day without its year is none. Pure.
  */
 
 /** Of each month its names, in the languages that write months in Latin letters. */
