@@ -18,6 +18,7 @@
 import { limits } from "../contract/limits.ts";
 import type { Source } from "../contract/query.ts";
 import { cutText } from "../contract/well-formed.ts";
+import { daysIn } from "../text/days.ts";
 import { terms } from "../text/lexical.ts";
 import { splitSentences } from "../text/sentences.ts";
 import { stopWords } from "../text/stop-words.ts";
@@ -48,6 +49,8 @@ const weights = {
   denied: -0.25,
   /** It opens the numbered list that "how do I" asks for. */
   steps: 0.25,
+  /** It names the day that the question names, however both write it. */
+  day: 0.5,
   /** What was carried over from the conversation, beside the question's own words. */
   carried: 0.25,
 } as const;
@@ -143,6 +146,7 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   const cue = hasPrice ? asksFor : "count";
   const isDenied = deniesFor(own);
   const steps = stepsFor(own, all);
+  const onDay = sameDay(own);
   const scored = all.map((sentence, index): Scored => {
     const { score: byOwn = 0, isNamedOnly = false } = byWords[index] ?? {};
     const isMet = cue !== undefined && !isNamedOnly && meets(cue, sentence.text);
@@ -150,12 +154,14 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
     if (sentence.isHeader === true) return none;
     const next = all[index + 1]?.number === sentence.number ? byWords[index + 1] : undefined;
     const words = byOwn + weights.next * (next?.score ?? 0);
-    if (words === 0) return none;
+    const isOnDay = onDay(sentence.text) === "same";
+    if (words === 0 && !isOnDay) return none;
     const near = weights.source * (sources[sentence.number - 1]?.score ?? 0);
     const agrees = isNegated(sentence.text) ? weights.negated : 0;
     const denies = sentence.opens !== undefined && isDenied(sentence.text) ? weights.denied : 0;
     const begins = steps.has(sentence) ? weights.steps : 0;
-    const score = words + near + (isMet ? weights.cue : 0) + agrees + denies + begins;
+    const dated = isOnDay ? weights.day : 0;
+    const score = words + near + (isMet ? weights.cue : 0) + agrees + denies + begins + dated;
     return { ...none, score };
   });
   const ranked = scored.sort((left, right) => right.score - left.score);
@@ -164,8 +170,22 @@ function rank(asked: Extraction, all: readonly EvidenceSentence[]): Scored[] {
   if (best?.score === 0) {
     return ranked.filter(({ sentence }) => sentence.isHeader !== true).slice(0, 1);
   }
-  const isOther = namesOther(own, best?.sentence);
+  const namesOf = namesOther(own, best?.sentence);
+  const isAnswered = best !== undefined && onDay(best.sentence.text) === "same";
+  const isOther = (sentence: EvidenceSentence): boolean =>
+    namesOf(sentence) || (isAnswered && onDay(sentence.text) === "other");
   return ranked.filter(({ sentence, score }) => score > 0 && !isOther(sentence));
+}
+
+/** Of a question that names a day: whether a text names it, too, or only others. */
+function sameDay(question: string): (text: string) => "same" | "other" | "none" {
+  const asked = daysIn(question);
+  if (asked.size === 0) return () => "none";
+  return (text) => {
+    const named = daysIn(text);
+    if (named.size === 0) return "none";
+    return [...named].some((day) => asked.has(day)) ? "same" : "other";
+  };
 }
 
 const codePattern = /^(?<kind>\P{N}{1,40})\p{N}{1,40}$/u;

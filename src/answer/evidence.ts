@@ -230,14 +230,22 @@ function breaksIn(prose: string, lines: readonly TextLine[]): readonly Break[] {
 
 const itemPattern = /^([ \t]*)(?:[-*+•]|(\d{1,3}(?=[.)])|[a-z](?=\)))[.)])[ \t]+(?=\S)/gm;
 
+/** `A: - paper`, with the next item on a line of its own. */
+const labelledItem =
+  /(?<=^[ \t]*[*_]{0,3}\p{L}[\p{L}\p{N} ]{0,30}[:：][*_]{0,3})[ \t]+[-*+•][ \t]+(?=\S[^\n]{0,300}\n[ \t]*[-*+•][ \t])/gmu;
+
 /**
  * Not each line that begins as an item is one ("in room\n12. It"): as in CommonMark a number other
  * than 1 goes on with a list, or begins a paragraph.
  */
 function listMarkers(text: string): readonly Break[] {
-  const items: Break[] = [];
+  const items: Break[] = Array.from(text.matchAll(labelledItem), ({ index, 0: marker }) => ({
+    index,
+    length: marker.length,
+    item: { depth: 0, isStep: false },
+  }));
   for (const { index, 0: marker, 1: lead = "", 2: number } of text.matchAll(itemPattern)) {
-    const last = items.at(-1);
+    const last = items.findLast((each) => each.index < index);
     const begins = index === 0 || /\n[ \t]*\n$/.test(text.slice(Math.max(0, index - 80), index));
     const goesOn = last !== undefined && !/\n[ \t]*\n/.test(text.slice(last.index, index));
     if (number === undefined || number === "1" || number === "a" || begins || goesOn) {

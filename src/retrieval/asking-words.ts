@@ -24,3 +24,6 @@ const asking: ReadonlySet<string> = new Set(
 );
 
 export const onlyAsks = (term: string): boolean => asking.has(term);
+
+/** What a word that only asks keeps of its rarity. Measured. */
+export const askingShare = 0.4;

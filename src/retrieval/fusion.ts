@@ -133,7 +133,7 @@ export function rank(options: FuseOptions): Ranking {
   const byNearness = pool.toSorted(compareNearness);
   const nearest = byNearness.slice(0, options.perList);
   const queried = queryTerms(options.question);
-  const words = wordScorer(queried, nearest);
+  const words = wordScorer(queried, nearest, options.question);
   const near = nearness(nearest);
   const alpha = nearnessWeights[rankBy];
   const sparse = sparseScorer(rankBy === "hybrid" ? options.sparse : undefined, nearest);
@@ -167,7 +167,11 @@ export function rank(options: FuseOptions): Ranking {
   const asked = queried.map((term, index) => ({ term, rarity: words.rarities[index] ?? 0 }));
   return {
     fused: inUnits(kept.slice(0, options.limit)),
-    relevance: relevanceSignals(best && { ...best, ...best.signals }, asked, pool),
+    relevance: relevanceSignals(
+      best && { ...best, ...best.signals },
+      { question: options.question, queried: asked },
+      pool,
+    ),
     counts: {
       pool: pool.length,
       repeated: found.length - pool.length,

@@ -11,9 +11,13 @@
 
 import type { Candidate } from "../contract/candidate.ts";
 import { shownText } from "../text/chunk-terms.ts";
-import { terms } from "../text/lexical.ts";
-import { onlyAsks } from "./asking-words.ts";
+import { isOfDay } from "../text/days.ts";
+import { queryTerms, terms } from "../text/lexical.ts";
+import { splitSentences } from "../text/sentences.ts";
+import { stopWords } from "../text/stop-words.ts";
+import { askingShare, onlyAsks } from "./asking-words.ts";
 import type { Pooled } from "./pool.ts";
+import { namesDayOf } from "./signals.ts";
 
 export interface RelevanceSignals {
   /** Of the best chunk and the question, -1…1. */
@@ -55,38 +59,65 @@ export function relevanceOf({ cosine, coverage, isAnotherCode }: RelevanceSignal
 /** As a rank knows them (signals.ts), but none that is as well an amount, a time or a score. */
 const namingPattern = /^(?=\P{L}*\p{L}.*\p{N})[^:/]+$|^\p{N}{5,}|\p{N}\.\p{N}+\.\p{N}/u;
 
+interface Asked {
+  readonly question: string;
+  /** Its terms, each with its rarity among the nearest. */
+  readonly queried: readonly { readonly term: string; readonly rarity: number }[];
+}
+
 interface Best {
   readonly candidate: Candidate;
   readonly cosine: number;
 }
 
-/**
- * @param queried the question's terms, each with its rarity among the nearest
- * @param pool all that was found
- */
+/** @param pool all that was found */
 export function relevanceSignals(
   best: Best | undefined,
-  queried: readonly { readonly term: string; readonly rarity: number }[],
+  asked: Asked,
   pool: readonly Pooled[],
 ): RelevanceSignals {
+  const { question, queried } = asked;
   if (best === undefined) return { cosine: -1, coverage: 0 };
-  const { frequencies } = best.candidate.lexical;
+  const coverage = Math.max(
+    ...asksOf(question).map((part) => coverageOf(best.candidate, { question: part, queried })),
+  );
+  const isAnotherCode = namesAnother(best.candidate, queried, pool);
+  return { cosine: best.cosine, coverage, isAnotherCode };
+}
+
+/** A longer one is no question any more, but holds some: a mail, a report. */
+const questionChars = 1_000;
+
+/** Of such a text its words tell less of what is asked than those of the sentences that ask. */
+function asksOf(question: string): readonly string[] {
+  if (question.length <= questionChars) return [question];
+  const asks = splitSentences(question).filter((each) => /[?？؟]\s*$/u.test(each));
+  return [question, ...asks.filter((each) => terms(each).filter(isSubject).length >= 2)];
+}
+
+const isSubject = (term: string): boolean => !stopWords.has(term) && !onlyAsks(term);
+
+function coverageOf(best: Candidate, { question, queried }: Asked): number {
   const words = { all: 0, held: 0 };
   const codes = { all: 0, held: 0 };
+  const isOnDay = namesDayOf(question)(best);
+  const own = new Set(queryTerms(question));
   for (const [index, { term, rarity }] of queried.entries()) {
-    const isHeld = (frequencies[index] ?? 0) > 0;
+    if (!own.has(term)) continue;
+    const isHeld = (best.lexical.frequencies[index] ?? 0) > 0 || (isOnDay && isOfDay(term));
     const groups = namingPattern.test(term) ? [words, codes] : [words];
-    if (!isHeld && onlyAsks(term)) continue;
+    const asks = onlyAsks(term);
+    if (!isHeld && asks) continue;
+    // "Meaning" above a list of other codes is little evidence for "What does 418 mean?".
+    const worth = asks ? askingShare * rarity : rarity;
     for (const group of groups) {
-      group.all += rarity;
-      if (isHeld) group.held += rarity;
+      group.all += worth;
+      if (isHeld) group.held += worth;
     }
   }
   // A question without any word (`?`, an emoji) has no evidence in words: its meaning decides.
   const share = ({ all, held }: typeof words): number => (all === 0 ? 0 : held / all);
-  const coverage = Math.max(share(words), share(codes));
-  const isAnotherCode = namesAnother(best.candidate, queried, pool);
-  return { cosine: best.cosine, coverage, isAnotherCode };
+  return Math.max(share(words), share(codes));
 }
 
 /**
@@ -107,20 +138,28 @@ function squeezed(text: string): string {
   return text.toLowerCase().replace(/[\s._/\u2010-\u2015-]+/g, "");
 }
 
+/** `2026-03-04` is a term as `20260304`, too, and a day is no code. */
+function identitiesIn(list: readonly string[]): readonly string[] {
+  const days = new Set(list.filter((term) => isDay.test(term)).map(squeezed));
+  return list.filter((term) => identityPattern.test(term) && !days.has(term));
+}
+
+const isDay = /^\p{N}{4}-\p{N}{2}-\p{N}{2}$/u;
+
 function namesAnother(
   best: Candidate,
   queried: readonly { readonly term: string }[],
   pool: readonly Pooled[],
 ): boolean {
-  const named = queried.map(({ term }) => term).filter((term) => identityPattern.test(term));
+  const named = identitiesIn(queried.map(({ term }) => term));
   // The first half of `E619-1610` is that of its neighbours, too.
   const asked = named.filter((term) =>
     named.every((other) => other === term || !other.includes(term)),
   );
   if (asked.length === 0) return false;
   const kinds = new Set(asked.map(kindOf));
-  const isOne = (term: string): boolean => identityPattern.test(term) && kinds.has(kindOf(term));
-  if (!terms(shownText(best)).some(isOne)) return false;
+  const held = identitiesIn(terms(shownText(best)));
+  if (!held.some((term) => kinds.has(kindOf(term)))) return false;
   const codes = asked.map(squeezed);
   return !pool.some(({ candidate }) => {
     const { documentId, info } = candidate;

@@ -5,8 +5,10 @@
 
 import type { Candidate, LexicalMatch } from "../contract/candidate.ts";
 import { type SparseVector, sparseProduct } from "../contract/sparse.ts";
+import { shownText } from "../text/chunk-terms.ts";
+import { daysIn, isOfDay } from "../text/days.ts";
 import { bm25Constants, bm25Max, bm25Of, type TermWeights, termWeights } from "../text/lexical.ts";
-import { onlyAsks } from "./asking-words.ts";
+import { askingShare, onlyAsks } from "./asking-words.ts";
 import { lacksSparse, type Pooled } from "./pool.ts";
 
 /**
@@ -37,9 +39,6 @@ export function nearness(nearest: readonly Pooled[]): (cosine: number) => number
   return (cosine) => (cosine - low) / (high - low);
 }
 
-/** What a word that only asks keeps of its rarity. Measured. */
-const askingShare = 0.4;
-
 interface WordScorer {
   bm25(candidate: Candidate): number;
   /** Of what a chunk would have that is full of every term of the question. */
@@ -52,7 +51,12 @@ interface WordScorer {
  * best score in it, depend on where the lists of words were cut, and that on what else is in a
  * shard (F2).
  */
-export function wordScorer(queried: readonly string[], nearest: readonly Pooled[]): WordScorer {
+export function wordScorer(
+  queried: readonly string[],
+  nearest: readonly Pooled[],
+  question: string,
+): WordScorer {
+  const isOnDay = namesDayOf(question);
   const holding = new Map(queried.map((term, index) => [term, countHolding(nearest, index)]));
   const lengths = nearest.reduce((sum, { candidate }) => sum + candidate.lexical.length, 0);
   const weights = termWeights(queried, {
@@ -72,7 +76,14 @@ export function wordScorer(queried: readonly string[], nearest: readonly Pooled[
   const codes = queried.flatMap((term, index) => (codePattern.test(term) ? [index] : []));
   return {
     bm25: ({ lexical }) => bm25Of(lexical, weights, lengthWeight),
-    share: ({ lexical }) => (full === 0 ? 0 : withCodes(lexical, codes, asked) / full),
+    share: (candidate) => {
+      const { frequencies } = candidate.lexical;
+      const isThatDay = isOnDay(candidate);
+      const named = codes.filter(
+        (index) => (frequencies[index] ?? 0) > 0 || (isThatDay && isOfDay(queried[index] ?? "")),
+      );
+      return full === 0 ? 0 : withCodes(candidate.lexical, named, asked) / full;
+    },
     rarities: weights.rarities,
   };
 }
@@ -87,8 +98,7 @@ const codePattern = /^\P{L}*\p{L}.*\p{N}|\p{N}[.:/-]\p{N}|^\p{N}{5,}/u;
  * more so. Else a passage with the code lies behind all that are a little nearer, since models see
  * no difference between codes (0090).
  */
-function withCodes(match: LexicalMatch, codes: readonly number[], weights: TermWeights): number {
-  const named = codes.filter((index) => (match.frequencies[index] ?? 0) > 0);
+function withCodes(match: LexicalMatch, named: readonly number[], weights: TermWeights): number {
   if (named.length === 0) return bm25Of(match, weights, lengthWeight);
   const frequencies = Array.from(match.frequencies, (count, index) =>
     named.includes(index) ? 0 : count,
@@ -96,6 +106,16 @@ function withCodes(match: LexicalMatch, codes: readonly number[], weights: TermW
   const whole = named.reduce((sum, index) => sum + (weights.rarities[index] ?? 0), 0);
   const words = bm25Of({ frequencies, length: match.length }, weights, lengthWeight);
   return words + whole * (bm25Constants.k1 + 1);
+}
+
+/** Whether a passage names a day that the question names: `2026-03-04` is `4 March 2026`. */
+export function namesDayOf(question: string): (candidate: Candidate) => boolean {
+  const asked = daysIn(question);
+  if (asked.size === 0) return () => false;
+  return (candidate) => {
+    const named = daysIn(shownText(candidate));
+    return [...asked].some((day) => named.has(day));
+  };
 }
 
 /** Chunks that hold the term of this number. */

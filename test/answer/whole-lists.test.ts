@@ -280,3 +280,32 @@ describe("lists as people write them", () => {
     expect(linesOf(asked("What are the fees for boats?", text))).toHaveLength(7);
   });
 });
+
+test("a list that begins on the line of its label is answered whole", () => {
+  const faq =
+    "Q: What belongs in the bin?\nA: - paper\n- card\n- foil\n\nQ: When is it emptied?\nA: On Mondays.";
+  const said = asked("What belongs in the bin?", faq);
+  expect(said).toMatch(/paper \[1\] card \[1\] foil \[1\]$/);
+  expect(asked("When is it emptied?", faq)).toContain("A: On Mondays. [1]");
+});
+
+describe("a day", () => {
+  const text =
+    "The audit took place on 2026-03-04. The strike began on 5 March 2026. The fair opens on the " +
+    "8th of March 2026. Das Fest war am 9. März 2026. Le bal était le 10 mars 2026.";
+
+  test.each([
+    ["What happened on March 4, 2026?", "The audit took place on 2026-03-04. [1]"],
+    ["What happened on 4.3.2026?", "The audit took place on 2026-03-04. [1]"],
+    ["What began on 2026-03-05?", "The strike began on 5 March 2026. [1]"],
+    ["What is on 2026-03-08?", "The fair opens on the 8th of March 2026. [1]"],
+    ["What was on March 9th, 2026?", "Das Fest war am 9. März 2026. [1]"],
+    ["What was on 2026/03/10?", "Le bal était le 10 mars 2026. [1]"],
+  ])("is the same however it is written: %s", (question, said) => {
+    expect(asked(question, text)).toBe(said);
+  });
+
+  test("that nothing names leaves what names others", () => {
+    expect(asked("Did the strike begin on 2026-03-07?", text)).toContain("5 March 2026");
+  });
+});

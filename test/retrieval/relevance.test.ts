@@ -126,6 +126,61 @@ describe("relevance", () => {
     text: "The factory burnt down in 2001; nobody was hurt in the fire. Its cookie is kc_session.",
   };
 
+  test("a word that only asks is little evidence where the passage names another thing", () => {
+    const codes = { id: "codes", cosine: 0.24, text: "Code, meaning: 404 not found, 429 slow." };
+    const meansNothing = judged("What does 418 mean?", codes);
+    expect(meansNothing.coverage).toBeLessThan(0.35);
+    expect(relevanceOf(meansNothing)).toBeLessThan(relevanceThreshold);
+    expect(judged("What does 429 mean?", codes).coverage).toBe(1);
+  });
+
+  const strike = { id: "strike", cosine: 0.2, text: "The strike began on 5 March 2026." };
+
+  test.each(["2026-03-05", "5.3.2026", "March 5th, 2026", "2026/03/05"])(
+    "a passage that names the day holds it, however the question writes it: %s",
+    (day) => {
+      expect(judged(`What began on ${day}?`, strike).coverage).toBe(1);
+      expect(relevanceOf(judged(`What began on ${day}?`, strike))).toBeGreaterThan(0.2);
+    },
+  );
+
+  test("a day is no code: a passage with another one beside it is relevant", () => {
+    const both = { ...strike, text: `The audit was on 2026-03-04. ${strike.text}` };
+    expect(judged("What began on 2026-03-05?", both).isAnotherCode).toBe(false);
+    const serial = { ...strike, text: "Serial 87654321 came on 2026-03-04." };
+    expect(judged("What is 12345678?", serial).isAnotherCode).toBe(true);
+    expect(judged("What is 12345678?", { ...strike, text: "On 2026-03-04." }).isAnotherCode).toBe(
+      false,
+    );
+  });
+
+  test("the passage of the day comes first, though another is as near and a word more", () => {
+    const asked = "What is on 2026-03-08?";
+    const fair = { id: "fair", cosine: 0.3, text: "The market is on the 8th of March 2026." };
+    const rose = { id: "rose", cosine: 0.36, text: "Turnover rose on and on in Q3 2026." };
+    const hot = [fair, rose].map((each) => askedFor(asked, candidate(each)));
+    const found = rank({ question: asked, hot, cold: [], limit: 10, perList: 64 });
+    expect(ids(found)[0]).toBe("fair");
+    expect(found.relevance.coverage).toBe(1);
+  });
+
+  const tale = "We had a very long meeting about nothing in particular. ".repeat(40);
+
+  test("of a long text what it asks counts, not how much it tells beside that", () => {
+    const about = { ...history, cosine: 0.15 };
+    const asks = judged(`${tale}Was anybody hurt in the fire?`, about);
+    expect(asks.coverage).toBe(1);
+    expect(relevanceOf(asks)).toBeGreaterThan(relevanceThreshold);
+    expect(relevanceOf(judged(`${tale}Who won the chess game?`, about))).toBeLessThan(
+      relevanceThreshold,
+    );
+    expect(relevanceOf(judged(`${tale}How are you?`, about))).toBeLessThan(relevanceThreshold);
+  });
+
+  test("another day is not the one that was asked for", () => {
+    expect(judged("What began on 2026-03-06?", strike).coverage).toBeLessThan(0.6);
+  });
+
   test.each([
     ["Was anybody hurt in the fire?", 1],
     ["What is the cookie called?", 1],
