@@ -52,7 +52,11 @@ export function failureOfStatus(
     case 502:
     case 503:
     case 504:
-      return { kind: "down", reason: String(status), retryAfterMs: retryAfterMsOf(retryAfter, nowMs) };
+      return {
+        kind: "down",
+        reason: String(status),
+        retryAfterMs: retryAfterMsOf(retryAfter, nowMs),
+      };
     default:
       if (status >= 300 && status < 400) {
         return misconfigured(
