@@ -119,7 +119,10 @@ export class SearchChannel {
       // Above a usual reply: with HTTP/2's own 64 KiB the server waits for us several times.
       settings: { initialWindowSize: limits.coldReplyWindowBytes, enablePush: false },
     });
-    session.once("connect", () => session.setLocalWindowSize(limits.coldChannelWindowBytes));
+    session.once("connect", () => {
+      // Node tells it of a session that was closed or broke meanwhile, too, which throws here.
+      if (!session.destroyed) session.setLocalWindowSize(limits.coldChannelWindowBytes);
+    });
     const forget = (): void => {
       if (this.#session === session) this.#session = null;
     };

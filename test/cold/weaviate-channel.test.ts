@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   createServer,
   type Http2Server,
@@ -5,6 +6,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
+import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SearchChannel } from "../../src/cold/weaviate-channel.ts";
 
@@ -93,6 +95,21 @@ test("an answer that is no gRPC, and one that breaks off, are outages", async ()
     stream.session?.destroy();
   };
   await expect(ask()).rejects.toThrow("UNAVAILABLE");
+});
+
+test("a connection that ends in the moment in which it comes about ends no process", async () => {
+  const closing = (message: unknown): void => {
+    const { socket } = message as { readonly socket: Socket };
+    socket.once("connect", () => channel.close());
+  };
+  subscribe("net.client.socket", closing);
+  try {
+    // What it throws in a listener, the run reports as unhandled.
+    await expect(ask()).rejects.toThrow();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    unsubscribe("net.client.socket", closing);
+  }
 });
 
 test("a connection that ended is opened again by the next search", async () => {
