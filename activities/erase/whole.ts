@@ -25,15 +25,19 @@ async function standingOf(ports: MergePorts, name: TenantId, below: Position): P
   return lost === null ? "partly" : "repairable";
 }
 
-/** False while a merge has to repair cold first: it is asked for. */
+/** Whether no merge has to repair cold first; else one is asked for. */
 export async function isRepaired(
   ports: ErasePorts,
   name: TenantId,
   below: Position,
 ): Promise<boolean> {
-  if ((await standingOf(ports, name, below)) !== "repairable") return true;
-  await ports.requestMerge(name);
-  return false;
+  return (await look(ports, name, below)) !== "repairable";
+}
+
+async function look(ports: ErasePorts, name: TenantId, below: Position): Promise<Standing> {
+  const standing = await standingOf(ports, name, below);
+  if (standing === "repairable") await ports.requestMerge(name);
+  return standing;
 }
 
 /**
@@ -46,14 +50,15 @@ export async function awaitWhole(
   below: Position,
 ): Promise<void> {
   const pauses = { backoffMinMs: limits.erasePauseMinMs, backoffMaxMs: limits.erasePauseMaxMs };
-  for (let look = 0; !(await isRepaired(ports, name, below)); look += 1) {
-    if (look + 1 >= (ports.looksMax ?? Number.POSITIVE_INFINITY))
-      throw new FreshetError("not_ready");
-    ports.heartbeat({ done: look, total: look });
-    await ports.clock.sleep(backoffMs(pauses, look), ports.signal());
+  for (let looks = 1; ; looks += 1) {
+    const standing = await look(ports, name, below);
+    if (standing === "whole") return;
+    if (standing === "partly") return writeHeld(ports, name, below);
+    if (looks >= (ports.looksMax ?? Number.POSITIVE_INFINITY)) throw new FreshetError("not_ready");
+    ports.heartbeat({ done: looks - 1, total: looks - 1 });
+    await ports.clock.sleep(backoffMs(pauses, looks - 1), ports.signal());
     ports.signal()?.throwIfAborted();
   }
-  if ((await standingOf(ports, name, below)) === "partly") await writeHeld(ports, name, below);
 }
 
 /** Out of what the log holds still, as a scrub does: no merge repairs a range with gaps. */
